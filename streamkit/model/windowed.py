@@ -1,0 +1,38 @@
+"""A key together with the window that its value belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+__all__ = ["Window", "Windowed"]
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A span of event time in milliseconds since the epoch.
+
+    `end_ms` is exclusive for tumbling and hopping windows, inclusive for sliding and session windows,
+    as in Kafka Streams.
+    """
+
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Windowed(Generic[K]):
+    """The key of a windowed table. Source: org.apache.kafka.streams.kstream.Windowed."""
+
+    key: K
+    window: Window
+
+    @property
+    def start_ms(self) -> int:
+        return self.window.start_ms
+
+    @property
+    def end_ms(self) -> int:
+        return self.window.end_ms

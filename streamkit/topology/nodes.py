@@ -1,0 +1,132 @@
+"""The physical topology's parts as frozen specifications: what the DSL ends in and what a task is made from.
+
+No behaviour here: `Topology` (topology.py) holds and checks them, `plan.py` groups them into sub-topologies.
+Operators are made afresh for each task by `make`, so a specification may serve many tasks and cross
+cloudpickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from re import Pattern
+from typing import Any, Protocol, TypeAlias
+
+from streamkit.model.records import Headers
+from streamkit.operators.base import Operator
+from streamkit.serde import Serde
+from streamkit.state.spec import StoreSpec
+
+__all__ = [
+    "GlobalStoreNode",
+    "InternalTopic",
+    "MakeOperator",
+    "ProcessorNode",
+    "SinkNode",
+    "SourceNode",
+    "StreamPartitioner",
+    "TimestampExtractor",
+    "TopicNameExtractor",
+]
+
+MakeOperator: TypeAlias = Callable[[], Operator]
+
+
+class TimestampExtractor(Protocol):
+    """Event time of a source record. Source: org.apache.kafka.streams.processor.TimestampExtractor."""
+
+    def __call__(self, key: Any, value: Any, record_timestamp_ms: int, partition_time_ms: int) -> int:
+        """Milliseconds since the epoch; negative drops the record (counted).
+
+        Args:
+            record_timestamp_ms: the timestamp in the log.
+            partition_time_ms: highest timestamp of the partition so far, -1 at first.
+        """
+        ...
+
+
+class TopicNameExtractor(Protocol):
+    """The topic of each record that a sink writes."""
+
+    def __call__(self, key: Any, value: Any, timestamp_ms: int, headers: Headers) -> str: ...
+
+
+class StreamPartitioner(Protocol):
+    """The partition of each record that a sink writes; None leaves it to the producer."""
+
+    def __call__(self, topic: str, key: Any, value: Any, partitions: int) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNode:
+    """Reads topics into the topology.
+
+    Attributes:
+        name: KSTREAM-SOURCE-0000000000 or the user's.
+        topics: exact names; empty when `pattern` is set.
+        pattern: a compiled pattern of topic names, or None.
+        key_serde, value_serde: None: bytes as they are.
+        timestamp_extractor: None: the app's default (the record's own time).
+        offset_reset: "earliest", "latest", "none"; None: the app's default.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    key_serde: Serde[Any] | None = None
+    value_serde: Serde[Any] | None = None
+    timestamp_extractor: TimestampExtractor | None = None
+    offset_reset: str | None = None
+    pattern: Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorNode:
+    """An operator in the graph.
+
+    Attributes:
+        parents: names of the nodes that forward to it.
+        make: builds the operator, once for each task.
+        stores: names of the stores it is connected to.
+    """
+
+    name: str
+    parents: tuple[str, ...]
+    make: MakeOperator
+    stores: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SinkNode:
+    """Writes to a topic, or to the topic that the extractor names for each record."""
+
+    name: str
+    parents: tuple[str, ...]
+    topic: str | TopicNameExtractor
+    key_serde: Serde[Any] | None = None
+    value_serde: Serde[Any] | None = None
+    partitioner: StreamPartitioner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalStoreNode:
+    """A store that every worker fills with the whole of a topic before tasks start."""
+
+    store: StoreSpec
+    source: SourceNode
+    processor: ProcessorNode
+
+
+@dataclass(frozen=True, slots=True)
+class InternalTopic:
+    """A topic that the app makes for itself: repartition or changelog.
+
+    Attributes:
+        name: with the application id in front.
+        partitions: None: derived from the co-partitioned sources when the plan meets the cluster.
+        config: topic settings under Kafka's names.
+    """
+
+    name: str
+    kind: str  # "repartition" | "changelog"
+    partitions: int | None
+    config: Mapping[str, str] = field(default_factory=dict)
