@@ -1,0 +1,53 @@
+# The two commands to start with: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+COMPILED := .venv-compiled
+
+.PHONY: help demo test lint types bench compiled-test judges clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "streamkit needs Python 3.11 or later: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+
+$(STAMP): $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --group dev
+	@touch $@
+
+demo: $(STAMP)  ## the main job on real data: broker, feed, joins, windows, a table at the end
+	$(BIN)/python -m examples.nyc_flights.demo $(DEMO_ARGS)
+
+test: $(DEV_STAMP)  ## the test suite
+	$(BIN)/python -m pytest -m 'not kafka and not slow' $(TEST_ARGS)
+
+lint: $(DEV_STAMP)  ## format and style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEV_STAMP)  ## mypy strict on package, examples, bench and tests; pyright on the typing tests
+	$(BIN)/mypy
+	$(BIN)/mypy examples bench tests
+	$(BIN)/pyright tests/typing
+
+compiled-test: $(DEV_STAMP)  ## the same tests on a compiled wheel, outside the checkout
+	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) $(TEST_ARGS)
+
+judges: $(DEV_STAMP)  ## the slower tests: Apache Kafka and its clients, kill -9, fuzzing (Java 17 and Maven)
+	$(BIN)/python -m pytest -m 'kafka or slow' $(TEST_ARGS)
+
+bench: $(DEV_STAMP)  ## speed beside Kafka Streams and librdkafka in the same run (Java 17 and Maven)
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+clean:  ## remove what the commands above made
+	rm -rf $(VENV) $(COMPILED) build dist .demo *.egg-info tests/java/target

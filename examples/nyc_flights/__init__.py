@@ -1,0 +1,1 @@
+"""Departure delays of all flights that left New York in 2013: the example that `make demo` runs."""
