@@ -1,0 +1,31 @@
+"""State stores: typed interfaces, the overlay of uncommitted writes, backends, the changelog."""
+
+from streamkit.state.open import changelog_topic, open_store
+from streamkit.state.settings import StoreSettings
+from streamkit.state.spec import StoreKind, StoreSpec
+from streamkit.state.store import (
+    ChangelogWriter,
+    KeyValueStore,
+    SealedGeneration,
+    StateStore,
+    StoreContext,
+    TimestampedKeyValueStore,
+    TimestampedWindowStore,
+    WindowStore,
+)
+
+__all__ = [
+    "ChangelogWriter",
+    "KeyValueStore",
+    "SealedGeneration",
+    "StateStore",
+    "StoreContext",
+    "StoreKind",
+    "StoreSettings",
+    "StoreSpec",
+    "TimestampedKeyValueStore",
+    "TimestampedWindowStore",
+    "WindowStore",
+    "changelog_topic",
+    "open_store",
+]
