@@ -1,5 +1,21 @@
 """Bytes to values and back, a format a file."""
 
 from streamkit.serde.base import Serde
+from streamkit.serde.boolean import BooleanSerde
+from streamkit.serde.byte_string import BytesSerde
+from streamkit.serde.float64 import FloatSerde
+from streamkit.serde.integer import IntegerSerde
+from streamkit.serde.json import JsonSerde
+from streamkit.serde.registry import serde_for
+from streamkit.serde.string import StringSerde
 
-__all__ = ["Serde"]
+__all__ = [
+    "BooleanSerde",
+    "BytesSerde",
+    "FloatSerde",
+    "IntegerSerde",
+    "JsonSerde",
+    "Serde",
+    "StringSerde",
+    "serde_for",
+]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from mypy_extensions import mypyc_attr
+
 __all__ = ["Serde"]
 
 T = TypeVar("T")
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Serde(Generic[T]):
     """Turns values of one type into bytes and back.
 
@@ -23,9 +26,14 @@ class Serde(Generic[T]):
             the value itself instead of its bytes.
     """
 
-    name: str = ""
-    canonical: bool = False
-    immutable: bool = False
+    name: str
+    canonical: bool
+    immutable: bool
+
+    def __init__(self, name: str = "", *, canonical: bool = False, immutable: bool = False) -> None:
+        self.name = name or type(self).__name__
+        self.canonical = canonical
+        self.immutable = immutable
 
     def serialize(self, topic: str, value: T) -> bytes:
         """`value` as bytes.
@@ -42,3 +50,11 @@ class Serde(Generic[T]):
             SerdeError: `data` isn't what the serde writes.
         """
         raise NotImplementedError
+
+    def fits(self, value: object) -> bool:
+        """True if `value` comes back equal, and of the same type, from its bytes.
+
+        A store asks this before it keeps the value of an `immutable` serde instead of its bytes; a
+        serde that doesn't know says False.
+        """
+        return False

@@ -1,0 +1,32 @@
+"""bytes as they are. Source: org.apache.kafka.common.serialization.ByteArraySerializer."""
+
+from __future__ import annotations
+
+from streamkit.serde.base import Serde
+from streamkit.serde.failures import unwritable
+
+__all__ = ["BytesSerde"]
+
+
+class BytesSerde(Serde[bytes]):
+    """Passes bytes through."""
+
+    def __init__(self) -> None:
+        super().__init__("bytes", canonical=True, immutable=True)
+
+    def serialize(self, topic: str, value: bytes) -> bytes:
+        data: object = value
+        if isinstance(data, bytes):
+            return data
+        if isinstance(data, (bytearray, memoryview)):
+            return bytes(data)
+        raise unwritable(self.name, topic, data, "bytes")
+
+    def deserialize(self, topic: str, data: bytes) -> bytes:
+        return data
+
+    def fits(self, value: object) -> bool:
+        return type(value) is bytes
+
+    def __reduce__(self) -> tuple[type[BytesSerde], tuple[()]]:
+        return BytesSerde, ()

@@ -1,0 +1,46 @@
+"""Integers as 8 bytes, big-endian, two's complement, as Kafka's Long.
+
+Source: org.apache.kafka.common.serialization.LongSerializer.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from mypy_extensions import i64
+
+from streamkit.serde.base import Serde
+from streamkit.serde.failures import unreadable, unwritable
+
+__all__ = ["IntegerSerde"]
+
+_LONG = Struct(">q")
+_MIN = -(2**63)
+_MAX = 2**63 - 1
+
+
+class IntegerSerde(Serde[int]):
+    """int to 8 bytes and back; beyond 64 bits it is an error. bool is refused: it has a serde of its own."""
+
+    def __init__(self) -> None:
+        super().__init__("int", canonical=True, immutable=True)
+
+    def serialize(self, topic: str, value: int) -> bytes:
+        number: object = value
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise unwritable(self.name, topic, number, "int")
+        if not _MIN <= number <= _MAX:
+            raise unwritable(self.name, topic, number, "an int of at most 64 bits (-2**63 to 2**63 - 1)")
+        return _LONG.pack(number)
+
+    def deserialize(self, topic: str, data: bytes) -> int:
+        if len(data) != 8:
+            raise unreadable(self.name, topic, data, "8 bytes, big-endian (Kafka's Long)")
+        number: i64 = _LONG.unpack(data)[0]
+        return number
+
+    def fits(self, value: object) -> bool:
+        return type(value) is int and _MIN <= value <= _MAX
+
+    def __reduce__(self) -> tuple[type[IntegerSerde], tuple[()]]:
+        return IntegerSerde, ()

@@ -1,0 +1,64 @@
+"""JSON through msgspec: plain values, or typed (dataclasses, msgspec.Struct, TypedDict, unions, …).
+
+Object keys are written sorted, so equal values give equal bytes whatever the order in which their
+fields were set: a key in JSON always lands in the same partition. Reading takes any order and any white
+space, which is why the serde isn't canonical.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from streamkit.errors import ConfigError, caused_by
+from streamkit.serde.base import Serde
+from streamkit.serde.failures import unreadable, unwritable
+
+__all__ = ["JsonSerde"]
+
+_SORTED: Literal["sorted"] = "sorted"
+
+
+class JsonSerde(Serde[Any]):
+    """Values of one type as JSON.
+
+    Args:
+        type_: what decoding checks and builds; `Any` (the default) gives dict, list, str, int, float,
+            bool. Numbers keep their JSON type: 1 stays an int, 1.0 a float.
+
+    Raises:
+        ConfigError: msgspec can't decode such a type.
+    """
+
+    def __init__(self, type_: Any = Any) -> None:
+        name = "json" if type_ is Any else f"json[{_type_name(type_)}]"
+        super().__init__(name)
+        self._type = type_
+        try:
+            self._decoder = msgspec.json.Decoder(type_)
+        except (TypeError, NameError) as error:
+            raise caused_by(
+                ConfigError(f"type {_type_name(type_)} can't be read from JSON: {error}"), error
+            ) from error
+        self._encoder = msgspec.json.Encoder(order=_SORTED)
+
+    def serialize(self, topic: str, value: Any) -> bytes:
+        try:
+            return self._encoder.encode(value)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise unwritable(self.name, topic, value, f"JSON values ({error})", error) from error
+
+    def deserialize(self, topic: str, data: bytes) -> Any:
+        try:
+            return self._decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            expected = "JSON" if self._type is Any else f"JSON of {_type_name(self._type)}"
+            raise unreadable(self.name, topic, data, f"{expected} ({error})", error) from error
+
+    def __reduce__(self) -> tuple[type[JsonSerde], tuple[Any]]:
+        return JsonSerde, (self._type,)
+
+
+def _type_name(type_: Any) -> str:
+    return type_.__name__ if isinstance(type_, type) else str(type_).removeprefix("typing.")

@@ -1,0 +1,37 @@
+"""Text as UTF-8. Source: org.apache.kafka.common.serialization.StringSerializer."""
+
+from __future__ import annotations
+
+from streamkit.serde.base import Serde
+from streamkit.serde.failures import unreadable, unwritable
+
+__all__ = ["StringSerde"]
+
+
+class StringSerde(Serde[str]):
+    """str to UTF-8 and back; bytes that are not UTF-8 are an error, not replaced."""
+
+    def __init__(self) -> None:
+        super().__init__("str", canonical=True, immutable=True)
+
+    def serialize(self, topic: str, value: str) -> bytes:
+        text: object = value
+        if not isinstance(text, str):
+            raise unwritable(self.name, topic, text, "str")
+        try:
+            return text.encode()
+        except UnicodeEncodeError as error:
+            raise unwritable(self.name, topic, text, "text without lone surrogates", error) from error
+
+    def deserialize(self, topic: str, data: bytes) -> str:
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise unreadable(self.name, topic, data, "UTF-8 text", error) from error
+
+    def fits(self, value: object) -> bool:
+        # Text beyond ASCII might hold a lone surrogate, which only encoding finds out.
+        return type(value) is str and value.isascii()
+
+    def __reduce__(self) -> tuple[type[StringSerde], tuple[()]]:
+        return StringSerde, ()
