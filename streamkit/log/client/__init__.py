@@ -1,0 +1,55 @@
+"""The Kafka client: `Producer`, `Consumer` and `Admin` over one network thread a process."""
+
+from streamkit.log.client.admin import Admin
+from streamkit.log.client.assignors import Assignment, Assignor, GroupCluster, Subscription
+from streamkit.log.client.consumer import Consumer, RebalanceListener
+from streamkit.log.client.errors import CommitFailedError, FencedError, OffsetResetError
+from streamkit.log.client.network import NetworkThread
+from streamkit.log.client.producer import Producer
+from streamkit.log.client.records import (
+    ConsumerGroupMetadata,
+    ConsumerRecord,
+    FetchedBatch,
+    OffsetAndMetadata,
+    OffsetAndTimestamp,
+    RecordMetadata,
+)
+from streamkit.log.client.topics import (
+    ConfigEntry,
+    GroupDescription,
+    GroupListing,
+    GroupMember,
+    NewTopic,
+    Node,
+    PartitionDescription,
+    TopicDescription,
+)
+
+__all__ = [
+    "Admin",
+    "Assignment",
+    "Assignor",
+    "CommitFailedError",
+    "ConfigEntry",
+    "Consumer",
+    "ConsumerGroupMetadata",
+    "ConsumerRecord",
+    "FencedError",
+    "FetchedBatch",
+    "GroupCluster",
+    "GroupDescription",
+    "GroupListing",
+    "GroupMember",
+    "NetworkThread",
+    "NewTopic",
+    "Node",
+    "OffsetAndMetadata",
+    "OffsetAndTimestamp",
+    "OffsetResetError",
+    "PartitionDescription",
+    "Producer",
+    "RebalanceListener",
+    "RecordMetadata",
+    "Subscription",
+    "TopicDescription",
+]
