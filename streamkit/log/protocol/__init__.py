@@ -1,0 +1,61 @@
+"""The wire: what Kafka's clients and brokers say to each other, as bytes and as objects.
+
+A leaf without sockets, files or clocks, shared by broker and client.
+"""
+
+from streamkit.log.protocol.apis import (
+    ApiKey,
+    is_flexible,
+    known_keys,
+    request_class,
+    response_class,
+    version_range,
+)
+from streamkit.log.protocol.codec import (
+    decode_struct,
+    encode_struct,
+)
+from streamkit.log.protocol.error_codes import ErrorCode
+from streamkit.log.protocol.frames import (
+    RequestHeader,
+    decode_request,
+    decode_request_header,
+    decode_response,
+    encode_request,
+    encode_response,
+)
+from streamkit.log.protocol.log_records import (
+    decode_metadata_record,
+    decode_record_key,
+    decode_versioned,
+    encode_metadata_record,
+    encode_record_key,
+    encode_versioned,
+)
+from streamkit.log.protocol.wire import NO_UUID, VersionRange
+
+__all__ = [
+    "NO_UUID",
+    "ApiKey",
+    "ErrorCode",
+    "RequestHeader",
+    "VersionRange",
+    "decode_metadata_record",
+    "decode_record_key",
+    "decode_request",
+    "decode_request_header",
+    "decode_response",
+    "decode_struct",
+    "decode_versioned",
+    "encode_metadata_record",
+    "encode_record_key",
+    "encode_request",
+    "encode_response",
+    "encode_struct",
+    "encode_versioned",
+    "is_flexible",
+    "known_keys",
+    "request_class",
+    "response_class",
+    "version_range",
+]
