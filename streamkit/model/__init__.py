@@ -1,7 +1,7 @@
 """Values without behaviour that every layer shares."""
 
 from streamkit.model.change import Change
-from streamkit.model.records import EMPTY_HEADERS, Headers, Record, TopicPartition
+from streamkit.model.records import EMPTY_HEADERS, Headers, Record, RecordInfo, TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.model.windowed import Window, Windowed
 
@@ -10,6 +10,7 @@ __all__ = [
     "Change",
     "Headers",
     "Record",
+    "RecordInfo",
     "TaskId",
     "TopicPartition",
     "Window",

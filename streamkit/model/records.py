@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
-__all__ = ["EMPTY_HEADERS", "Headers", "Record", "TopicPartition"]
+__all__ = ["EMPTY_HEADERS", "Headers", "Record", "RecordInfo", "TopicPartition"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -25,6 +25,23 @@ class TopicPartition(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.topic}-{self.partition}"
+
+
+class RecordInfo(NamedTuple):
+    """Where a record came from, for extractors and processors.
+
+    Attributes:
+        topic: topic of the source record; None inside a punctuator.
+        partition, offset: of the source record; -1 inside a punctuator.
+        timestamp_ms: of the record at hand (an operator may have changed it).
+        headers: of the record at hand.
+    """
+
+    topic: str | None
+    partition: int
+    offset: int
+    timestamp_ms: int
+    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)

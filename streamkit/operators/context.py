@@ -123,7 +123,9 @@ class TaskContext:
         key = (node, reason)
         self.dropped[key] = self.dropped.get(key, 0) + 1
 
-    def schedule(self, interval_ms: int, clock: str, callback: Callable[[int], None]) -> Cancellable:
+    def schedule(
+        self, interval_ms: int, clock: str, callback: Callable[[int], None]
+    ) -> Cancellable:
         """Call `callback(timestamp)` each `interval_ms` of "stream" or "wall" time.
 
         Source: ProcessorContext.schedule; grids as in Kafka Streams (stream time: multiples of

@@ -1,0 +1,37 @@
+"""Graph to plan: what a topology consists of, and what tasks are made from."""
+
+from streamkit.topology.describe import TopologyDescription
+from streamkit.topology.instantiate import OperatorGraph, make_global_operators, make_operators
+from streamkit.topology.nodes import (
+    GlobalStoreNode,
+    InternalTopic,
+    ProcessorNode,
+    SinkNode,
+    SourceNode,
+    StreamPartitioner,
+    TimestampExtractor,
+    TopicNameExtractor,
+)
+from streamkit.topology.partitions import ResolvedTopics
+from streamkit.topology.plan import SubTopology, TopologyPlan, plan
+from streamkit.topology.topology import Topology
+
+__all__ = [
+    "GlobalStoreNode",
+    "InternalTopic",
+    "OperatorGraph",
+    "ProcessorNode",
+    "ResolvedTopics",
+    "SinkNode",
+    "SourceNode",
+    "StreamPartitioner",
+    "SubTopology",
+    "TimestampExtractor",
+    "TopicNameExtractor",
+    "Topology",
+    "TopologyDescription",
+    "TopologyPlan",
+    "make_global_operators",
+    "make_operators",
+    "plan",
+]

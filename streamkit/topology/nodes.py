@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from re import Pattern
 from typing import Any, Protocol, TypeAlias
 
-from streamkit.model.records import Headers
+from streamkit.model.records import RecordInfo
 from streamkit.operators.base import Operator
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
@@ -35,7 +35,9 @@ MakeOperator: TypeAlias = Callable[[], Operator]
 class TimestampExtractor(Protocol):
     """Event time of a source record. Source: org.apache.kafka.streams.processor.TimestampExtractor."""
 
-    def __call__(self, key: Any, value: Any, record_timestamp_ms: int, partition_time_ms: int) -> int:
+    def __call__(
+        self, key: Any, value: Any, record_timestamp_ms: int, partition_time_ms: int, /
+    ) -> int:
         """Milliseconds since the epoch; negative drops the record (counted).
 
         Args:
@@ -46,15 +48,18 @@ class TimestampExtractor(Protocol):
 
 
 class TopicNameExtractor(Protocol):
-    """The topic of each record that a sink writes."""
+    """The topic of each record that a sink writes; `info` tells where the record came from.
 
-    def __call__(self, key: Any, value: Any, timestamp_ms: int, headers: Headers) -> str: ...
+    Source: org.apache.kafka.streams.processor.TopicNameExtractor.
+    """
+
+    def __call__(self, key: Any, value: Any, info: RecordInfo, /) -> str: ...
 
 
 class StreamPartitioner(Protocol):
     """The partition of each record that a sink writes; None leaves it to the producer."""
 
-    def __call__(self, topic: str, key: Any, value: Any, partitions: int) -> int | None: ...
+    def __call__(self, topic: str, key: Any, value: Any, partitions: int, /) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class SourceNode:
         name: KSTREAM-SOURCE-0000000000 or the user's.
         topics: exact names; empty when `pattern` is set.
         pattern: a compiled pattern of topic names, or None.
+        changes: values are `Change`s, as a sink with `changes` writes them.
         key_serde, value_serde: None: bytes as they are.
         timestamp_extractor: None: the app's default (the record's own time).
         offset_reset: "earliest", "latest", "none"; None: the app's default.
@@ -77,6 +83,7 @@ class SourceNode:
     timestamp_extractor: TimestampExtractor | None = None
     offset_reset: str | None = None
     pattern: Pattern[str] | None = None
+    changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +94,28 @@ class ProcessorNode:
         parents: names of the nodes that forward to it.
         make: builds the operator, once for each task.
         stores: names of the stores it is connected to.
+        ignores_value: it only tells a null value from others and doesn't pass values on, so a source
+            above it need not decode them.
     """
 
     name: str
     parents: tuple[str, ...]
     make: MakeOperator
     stores: tuple[str, ...] = ()
+    ignores_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SinkNode:
-    """Writes to a topic, or to the topic that the extractor names for each record."""
+    """Writes to a topic, or to the topic that the extractor names for each record.
+
+    Attributes:
+        key_serde, value_serde: None: keys and values are bytes already.
+        partitioner: None: murmur2 of the key, as Kafka's producer.
+        reuse_raw_key: the source record's key bytes are what `key_serde` would write.
+        changes: values are `Change`s, written as Kafka Streams writes them between a table and its
+            aggregation.
+    """
 
     name: str
     parents: tuple[str, ...]
@@ -105,6 +123,8 @@ class SinkNode:
     key_serde: Serde[Any] | None = None
     value_serde: Serde[Any] | None = None
     partitioner: StreamPartitioner | None = None
+    reuse_raw_key: bool = False
+    changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,260 @@
+"""A topology in words: Kafka Streams' text form, Mermaid, JSON.
+
+Kafka Streams prints sets in the order of Java's hash tables and trees; the text form reproduces that
+order, so that the description of one topology is the same text in Java and in Python.
+
+Source: InternalTopologyBuilder.TopologyDescription.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from streamkit.topology.nodes import ProcessorNode, SourceNode
+from streamkit.topology.wiring import Node, NodeGroup, Wiring
+
+__all__ = [
+    "GlobalStoreDescription",
+    "NodeDescription",
+    "SubTopologyDescription",
+    "TopologyDescription",
+    "describe_topology",
+]
+
+
+@dataclass(slots=True)
+class NodeDescription:
+    """One node.
+
+    Attributes:
+        kind: "source", "processor" or "sink".
+        topics: of a source, in Java's order; of a sink, its topic, or nothing if a function names it.
+        pattern: of a source that reads by pattern.
+        extractor: name of a sink's topic function.
+        stores: of a processor.
+        successors, predecessors: names, as Kafka Streams orders them.
+    """
+
+    name: str
+    kind: str
+    topics: tuple[str, ...] = ()
+    pattern: str | None = None
+    extractor: str | None = None
+    stores: tuple[str, ...] = ()
+    successors: list[str] = field(default_factory=list)
+    predecessors: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        after = f"\n      --> {', '.join(self.successors) or 'none'}"
+        before = f"\n      <-- {', '.join(self.predecessors) or 'none'}"
+        if self.kind == "source":
+            topics = self.pattern if self.pattern is not None else f"[{', '.join(self.topics)}]"
+            return f"Source: {self.name} (topics: {topics}){after}"
+        if self.kind == "sink":
+            if self.extractor is not None:
+                return f"Sink: {self.name} (extractor class: {self.extractor}){before}"
+            return f"Sink: {self.name} (topic: {self.topics[0]}){before}"
+        return f"Processor: {self.name} (stores: [{', '.join(self.stores)}]){after}{before}"
+
+
+@dataclass(frozen=True, slots=True)
+class SubTopologyDescription:
+    """A connected part of the topology; its nodes are sorted by how much hangs below them."""
+
+    id: int
+    nodes: tuple[NodeDescription, ...]
+
+    def __str__(self) -> str:
+        body = "".join(f"    {node}\n" for node in self.nodes)
+        return f"Sub-topology: {self.id}\n{body}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalStoreDescription:
+    """The source and the processor that fill a global store."""
+
+    id: int
+    source: NodeDescription
+    processor: NodeDescription
+
+    @property
+    def nodes(self) -> tuple[NodeDescription, ...]:
+        return self.source, self.processor
+
+    def __str__(self) -> str:
+        return (
+            f"Sub-topology: {self.id} for global store (will not generate tasks)\n"
+            f"    {self.source}\n    {self.processor}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyDescription:
+    """The parts of a topology by number; `str` gives Kafka Streams' text."""
+
+    parts: tuple[SubTopologyDescription | GlobalStoreDescription, ...]
+
+    @property
+    def sub_topologies(self) -> tuple[SubTopologyDescription, ...]:
+        return tuple(part for part in self.parts if isinstance(part, SubTopologyDescription))
+
+    @property
+    def global_stores(self) -> tuple[GlobalStoreDescription, ...]:
+        return tuple(part for part in self.parts if isinstance(part, GlobalStoreDescription))
+
+    def __str__(self) -> str:
+        return "Topologies:\n " + "".join(f"  {part}" for part in self.parts)
+
+    def to_json(self) -> str:
+        """The same as one JSON object: sub-topologies with nodes, topics, stores and edges."""
+        parts = []
+        for part in self.parts:
+            is_global = isinstance(part, GlobalStoreDescription)
+            nodes = (part.source, part.processor) if is_global else part.nodes
+            parts.append(
+                {"id": part.id, "global": is_global, "nodes": [_as_dict(n) for n in nodes]}
+            )
+        return json.dumps({"sub_topologies": parts}, indent=2)
+
+    def to_mermaid(self) -> str:
+        """A Mermaid flow chart: topics as stadiums, stores as cylinders, a box a sub-topology."""
+        lines = ["flowchart TD"]
+        ids: dict[str, str] = {}
+
+        def ref(kind: str, name: str) -> str:
+            return ids.setdefault(f"{kind}:{name}", f"{kind}{len(ids)}")
+
+        topics: dict[str, str] = {}
+        edges: list[str] = []
+        for part in self.parts:
+            is_global = isinstance(part, GlobalStoreDescription)
+            nodes = part.nodes
+            title = f"Global store {part.id}" if is_global else f"Sub-topology {part.id}"
+            lines.append(f'  subgraph part{part.id}["{title}"]')
+            for node in nodes:
+                lines.append(f'    {ref("n", node.name)}["{node.name}"]')
+                for store in node.stores:
+                    edges.append(f"  {ref('n', node.name)} <--> {ref('s', store)}")
+                    lines.append(f'    {ref("s", store)}[("{store}")]')
+            lines.append("  end")
+            for node in nodes:
+                edges.extend(f"  {ref('n', node.name)} --> {ref('n', s)}" for s in node.successors)
+                for topic in _mermaid_topics(node):
+                    topics[topic] = ref("t", topic)
+                    pair = (ref("t", topic), ref("n", node.name))
+                    first, second = pair if node.kind == "source" else pair[::-1]
+                    edges.append(f"  {first} --> {second}")
+        lines.extend(f'  {ident}(["{topic}"])' for topic, ident in topics.items())
+        return "\n".join([*lines, *dict.fromkeys(edges)]) + "\n"
+
+
+def _mermaid_topics(node: NodeDescription) -> tuple[str, ...]:
+    if node.pattern is not None:
+        return (node.pattern,)
+    if node.extractor is not None:
+        return (f"named by {node.extractor}",)
+    return node.topics
+
+
+def _as_dict(node: NodeDescription) -> dict[str, object]:
+    return {
+        "name": node.name,
+        "kind": node.kind,
+        "topics": list(node.topics),
+        "pattern": node.pattern,
+        "topic_function": node.extractor,
+        "stores": list(node.stores),
+        "successors": list(node.successors),
+        "predecessors": list(node.predecessors),
+    }
+
+
+def describe_topology(wiring: Wiring) -> TopologyDescription:
+    """The description of what `wiring` holds now."""
+    return TopologyDescription(tuple(_describe_group(group) for group in wiring.groups()))
+
+
+def _describe_group(group: NodeGroup) -> SubTopologyDescription | GlobalStoreDescription:
+    if group.global_store is not None:
+        source, processor = (_describe_node(node) for node in group.nodes[:2])
+        source.successors.append(processor.name)
+        processor.predecessors.append(source.name)
+        return GlobalStoreDescription(group.id, source, processor)
+
+    nodes = {node.name: node for node in group.nodes}
+    order = _java_order(nodes)
+    described = {name: _describe_node(nodes[name]) for name in order}
+    sizes = dict.fromkeys(order, 1)
+    predecessors: dict[str, list[str]] = {name: [] for name in order}
+
+    def grow(name: str, delta: int) -> None:
+        sizes[name] += delta
+        for predecessor in predecessors[name]:
+            grow(predecessor, delta)
+
+    def before(one: str, other: str) -> bool:
+        return (-sizes[one], one) < (-sizes[other], other)
+
+    # The sets are ordered by sizes as they are at the moment of insertion, as in the Java library.
+    for name in order:
+        node = nodes[name]
+        if isinstance(node, SourceNode):
+            continue
+        for parent in node.parents:
+            _insert(predecessors[name], parent, before)
+            _insert(described[parent].successors, name, before)
+            grow(parent, sizes[name])
+    for name in order:
+        described[name].predecessors = predecessors[name]
+    ranked = sorted(order, key=lambda name: (-sizes[name], name))
+    return SubTopologyDescription(group.id, tuple(described[name] for name in ranked))
+
+
+def _describe_node(node: Node) -> NodeDescription:
+    if isinstance(node, SourceNode):
+        pattern = node.pattern.pattern if node.pattern is not None else None
+        return NodeDescription(
+            node.name, "source", tuple(_java_order(node.topics)), pattern=pattern
+        )
+    if isinstance(node, ProcessorNode):
+        return NodeDescription(node.name, "processor", stores=tuple(_java_order(node.stores)))
+    if isinstance(node.topic, str):
+        return NodeDescription(node.name, "sink", topics=(node.topic,))
+    extractor = getattr(node.topic, "__qualname__", type(node.topic).__qualname__)
+    return NodeDescription(node.name, "sink", extractor=extractor)
+
+
+def _insert(into: list[str], name: str, before: object) -> None:
+    """Put `name` into a sorted list by binary search, as a balanced tree would."""
+    low, high = 0, len(into)
+    while low < high:
+        middle = (low + high - 1) // 2 if (low + high) % 2 == 0 else (low + high) // 2
+        if before(name, into[middle]):  # type: ignore[operator]  # a callable of two names
+            high = middle
+        else:
+            low = middle + 1
+    into.insert(low, name)
+
+
+def _java_order(names: Iterable[str]) -> list[str]:
+    """Distinct names in the iteration order of a java.util.HashSet grown by adding them."""
+    distinct = list(dict.fromkeys(names))
+    capacity = 16
+    while len(distinct) > capacity * 3 // 4:
+        capacity *= 2
+    buckets: dict[int, list[str]] = {}
+    for name in distinct:
+        code = _java_hash(name)
+        buckets.setdefault((code ^ (code >> 16)) & (capacity - 1), []).append(name)
+    return [name for bucket in sorted(buckets) for name in buckets[bucket]]
+
+
+def _java_hash(text: str) -> int:
+    """java.lang.String.hashCode, as an unsigned number."""
+    code = 0
+    units = text.encode("utf-16-be")
+    for high, low in zip(units[::2], units[1::2], strict=True):
+        code = (31 * code + (high << 8 | low)) & 0xFFFFFFFF
+    return code

@@ -1,0 +1,160 @@
+"""How many partitions internal topics get, and whether joined topics agree: pure arithmetic on counts.
+
+Source: RepartitionTopics, CopartitionedTopicsEnforcer, ChangelogTopics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from re import Pattern
+from typing import TypeAlias
+
+from streamkit.errors import TopologyError
+from streamkit.model.tasks import TaskId
+from streamkit.topology.nodes import InternalTopic
+
+__all__ = ["ResolvedTopics", "resolve_partitions"]
+
+Part: TypeAlias = tuple[
+    int, tuple[str, ...], tuple[str, ...], tuple[Pattern[str], ...], Mapping[str, str]
+]
+"""Id, source topics, sink topics, patterns and changelogs of one sub-topology."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTopics:
+    """Counts for everything that tasks read and write.
+
+    Attributes:
+        partitions: of each source topic and internal topic by name.
+        task_counts: number of tasks by sub-topology id.
+        topics: source topics by sub-topology id, those that patterns found included.
+    """
+
+    partitions: Mapping[str, int]
+    task_counts: Mapping[int, int]
+    topics: Mapping[int, tuple[str, ...]]
+
+    @property
+    def tasks(self) -> tuple[TaskId, ...]:
+        """Every task, by sub-topology, then partition."""
+        return tuple(
+            TaskId(sub, partition)
+            for sub, count in self.task_counts.items()
+            for partition in range(count)
+        )
+
+
+def resolve_partitions(
+    parts: Sequence[Part],
+    internal_topics: Mapping[str, InternalTopic],
+    copartition_groups: Collection[frozenset[str]],
+    known: Mapping[str, int],
+) -> ResolvedTopics:
+    """Derive what is open from `known`, the counts of external topics.
+
+    Raises:
+        TopologyError: a source topic is missing, or joined topics differ.
+    """
+    counts = dict(known)
+    topics = {part[0]: _topics_of(part, known, internal_topics) for part in parts}
+    _check_external(topics, internal_topics, counts)
+    _set_repartition_counts(parts, topics, internal_topics, counts)
+    for group in copartition_groups:
+        _enforce(group, internal_topics, counts)
+    task_counts: dict[int, int] = {}
+    for number, _, _, _, changelogs in parts:
+        task_counts[number] = max((counts[topic] for topic in topics[number]), default=0)
+        for changelog in changelogs.values():
+            counts.setdefault(changelog, task_counts[number])
+    wanted = set(internal_topics).union(*topics.values()) if topics else set(internal_topics)
+    return ResolvedTopics(
+        {topic: count for topic, count in counts.items() if topic in wanted}, task_counts, topics
+    )
+
+
+def _topics_of(
+    part: Part, known: Mapping[str, int], internal_topics: Mapping[str, InternalTopic]
+) -> tuple[str, ...]:
+    found = [
+        topic
+        for pattern in part[3]
+        for topic in sorted(known)
+        if topic not in internal_topics and pattern.fullmatch(topic)
+    ]
+    return tuple(dict.fromkeys((*part[1], *found)))
+
+
+def _check_external(
+    topics: Mapping[int, tuple[str, ...]],
+    internal_topics: Mapping[str, InternalTopic],
+    counts: Mapping[str, int],
+) -> None:
+    missing = sorted(
+        {
+            topic
+            for names in topics.values()
+            for topic in names
+            if topic not in internal_topics and counts.get(topic, 0) <= 0
+        }
+    )
+    if missing:
+        names = ", ".join(repr(topic) for topic in missing)
+        raise TopologyError(
+            f"source {'topic does' if len(missing) == 1 else 'topics do'} not exist: {names}; "
+            "create them first (streamkit topics create NAME --partitions N)"
+        )
+
+
+def _set_repartition_counts(
+    parts: Sequence[Part],
+    topics: Mapping[int, tuple[str, ...]],
+    internal_topics: Mapping[str, InternalTopic],
+    counts: dict[str, int],
+) -> None:
+    """A repartition topic has as many partitions as the widest topic above it, unless told otherwise."""
+    open_topics = []
+    for name, topic in internal_topics.items():
+        if topic.kind == "repartition":
+            if topic.partitions is not None:
+                counts[name] = topic.partitions
+            else:
+                counts.pop(name, None)
+                open_topics.append(name)
+    while open_topics:
+        settled = []
+        for name in open_topics:
+            feeding = [topics[part[0]] for part in parts if name in part[2]]
+            above = {topic for names in feeding for topic in names if topic != name}
+            if above and all(topic in counts for topic in above):
+                counts[name] = max(counts[topic] for topic in above)
+                settled.append(name)
+        if not settled:
+            names = ", ".join(repr(name) for name in open_topics)
+            raise TopologyError(
+                f"can't derive the partitions of repartition topics {names}: they feed each other; "
+                "give partitions= to one of them"
+            )
+        open_topics = [name for name in open_topics if name not in settled]
+
+
+def _enforce(
+    group: frozenset[str], internal_topics: Mapping[str, InternalTopic], counts: dict[str, int]
+) -> None:
+    """One count for the whole group: that of its external topics, else of the fixed, else the largest."""
+    repartition = sorted(topic for topic in group if topic in internal_topics)
+    external = sorted(topic for topic in group if topic not in internal_topics)
+    fixed = [topic for topic in repartition if internal_topics[topic].partitions is not None]
+    deciding = external or fixed or repartition
+    wanted = max(counts[topic] for topic in deciding)
+    given = sorted({*external, *fixed})
+    if any(counts[topic] != wanted for topic in given):
+        listing = ", ".join(f"{topic!r} has {counts[topic]}" for topic in given)
+        raise TopologyError(
+            f"joined topics differ in their number of partitions: {listing}. Records of one key would "
+            "be in different tasks: create the topics with one count, or call repartition() before "
+            "the join"
+        )
+    for topic in repartition:
+        counts[topic] = wanted
