@@ -1,0 +1,80 @@
+"""What a coordinator may ask of the broker: logs of its own, timers, time and settings.
+
+`Broker` implements `CoordinatorServices`. The coordinators (`groups`, later `transactions`) depend on this
+module alone, so that they can be tested with a fake of a few lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from streamkit.clock import Clock
+from streamkit.log.broker.settings import BrokerSettings
+from streamkit.log.broker.timers import Timers
+
+__all__ = ["CoordinatorServices", "InternalRecord", "InternalRecords"]
+
+InternalRecord = tuple[bytes | None, bytes | None]
+"""Key and value of a record of an internal topic; a value of None is a tombstone."""
+
+
+class InternalRecords(Protocol):
+    """The records of one partition of an internal topic, in order."""
+
+    @property
+    def partition(self) -> int: ...
+
+    def records(self) -> Iterable[InternalRecord]:
+        """Every record of the log, oldest first; control batches are left out."""
+        ...
+
+
+class CoordinatorServices(Protocol):
+    """The broker as its coordinators see it.
+
+    Everything here is called on the thread that owns the broker (its event loop), and returns at once.
+    """
+
+    @property
+    def settings(self) -> BrokerSettings: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def timers(self) -> Timers: ...
+
+    def append_internal(
+        self, topic: str, partition: int, batch_records: Sequence[InternalRecord], now_ms: int
+    ) -> None:
+        """Append `batch_records` as one batch (all or none) to a partition of an internal topic.
+
+        The topic (`__consumer_offsets`, `__transaction_state`) and the partition are created when they
+        are first written to. When it returns, the records survive the end of the process.
+
+        Raises:
+            StorageError: the disk refused; nothing was appended.
+        """
+        ...
+
+    def internal_logs(self, topic: str) -> Sequence[InternalRecords]:
+        """The partitions of an internal topic that exist, to replay them; empty for a new broker."""
+        ...
+
+    def partition_exists(self, topic: str, partition: int) -> bool:
+        """Whether the topic exists and has that partition."""
+        ...
+
+    def topic_id(self, topic: str) -> UUID | None:
+        """The topic's id, or None if there is no such topic."""
+        ...
+
+    def topic_name(self, topic_id: UUID) -> str | None:
+        """The name of the topic with that id, or None if there is none."""
+        ...
+
+    def partition_counts(self) -> Mapping[str, int]:
+        """Every topic with its number of partitions."""
+        ...
