@@ -1,0 +1,495 @@
+"""One segment of a partition's log: a file of record batches and its indexes.
+
+The file's name is the base offset: no batch in it begins earlier. Batches follow each other without a
+gap in bytes; offsets grow, and may leave gaps after compaction. Only the last segment of a log, the
+active one, is appended to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from streamkit.errors import CorruptRecordError
+from streamkit.log.protocol import BatchHeader, check_crc, read_header
+from streamkit.log.storage.errors import LogStorageError
+from streamkit.log.storage.files import OpenFiles, storage_errors
+from streamkit.log.storage.index import OffsetIndex, TimeIndex
+from streamkit.log.storage.transaction_index import TransactionIndex
+
+__all__ = ["HEADER_BYTES", "Segment", "segment_file_name"]
+
+HEADER_BYTES = 61
+"""Bytes of a batch before its records."""
+
+LOG_SUFFIX = ".log"
+INDEX_SUFFIX = ".index"
+TIME_INDEX_SUFFIX = ".timeindex"
+TXN_INDEX_SUFFIX = ".txnindex"
+DELETED_SUFFIX = ".deleted"
+
+_LENGTH = struct.Struct(">i")
+_LENGTH_AT = 8
+_LENGTH_COUNTS_FROM = 12
+_MAGIC = 2
+_HEADER_CHUNK = 16 * 1024
+_DATA_CHUNK = 1024 * 1024
+_MAX_RELATIVE_OFFSET = 2**31 - 1
+_MAX_SIZE = 2**31 - 1
+_INDEX_WRITE_BEHIND = 256
+
+
+class Segment:
+    """One segment.
+
+    Args:
+        folder: the partition's.
+        base_offset: gives the files their name.
+        files: opens them.
+        index_interval_bytes: bytes of log between two index entries.
+        size: bytes that are in the file already.
+        created_ms: when it was begun; rolling by time counts from here when its first batch
+            has no timestamp.
+
+    Attributes:
+        size: bytes in the file.
+        first_timestamp: largest timestamp of the first batch, or None before it.
+        appended_from: from which position on the bytes were written by this process.
+    """
+
+    __slots__ = (
+        "_cut_to", "_files", "_indexed", "_interval", "_max_timestamp", "_max_timestamp_offset",
+        "_since_index", "appended_from", "base_offset", "created_ms", "first_timestamp",
+        "offset_index", "path", "size", "time_index", "txn_index",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        folder: Path,
+        base_offset: int,
+        files: OpenFiles,
+        *,
+        index_interval_bytes: int,
+        size: int,
+        created_ms: int,
+    ) -> None:
+        stem = str(folder / f"{base_offset:020d}")
+        self.base_offset = base_offset
+        self.path = stem + LOG_SUFFIX
+        self.size = size
+        self.created_ms = created_ms
+        self.first_timestamp: int | None = None
+        self.appended_from = size
+        self.offset_index = OffsetIndex(stem + INDEX_SUFFIX, base_offset, files)
+        self.time_index = TimeIndex(stem + TIME_INDEX_SUFFIX, base_offset, files)
+        self.txn_index = TransactionIndex(stem + TXN_INDEX_SUFFIX, files)
+        self._files = files
+        self._interval = index_interval_bytes
+        self._since_index = 0
+        self._indexed = False
+        self._max_timestamp = -1
+        self._max_timestamp_offset = base_offset
+        self._cut_to: int | None = None
+
+    # ------------------------------------------------------------------ writing
+
+    def create(self) -> None:
+        """Make the files of a new, empty segment."""
+        self._files.create(self.path)
+        self.offset_index.reset()
+        self.time_index.reset()
+        self._indexed = True
+
+    def append(self, data: bytes | bytearray, batches: list[tuple[int, BatchHeader]]) -> int:
+        """Write whole batches at the end.
+
+        Args:
+            data: the batches, with their final offsets.
+            batches: position in `data` and header of each.
+
+        Returns:
+            The position in the file of the first one.
+
+        Raises:
+            LogStorageError: the disk refused; the segment is as it was.
+        """
+        position = self.size
+        self.repair()
+        try:
+            self._files.write(self.path, data, position)
+        except LogStorageError:
+            self._cut_to = position
+            with contextlib.suppress(LogStorageError):
+                self.repair()
+            raise
+        self.size = position + len(data)
+        for start, header in batches:
+            self._note(position + start, header)
+        return position
+
+    def repair(self) -> None:
+        """Cut off what an append left that failed half-way.
+
+        Raises:
+            LogStorageError: the disk refuses that too; the next append tries it again.
+        """
+        if self._cut_to is not None:
+            self._files.truncate(self.path, self._cut_to)
+            self._cut_to = None
+
+    def is_full(self, more_bytes: int, last_offset: int, limit: int, index_limit: int) -> bool:
+        """Whether a batch of `more_bytes` that ends with `last_offset` needs a new segment."""
+        # The last place in the time index is kept for the entry made when the segment closes.
+        return (
+            self.size > min(limit, _MAX_SIZE) - more_bytes
+            or last_offset - self.base_offset > _MAX_RELATIVE_OFFSET
+            or self.offset_index.size_bytes + 8 > index_limit
+            or self.time_index.size_bytes + 24 > index_limit
+        )
+
+    def age_ms(self, now_ms: int, timestamp: int) -> int:
+        """How long the segment has been filled: in record time, or by the clock without it."""
+        if self.first_timestamp is not None and self.first_timestamp >= 0:
+            return timestamp - self.first_timestamp
+        return now_ms - self.created_ms
+
+    def settle(self) -> None:
+        """Write all index entries, the largest timestamp among them: the segment is complete."""
+        self._load_indexes()
+        if self.size:
+            self.time_index.append(self._max_timestamp, self._max_timestamp_offset)
+        self.repair()
+        self.offset_index.settle()
+        self.time_index.settle()
+        self.txn_index.save()
+
+    def note_saved_indexes(self) -> list[str]:
+        """Write all index entries; the paths of the files that make the segment durable."""
+        if self._indexed:
+            self.settle()
+        paths = [self.path, self.offset_index.path, self.time_index.path]
+        if self.txn_index.save():
+            paths.append(self.txn_index.path)
+        return paths
+
+    def truncate_to(self, offset: int) -> bool:
+        """Cut off the batch that holds `offset` and all behind it; True if there was one."""
+        found = self.find(offset)
+        if found is None:
+            return False
+        self.cut(found[0], min(offset, found[1].base_offset))
+        return True
+
+    def cut(self, position: int, offset: int) -> None:
+        """Cut the segment at `position`, where the batch with `offset` begins."""
+        self._load_indexes()
+        self._files.truncate(self.path, position)
+        self.size = position
+        self.appended_from = min(self.appended_from, position)
+        self.offset_index.truncate_to_position(position)
+        self.time_index.truncate_to(offset)
+        self.txn_index.truncate_to(offset)
+        self._max_timestamp, self._max_timestamp_offset = self.time_index.last()
+        last = self.offset_index.last_position()
+        for _, header in self.headers(last):
+            self._note_timestamp(header)
+        self._since_index = position - last
+        if position == 0:
+            self.first_timestamp = None
+
+    def delete(self) -> None:
+        """Delete the files."""
+        for path in self._unload():
+            self._files.remove(path)
+
+    def mark_deleted(self) -> list[str]:
+        """Rename the files, so that they are never opened as a segment again.
+
+        Returns:
+            The new paths, to be removed later.
+        """
+        renamed = []
+        for path in self._unload():
+            self._files.rename(path, path + DELETED_SUFFIX)
+            renamed.append(path + DELETED_SUFFIX)
+        return renamed
+
+    def _unload(self) -> list[str]:
+        self._files.forget(self.offset_index)
+        self._files.forget(self.time_index)
+        indexes = (self.txn_index.path, self.time_index.path, self.offset_index.path)
+        return [*indexes, self.path]
+
+    # ------------------------------------------------------------------ reading
+
+    def find(self, offset: int, from_position: int = 0) -> tuple[int, BatchHeader] | None:
+        """The first batch whose last offset is `offset` or later, with its position."""
+        self._load_indexes()
+        known_offset, position = self.offset_index.lookup(offset)
+        start = max(position, from_position)
+        try:
+            first = True
+            for at, header in self.headers(start):
+                if first and position and at == position and header.last_offset != known_offset:
+                    break
+                first = False
+                if header.last_offset >= offset:
+                    return at, header
+            else:
+                return None
+        except CorruptRecordError:
+            if not position:
+                raise
+        # The index points at something that isn't its batch: it is wrong, or the batch is.
+        self.rebuild_indexes()
+        return next((hit for hit in self.headers(0) if hit[1].last_offset >= offset), None)
+
+    def find_timestamp(self, timestamp: int) -> Iterator[tuple[int, BatchHeader]]:
+        """Batches, in order, among which is the first record at or after `timestamp`."""
+        self._load_indexes()
+        _, offset = self.time_index.lookup(timestamp)
+        _, position = self.offset_index.lookup(offset)
+        return (hit for hit in self.headers(position) if hit[1].max_timestamp >= timestamp)
+
+    def read_batch(self, position: int, header: BatchHeader) -> bytes:
+        """The bytes of one batch."""
+        return self._files.read(self.path, header.size, position)
+
+    def read(self, position: int, max_bytes: int, end: int) -> tuple[bytes, int]:
+        """Whole batches from `position`, where one begins: the first, and more up to `max_bytes`.
+
+        Args:
+            position: where a batch begins.
+            max_bytes: bytes returned at most, unless the first batch is larger.
+            end: where a batch begins that isn't wanted any more, or the segment's size.
+
+        Returns:
+            The batches, and the offset after the last one; -1 when they reach `end`.
+
+        Raises:
+            CorruptRecordError: no batch begins where one should.
+        """
+        if end - position <= max_bytes:
+            return self._files.read(self.path, end - position, position), -1
+        self._load_indexes()
+        data = self._files.read(self.path, max(max_bytes, HEADER_BYTES), position)
+        last = max(self.offset_index.batch_before(position + len(data)), position)
+        start = last - position
+        previous = -1
+        while start + HEADER_BYTES <= len(data):
+            size = _LENGTH.unpack_from(data, start + _LENGTH_AT)[0] + _LENGTH_COUNTS_FROM
+            if size < HEADER_BYTES:
+                raise self._damaged(position + start, "no batch begins there")
+            if start + size > len(data):
+                break
+            previous = start
+            start += size
+        if start == 0:
+            size = self._header(data, 0, position, end).size
+            data = self._files.read(self.path, size, position)
+            return data, read_header(data, 0).next_offset
+        if previous < 0:
+            # Everything up to the last known batch fits, that one does not.
+            return data[:start], read_header(data, start).base_offset
+        return data[:start], read_header(data, previous).next_offset
+
+    def verified(self, data: bytes, position: int) -> bytes:
+        """The batches at the head of `data` whose checksums are right.
+
+        Raises:
+            CorruptRecordError: the very first one is damaged.
+        """
+        start = 0
+        while start < len(data):
+            try:
+                header = self._header(data, start, position + start, position + len(data))
+                if not check_crc(data, start, header):
+                    raise self._damaged(position + start, "its checksum is wrong")
+            except CorruptRecordError:
+                if start == 0:
+                    raise
+                return data[:start]
+            start += header.size
+        return data
+
+    def headers(self, position: int) -> Iterator[tuple[int, BatchHeader]]:
+        """Position and header of each batch from `position` on, where one begins.
+
+        Raises:
+            CorruptRecordError: no whole batch begins where one should.
+        """
+        chunk, chunk_at = b"", position
+        while position < self.size:
+            start = position - chunk_at
+            if start + HEADER_BYTES > len(chunk):
+                chunk, chunk_at, start = self._chunk(position, _HEADER_CHUNK), position, 0
+            header = self._header(chunk, start, position, self.size)
+            yield position, header
+            position += header.size
+
+    def whole_batches(self, position: int) -> Iterator[tuple[int, BatchHeader, bytes]]:
+        """As `headers`, with the bytes of each batch, whose checksum is right.
+
+        Raises:
+            CorruptRecordError: the batch at this place is torn or damaged.
+        """
+        chunk, chunk_at = b"", position
+        while position < self.size:
+            start = position - chunk_at
+            if start + HEADER_BYTES > len(chunk):
+                chunk, chunk_at, start = self._chunk(position, _DATA_CHUNK), position, 0
+            header = self._header(chunk, start, position, self.size)
+            if start + header.size > len(chunk):
+                size = max(header.size, _DATA_CHUNK)
+                chunk, chunk_at, start = self._chunk(position, size), position, 0
+            data = chunk[start : start + header.size]
+            if len(data) < header.size or not check_crc(data, 0, header):
+                raise self._damaged(position, "its checksum is wrong")
+            yield position, header, data
+            position += header.size
+
+    def largest_timestamp(self) -> tuple[int, int]:
+        """The largest timestamp and its batch's last offset; -1 when no record has one."""
+        self._load_indexes()
+        return self._max_timestamp, self._max_timestamp_offset
+
+    def modified_ms(self) -> int:
+        """When the file was last written."""
+        with storage_errors("stat", self.path):
+            return Path(self.path).stat().st_mtime_ns // 1_000_000
+
+    # ------------------------------------------------------------------ opening
+
+    def open_active(self, next_offset: int | None = None) -> int:
+        """Get ready for appends after a clean stop; the offset after the last record."""
+        self._load_indexes()
+        position = self.offset_index.last_position()
+        last = next_offset
+        for _, header in self.headers(position):
+            self._note_timestamp(header)
+            last = header.next_offset
+        self._since_index = self.size - position
+        if self.size:
+            self.first_timestamp = next(self.headers(0))[1].max_timestamp
+        return self.base_offset if last is None else last
+
+    def recover(
+        self, position: int, offset: int, on_batch: Callable[[BatchHeader, bytes], None]
+    ) -> int:
+        """Check all batches from `position` on, cut off a torn or damaged tail, redo the indexes.
+
+        Args:
+            position: where a batch begins, or the segment ends; all before is known to be good.
+            offset: of that batch.
+            on_batch: gets each good batch.
+
+        Returns:
+            Bytes cut off.
+        """
+        if position == 0 or not (
+            self.offset_index.load(self.size) and self.time_index.load()
+        ):
+            position, offset = 0, self.base_offset
+            self.offset_index.reset()
+            self.time_index.reset()
+            self.txn_index.reset()
+        self._indexed = True
+        self.offset_index.truncate_to_position(position)
+        self.time_index.truncate_to(offset)
+        self.txn_index.truncate_to(offset)
+        self._max_timestamp, self._max_timestamp_offset = self.time_index.last()
+        self._since_index = position - self.offset_index.last_position()
+        good = position
+        with contextlib.suppress(CorruptRecordError):
+            for at, header, data in self.whole_batches(position):
+                if not self._follows(header, offset):
+                    break
+                self._note(at, header)
+                on_batch(header, data)
+                good, offset = at + header.size, header.next_offset
+        cut = self.size - good
+        if cut:
+            self._files.truncate(self.path, good)
+            self.size = good
+        self.appended_from = good
+        self.settle()
+        return cut
+
+    def rebuild_indexes(self) -> None:
+        """Make offset and time index anew from the batches' headers."""
+        self.offset_index.reset()
+        self.time_index.reset()
+        self._indexed = True
+        self._since_index = 0
+        self._max_timestamp, self._max_timestamp_offset = -1, self.base_offset
+        for position, header in self.headers(0):
+            self._note(position, header)
+        self.settle()
+
+    def _load_indexes(self) -> None:
+        """Have the indexes in memory; those that are missing or damaged are made anew."""
+        sound = self.offset_index.load(self.size)
+        sound = self.time_index.load() and sound
+        if not sound:
+            self.rebuild_indexes()
+        if not self._indexed:
+            self._max_timestamp, self._max_timestamp_offset = self.time_index.last()
+            self._indexed = True
+
+    def _follows(self, header: BatchHeader, offset: int) -> bool:
+        relative = header.last_offset - self.base_offset
+        return header.base_offset >= offset and relative <= _MAX_RELATIVE_OFFSET
+
+    def _note(self, position: int, header: BatchHeader) -> None:
+        if position == 0:
+            self.first_timestamp = header.max_timestamp
+        self._note_timestamp(header)
+        if self._since_index > self._interval:
+            self.offset_index.append(header.last_offset, position)
+            self.time_index.append(self._max_timestamp, self._max_timestamp_offset)
+            self._since_index = 0
+            if self.offset_index.unsaved >= _INDEX_WRITE_BEHIND:
+                # The batch is in the log; entries that can't be written now are written later.
+                with contextlib.suppress(LogStorageError):
+                    self.offset_index.save()
+                    self.time_index.save()
+        self._since_index += header.size
+
+    def _note_timestamp(self, header: BatchHeader) -> None:
+        if header.max_timestamp > self._max_timestamp:
+            self._max_timestamp = header.max_timestamp
+            self._max_timestamp_offset = header.last_offset
+
+    def _chunk(self, position: int, size: int) -> bytes:
+        return self._files.read(self.path, min(size, self.size - position), position)
+
+    def _header(self, data: bytes, start: int, position: int, end: int) -> BatchHeader:
+        if start + HEADER_BYTES > len(data):
+            raise self._damaged(position, "its header is torn")
+        header = read_header(data, start)
+        if header.magic != _MAGIC or header.size < HEADER_BYTES:
+            raise self._damaged(position, "no batch begins there")
+        if position + header.size > end:
+            raise self._damaged(position, "it is torn")
+        if header.last_offset_delta < 0 or header.base_offset < self.base_offset:
+            raise self._damaged(position, "its offsets are wrong")
+        return header
+
+    def _damaged(self, position: int, reason: str) -> CorruptRecordError:
+        folder = Path(self.path).parent.name
+        topic, _, partition = folder.rpartition("-")
+        number = int(partition) if partition.isdigit() else -1
+        return CorruptRecordError(
+            f"topic {topic}, partition {number}: the batch at byte {position} of segment "
+            f"{self.path} is damaged: {reason}",
+            path=self.path,
+            topic_partition=(topic, number),
+            position=position,
+        )
+
+
+def segment_file_name(base_offset: int) -> str:
+    """The name of the file of batches that begins with `base_offset`."""
+    return f"{base_offset:020d}{LOG_SUFFIX}"
