@@ -8,6 +8,7 @@ from streamkit.serde.integer import IntegerSerde
 from streamkit.serde.json import JsonSerde
 from streamkit.serde.registry import serde_for
 from streamkit.serde.string import StringSerde
+from streamkit.serde.windowed import SessionWindowedSerde, TimeWindowedSerde
 
 __all__ = [
     "BooleanSerde",
@@ -16,6 +17,8 @@ __all__ = [
     "IntegerSerde",
     "JsonSerde",
     "Serde",
+    "SessionWindowedSerde",
     "StringSerde",
+    "TimeWindowedSerde",
     "serde_for",
 ]

@@ -51,7 +51,7 @@ class Serde(Generic[T]):
         """
         raise NotImplementedError
 
-    def fits(self, value: object) -> bool:
+    def fits(self, value: object) -> bool:  # noqa: ARG002 - for those that know
         """True if `value` comes back equal, and of the same type, from its bytes.
 
         A store asks this before it keeps the value of an `immutable` serde instead of its bytes; a

@@ -22,7 +22,7 @@ class BytesSerde(Serde[bytes]):
             return bytes(data)
         raise unwritable(self.name, topic, data, "bytes")
 
-    def deserialize(self, topic: str, data: bytes) -> bytes:
+    def deserialize(self, topic: str, data: bytes) -> bytes:  # noqa: ARG002
         return data
 
     def fits(self, value: object) -> bool:

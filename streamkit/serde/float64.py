@@ -31,7 +31,9 @@ class FloatSerde(Serde[float]):
         try:
             return _DOUBLE.pack(number)
         except OverflowError as error:
-            raise unwritable(self.name, topic, number, "a number that a float can hold", error) from error
+            raise unwritable(
+                self.name, topic, number, "a number that a float can hold", error
+            ) from error
 
     def deserialize(self, topic: str, data: bytes) -> float:
         if len(data) != 8:

@@ -30,7 +30,9 @@ class IntegerSerde(Serde[int]):
         if not isinstance(number, int) or isinstance(number, bool):
             raise unwritable(self.name, topic, number, "int")
         if not _MIN <= number <= _MAX:
-            raise unwritable(self.name, topic, number, "an int of at most 64 bits (-2**63 to 2**63 - 1)")
+            raise unwritable(
+                self.name, topic, number, "an int of at most 64 bits (-2**63 to 2**63 - 1)"
+            )
         return _LONG.pack(number)
 
     def deserialize(self, topic: str, data: bytes) -> int:

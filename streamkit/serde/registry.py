@@ -26,7 +26,7 @@ _PLAIN_JSON = JsonSerde()
 
 
 def serde_for(type_or_serde: Any) -> Serde[Any]:
-    """The serde for a type, or the serde itself.
+    r"""The serde for a type, or the serde itself.
 
     Args:
         type_or_serde: `bytes`, `str`, `int` (8 bytes, big-endian), `float` and `bool` have binary serdes,
@@ -39,7 +39,7 @@ def serde_for(type_or_serde: Any) -> Serde[Any]:
 
     Example:
         >>> serde_for(int).serialize("clicks", 7)
-        b'\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x07'
+        b'\x00\x00\x00\x00\x00\x00\x00\x07'
     """
     if isinstance(type_or_serde, Serde):
         return type_or_serde

@@ -21,7 +21,9 @@ class StringSerde(Serde[str]):
         try:
             return text.encode()
         except UnicodeEncodeError as error:
-            raise unwritable(self.name, topic, text, "text without lone surrogates", error) from error
+            raise unwritable(
+                self.name, topic, text, "text without lone surrogates", error
+            ) from error
 
     def deserialize(self, topic: str, data: bytes) -> str:
         try:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from streamkit.serde import Serde
+from streamkit.errors import ConfigError
+from streamkit.serde import Serde, serde_for
+from streamkit.state.backends.base import Backend
+from streamkit.state.backends.memory import MemoryBackend
+from streamkit.state.key_value import OverlaidKeyValueStore, OverlaidTimestampedKeyValueStore
 from streamkit.state.settings import StoreSettings
-from streamkit.state.spec import StoreSpec
+from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.state.store import StateStore
+from streamkit.state.window import OverlaidTimestampedWindowStore, OverlaidWindowStore
 
 __all__ = ["changelog_topic", "open_store"]
+
+_MakeStore = Callable[[StoreSpec, Backend, Serde[Any], Serde[Any], StoreSettings, str], StateStore]
+
+_KINDS: dict[StoreKind, _MakeStore] = {
+    StoreKind.KEY_VALUE: OverlaidKeyValueStore,
+    StoreKind.TIMESTAMPED_KEY_VALUE: OverlaidTimestampedKeyValueStore,
+    StoreKind.WINDOW: OverlaidWindowStore,
+    StoreKind.TIMESTAMPED_WINDOW: OverlaidTimestampedWindowStore,
+}
 
 
 def changelog_topic(application_id: str, store: str) -> str:
@@ -29,6 +44,7 @@ def open_store(
     """The store that `spec` describes, open, with what its folder holds.
 
     Args:
+        spec: what the topology says.
         directory: the task's folder; the store lives in `rocksdb/<name>` beneath. None: in memory,
             whatever the specification says.
         settings: sizes; None: the defaults.
@@ -40,4 +56,27 @@ def open_store(
         LockedError: another process has the store open.
         StorageError: the folder is damaged or can't be written.
     """
-    raise NotImplementedError
+    settings = settings or StoreSettings()
+    make = _KINDS.get(spec.kind)
+    if make is None:
+        raise ConfigError(f"store '{spec.name}': kind {spec.kind.value} can't be opened yet")
+    default = default_serde or serde_for(Any)
+    key_serde = spec.key_serde or default
+    value_serde = spec.value_serde or default
+    name = spec.backend or settings.backend
+    backend: Backend
+    if directory is None or name == "memory":
+        backend = MemoryBackend()
+    elif name == "rocksdb":
+        # Loaded here: rocksdict is large, and state in memory does without it.
+        from streamkit.state.backends.rocksdb import RocksDBBackend
+
+        backend = RocksDBBackend(directory / "rocksdb" / spec.name, settings)
+    else:
+        raise ConfigError(f"store '{spec.name}': backend is 'rocksdb' or 'memory', not {name!r}")
+    topic = spec.source_changelog or changelog_topic(application_id, spec.name)
+    try:
+        return make(spec, backend, key_serde, value_serde, settings, topic)
+    except BaseException:
+        backend.close()
+        raise

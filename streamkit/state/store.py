@@ -91,6 +91,7 @@ class SealedGeneration:
         """Move the entries to the backend; the last step saves `next_offset`.
 
         Args:
+            limit: how many entries at most in this step; 0: all.
             next_offset: first changelog offset that the backend does not hold; negative: leave the
                 saved one as it is (a store without a changelog).
         """
@@ -112,6 +113,10 @@ class StateStore:
     def __init__(self, spec: StoreSpec) -> None:
         self.name = spec.name
         self.spec = spec
+
+    def is_full(self) -> bool:
+        """True once the overlay holds more than it should: commit before the next record."""
+        raise NotImplementedError
 
     def init(self, context: StoreContext) -> None:
         """Meet the task. Called once, after the store is open and before its first use."""

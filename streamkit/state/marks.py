@@ -1,0 +1,25 @@
+"""Names of the marks that stores keep in their backends beside the entries.
+
+| mark | value |
+| --- | --- |
+| `offset` | first changelog offset that the backend doesn't hold (8 bytes) |
+| `observed` | window and session stores: highest start (end) ever put (8 bytes) |
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from streamkit.state.backends.base import Backend
+from streamkit.state.keys import long_from
+
+__all__ = ["OBSERVED", "OFFSET", "read_mark"]
+
+OFFSET = b"offset"
+OBSERVED = b"observed"
+
+
+def read_mark(backend: Backend, name: bytes) -> i64:
+    """A mark's number; -1 if it isn't set."""
+    data = backend.mark(name)
+    return -1 if data is None else long_from(data)
