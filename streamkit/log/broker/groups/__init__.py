@@ -1,0 +1,39 @@
+"""Consumer groups: members, generations and committed offsets, over `__consumer_offsets`.
+
+`coordinator` (with `membership`, `group`, `offsets`, `deadlines`) is pure; `service` ties it to a broker.
+"""
+
+from streamkit.log.broker.groups.config import GroupConfig
+from streamkit.log.broker.groups.coordinator import CommitOffsets, GroupCoordinator
+from streamkit.log.broker.groups.group import Group, GroupState, Member
+from streamkit.log.broker.groups.outcome import (
+    Completion,
+    Join,
+    JoinedMember,
+    JoinReply,
+    Leaver,
+    Outcome,
+    Sync,
+    SyncReply,
+)
+from streamkit.log.broker.groups.records import CommittedOffset
+from streamkit.log.broker.groups.service import GroupService
+
+__all__ = [
+    "CommitOffsets",
+    "CommittedOffset",
+    "Completion",
+    "Group",
+    "GroupConfig",
+    "GroupCoordinator",
+    "GroupService",
+    "GroupState",
+    "Join",
+    "JoinReply",
+    "JoinedMember",
+    "Leaver",
+    "Member",
+    "Outcome",
+    "Sync",
+    "SyncReply",
+]

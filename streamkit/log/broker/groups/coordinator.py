@@ -1,0 +1,344 @@
+"""The group coordinator: groups and their committed offsets, as a state machine without I/O.
+
+Every event goes the same way:
+
+```
+   event, now --> GroupCoordinator --> Outcome(records, reply, completions)
+                        ^                 |
+                        |   replay        v
+                        +------------ __consumer_offsets
+```
+
+What the log holds (offsets, generations with their members and assignments, deletions) changes in `replay` alone,
+whether the record was written a moment ago or is read at a restart. What the log doesn't hold (who waits for
+an answer, deadlines, ids given out but not used yet) is lost at a restart, as in Apache Kafka: clients ask again.
+
+The owner appends and replays an outcome's records before it hands in the next event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from streamkit.log.broker.groups.config import GroupConfig
+from streamkit.log.broker.groups.deadlines import Deadlines
+from streamkit.log.broker.groups.group import Group, GroupState
+from streamkit.log.broker.groups.membership import Deadline, Membership
+from streamkit.log.broker.groups.offsets import OffsetStore, expired_offsets
+from streamkit.log.broker.groups.outcome import (
+    Completion,
+    Join,
+    JoinReply,
+    Leaver,
+    Outcome,
+    Sync,
+    SyncReply,
+    Waiter,
+)
+from streamkit.log.broker.groups.records import (
+    CommittedOffset,
+    GroupMetadata,
+    GroupMetadataRecord,
+    GroupRecord,
+    OffsetCommitRecord,
+)
+from streamkit.log.protocol import ErrorCode
+from streamkit.model import TopicPartition
+
+__all__ = ["CommitOffsets", "GroupCoordinator"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOffsets:
+    """An OffsetCommit request.
+
+    Attributes:
+        generation: of the member; -1 from consumers without a group, and tools.
+        offsets: what to commit.
+    """
+
+    group_id: str
+    member_id: str
+    instance_id: str | None
+    generation: int
+    offsets: Mapping[TopicPartition, CommittedOffset]
+
+
+class GroupCoordinator:
+    """All groups of a broker.
+
+    Args:
+        config: limits and delays.
+        new_id: makes the random part of a new member's id; each call another.
+
+    Attributes:
+        deadlines: what is due when; the owner moves its time forward and calls `expire` while it returns outcomes.
+    """
+
+    def __init__(self, config: GroupConfig, *, new_id: Callable[[], str]) -> None:
+        self.config = config
+        self.deadlines: Deadlines[Deadline] = Deadlines()
+        self._groups: dict[str, Group] = {}
+        self._offsets = OffsetStore()
+        self._membership = Membership(config, self.deadlines, new_id)
+
+    # The log
+
+    def replay(self, record: GroupRecord) -> None:
+        """Take over what a record says."""
+        group_id = record.group_id
+        if isinstance(record, OffsetCommitRecord):
+            self._offsets.replay(record)
+            if record.value is not None and group_id not in self._groups:
+                # A consumer that only stores offsets: a group without members or protocol.
+                self._groups[group_id] = Group(group_id, record.value.commit_timestamp_ms)
+        elif record.value is None:
+            group = self._groups.pop(group_id, None)
+            if group is not None:
+                self._membership.dissolve(
+                    group, ErrorCode.UNKNOWN_MEMBER_ID, Outcome(None, group_id)
+                )
+        else:
+            group = self._groups.get(group_id)
+            if group is None:
+                group = self._groups[group_id] = Group(group_id, record.value.state_timestamp_ms)
+            group.apply(record.value)
+
+    def loaded(self, now_ms: int) -> list[Outcome[None]]:
+        """The whole log was replayed: from now on the members' sessions run."""
+        outcomes = []
+        for group in self._groups.values():
+            out: Outcome[None] = Outcome(None, group.group_id)
+            self._membership.loaded(group, out, now_ms)
+            outcomes.append(out)
+        return outcomes
+
+    def append_failed(
+        self, failed: Outcome[object], error: ErrorCode, now_ms: int
+    ) -> Outcome[None]:
+        """The outcome's records could not be written: what to tell those who wait.
+
+        Offsets that were to be committed are not; a generation that was to begin is given up, and its members
+        join again.
+        """
+        out: Outcome[None] = Outcome(None, failed.group_id)
+        out.completions = [completion.failed(error) for completion in failed.completions]
+        group = self._groups.get(failed.group_id)
+        for record in failed.records:
+            if group is None or not isinstance(record, GroupMetadataRecord) or not record.value:
+                continue
+            if record.value == _new_group_value(group):
+                self._membership.dissolve(group, error, out)
+                del self._groups[group.group_id]
+            else:
+                self._membership.append_failed(group, record.value, out, now_ms)
+        return out
+
+    # Members
+
+    def join(self, request: Join, waiter: Waiter, now_ms: int) -> Outcome[None]:
+        """A member joins, or joins again. `waiter` gets its answer as a completion, now or later."""
+        out: Outcome[None] = Outcome(None, request.group_id)
+        if (
+            not self.config.min_session_timeout_ms
+            <= request.session_timeout_ms
+            <= self.config.max_session_timeout_ms
+        ):
+            reply = JoinReply(ErrorCode.INVALID_SESSION_TIMEOUT, request.member_id)
+            out.completions.append(Completion(waiter, reply))
+            return out
+        group = self._groups.get(request.group_id)
+        if group is None:
+            if request.member_id:
+                reply = JoinReply(ErrorCode.UNKNOWN_MEMBER_ID, request.member_id)
+                out.completions.append(Completion(waiter, reply))
+                return out
+            group = Group(request.group_id, now_ms)
+            self._membership.join(group, request, waiter, out, now_ms)
+            if group.members or group.pending_members:
+                self._groups[request.group_id] = group
+                out.records.append(GroupMetadataRecord(group.group_id, _new_group_value(group)))
+            return out
+        self._membership.join(group, request, waiter, out, now_ms)
+        return out
+
+    def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome[None]:
+        """A member asks for its assignment. `waiter` gets its answer as a completion, now or later."""
+        out: Outcome[None] = Outcome(None, request.group_id)
+        group = self._groups.get(request.group_id)
+        if group is None or group.state is GroupState.EMPTY:
+            out.completions.append(Completion(waiter, SyncReply(ErrorCode.UNKNOWN_MEMBER_ID)))
+        else:
+            self._membership.sync(group, request, waiter, out, now_ms)
+        return out
+
+    def heartbeat(
+        self, group_id: str, member_id: str, instance_id: str | None, generation: int
+    ) -> ErrorCode:
+        """Keep a member alive; tell it with REBALANCE_IN_PROGRESS to join again."""
+        group = self._groups.get(group_id)
+        if group is None:
+            return ErrorCode.UNKNOWN_MEMBER_ID
+        return self._membership.heartbeat(group, member_id, instance_id, generation)
+
+    def leave(
+        self, group_id: str, leavers: Sequence[Leaver], now_ms: int
+    ) -> Outcome[list[ErrorCode]]:
+        """Members leave; the reply has an error code for each."""
+        out: Outcome[list[ErrorCode]] = Outcome([], group_id)
+        group = self._groups.get(group_id)
+        if group is None:
+            out.reply = [ErrorCode.UNKNOWN_MEMBER_ID] * len(leavers)
+        else:
+            out.reply = self._membership.leave(group, leavers, out, now_ms)
+        return out
+
+    def expire(self, now_ms: int) -> Outcome[None] | None:
+        """Handle the deadline that passed longest ago; None if none has passed."""
+        deadline = self.deadlines.pop_due()
+        if deadline is None:
+            return None
+        out: Outcome[None] = Outcome(None, deadline.group_id)
+        group = self._groups.get(deadline.group_id)
+        if group is not None:
+            self._membership.expired(group, deadline, out, now_ms)
+        return out
+
+    def shut_down(self, error: ErrorCode) -> Outcome[None]:
+        """Answer all who wait: the broker is going down."""
+        out: Outcome[None] = Outcome(None, "")
+        for group in self._groups.values():
+            self._membership.dissolve(group, error, out)
+        return out
+
+    # Offsets
+
+    def commit_offsets(self, request: CommitOffsets) -> Outcome[dict[TopicPartition, ErrorCode]]:
+        """Commit offsets; the reply has a code for each partition."""
+        out: Outcome[dict[TopicPartition, ErrorCode]] = Outcome({}, request.group_id)
+        error = self._check_commit(request)
+        for topic_partition, committed in request.offsets.items():
+            if error is not ErrorCode.NONE:
+                out.reply[topic_partition] = error
+            elif len(committed.metadata) > self.config.offset_metadata_max_bytes:
+                out.reply[topic_partition] = ErrorCode.OFFSET_METADATA_TOO_LARGE
+            else:
+                out.reply[topic_partition] = ErrorCode.NONE
+                out.records.append(OffsetCommitRecord(request.group_id, topic_partition, committed))
+        if error is ErrorCode.NONE and (group := self._groups.get(request.group_id)) is not None:
+            self._membership.committed(group, request.member_id)
+        return out
+
+    def _check_commit(self, request: CommitOffsets) -> ErrorCode:
+        group = self._groups.get(request.group_id)
+        if group is None:
+            return ErrorCode.NONE if request.generation < 0 else ErrorCode.GROUP_ID_NOT_FOUND
+        if request.generation < 0 and group.state is GroupState.EMPTY:
+            return ErrorCode.NONE
+        if request.generation < 0 and not request.member_id and request.instance_id is None:
+            # The members of a group own its offsets; others may commit when there are none.
+            return ErrorCode.UNKNOWN_MEMBER_ID
+        error = group.check_member(request.member_id, request.instance_id)
+        if error is not ErrorCode.NONE:
+            return error
+        if request.generation != group.generation:
+            return ErrorCode.ILLEGAL_GENERATION
+        if group.state is GroupState.COMPLETING_REBALANCE:
+            return ErrorCode.REBALANCE_IN_PROGRESS
+        return ErrorCode.NONE
+
+    def committed(self, group_id: str) -> Mapping[TopicPartition, CommittedOffset]:
+        """What a group has committed; empty for a group that isn't known."""
+        return self._offsets.of_group(group_id)
+
+    def delete_offsets(
+        self, group_id: str, topic_partitions: Iterable[TopicPartition]
+    ) -> Outcome[ErrorCode | dict[TopicPartition, ErrorCode]]:
+        """Forget offsets of topics that the group doesn't read.
+
+        The reply is a code for all, or one for each partition.
+        """
+        out: Outcome[ErrorCode | dict[TopicPartition, ErrorCode]] = Outcome(
+            ErrorCode.GROUP_ID_NOT_FOUND, group_id
+        )
+        group = self._groups.get(group_id)
+        if group is None:
+            return out
+        if group.state is not GroupState.EMPTY and not group.is_consumer_group:
+            out.reply = ErrorCode.NON_EMPTY_GROUP
+            return out
+        committed = self._offsets.of_group(group_id)
+        errors: dict[TopicPartition, ErrorCode] = {}
+        for topic_partition in topic_partitions:
+            if group.state is not GroupState.EMPTY and group.is_subscribed_to(
+                topic_partition.topic
+            ):
+                errors[topic_partition] = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC
+                continue
+            errors[topic_partition] = ErrorCode.NONE
+            if topic_partition in committed:
+                out.records.append(OffsetCommitRecord(group_id, topic_partition, None))
+        out.reply = errors
+        return out
+
+    def topic_deleted(self, topic: str) -> list[Outcome[None]]:
+        """Forget what groups committed in a topic that is gone."""
+        outcomes: dict[str, Outcome[None]] = {}
+        for group_id, topic_partition in self._offsets.of_topic(topic):
+            out = outcomes.setdefault(group_id, Outcome(None, group_id))
+            out.records.append(OffsetCommitRecord(group_id, topic_partition, None))
+        return list(outcomes.values())
+
+    def expire_offsets(self, group_id: str, now_ms: int) -> Outcome[None]:
+        """Forget a group's offsets whose retention is over, and the group when nothing is left of it."""
+        out: Outcome[None] = Outcome(None, group_id)
+        group = self._groups.get(group_id)
+        if group is None:
+            return out
+        expired, all_expired = expired_offsets(
+            group,
+            self._offsets.of_group(group_id),
+            now_ms=now_ms,
+            retention_ms=self.config.offsets_retention_ms,
+        )
+        out.records.extend(OffsetCommitRecord(group_id, tp, None) for tp in expired)
+        if all_expired and group.state is GroupState.EMPTY and not group.pending_members:
+            out.records.append(GroupMetadataRecord(group_id, None))
+        return out
+
+    # Groups
+
+    def groups(self) -> Sequence[Group]:
+        """All groups, in the order in which they came up."""
+        return tuple(self._groups.values())
+
+    def group(self, group_id: str) -> Group | None:
+        """The group, or None if it isn't known."""
+        return self._groups.get(group_id)
+
+    def delete_group(self, group_id: str) -> Outcome[ErrorCode]:
+        """Delete a group without members, with all that it has committed."""
+        group = self._groups.get(group_id)
+        if group is None:
+            return Outcome(ErrorCode.GROUP_ID_NOT_FOUND, group_id)
+        if group.state is not GroupState.EMPTY:
+            return Outcome(ErrorCode.NON_EMPTY_GROUP, group_id)
+        out = Outcome(ErrorCode.NONE, group_id)
+        out.records.extend(
+            OffsetCommitRecord(group_id, topic_partition, None)
+            for topic_partition in self._offsets.of_group(group_id)
+        )
+        out.records.append(GroupMetadataRecord(group_id, None))
+        return out
+
+
+def _new_group_value(group: Group) -> GroupMetadata:
+    """What is written when a group comes up: nothing but that it exists."""
+    return GroupMetadata(
+        protocol_type="",
+        generation=0,
+        protocol=None,
+        leader=None,
+        state_timestamp_ms=group.created_ms,
+    )

@@ -1,0 +1,234 @@
+"""The coordinator at work in a broker: it reads and writes the log, keeps the time and wakes who waits.
+
+Owned by the broker's event loop; nothing here blocks but the append, which is the page cache's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from streamkit.errors import ProtocolError, StorageError
+from streamkit.log.broker.groups.config import GroupConfig
+from streamkit.log.broker.groups.coordinator import CommitOffsets, GroupCoordinator
+from streamkit.log.broker.groups.group import Group
+from streamkit.log.broker.groups.outcome import (
+    Join,
+    JoinReply,
+    Leaver,
+    Outcome,
+    Sync,
+    SyncReply,
+)
+from streamkit.log.broker.groups.record_codec import OFFSETS_TOPIC, decode_record, encode_record
+from streamkit.log.broker.groups.records import CommittedOffset, partition_for
+from streamkit.log.broker.services import CoordinatorServices
+from streamkit.log.broker.timers import TimerHandle
+from streamkit.log.protocol import ErrorCode
+from streamkit.model import TopicPartition
+
+__all__ = ["GroupService"]
+
+_log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+
+class GroupService:
+    """Groups and committed offsets of one broker.
+
+    Args:
+        services: the broker.
+    """
+
+    def __init__(self, services: CoordinatorServices) -> None:
+        self._services = services
+        self._config = GroupConfig.from_settings(services.settings)
+        self._coordinator = GroupCoordinator(self._config, new_id=lambda: str(uuid.uuid4()))
+        self._timer: TimerHandle | None = None
+        self._timer_due_ms = 0
+        self._cleanup: TimerHandle | None = None
+
+    # Life
+
+    def load(self) -> None:
+        """Read what the log holds and begin; called once, before requests come.
+
+        Raises:
+            StorageError: the log can't be read.
+        """
+        for log in self._services.internal_logs(OFFSETS_TOPIC):
+            for key, value in log.records():
+                try:
+                    record = decode_record(key, value)
+                except ProtocolError as error:
+                    _log.error(
+                        "%s-%d: a record can't be read and is passed over: %s",
+                        OFFSETS_TOPIC,
+                        log.partition,
+                        error,
+                    )
+                    continue
+                if record is not None:
+                    self._coordinator.replay(record)
+        now_ms = self._tick()
+        for outcome in self._coordinator.loaded(now_ms):
+            self._settle(outcome, now_ms)
+        self._arm()
+        self._schedule_cleanup()
+
+    def close(self) -> None:
+        """Stop the timers and answer all who wait with COORDINATOR_NOT_AVAILABLE: they ask again later."""
+        for handle in (self._timer, self._cleanup):
+            if handle is not None:
+                handle.cancel()
+        self._timer = self._cleanup = None
+        self._deliver(self._coordinator.shut_down(ErrorCode.COORDINATOR_NOT_AVAILABLE))
+
+    # Members
+
+    async def join(self, request: Join) -> JoinReply:
+        """Let a member join; returns when the group has its next generation, or at once with an error."""
+        waiter: asyncio.Future[JoinReply] = asyncio.get_running_loop().create_future()
+        now_ms = self._tick()
+        self._settle(self._coordinator.join(request, waiter, now_ms), now_ms)
+        self._arm()
+        return await waiter
+
+    async def sync(self, request: Sync) -> SyncReply:
+        """A member's assignment; returns when the leader has assigned, or at once with an error."""
+        waiter: asyncio.Future[SyncReply] = asyncio.get_running_loop().create_future()
+        now_ms = self._tick()
+        self._settle(self._coordinator.sync(request, waiter, now_ms), now_ms)
+        self._arm()
+        return await waiter
+
+    def heartbeat(
+        self, group_id: str, member_id: str, instance_id: str | None, generation: int
+    ) -> ErrorCode:
+        """Keep a member alive; REBALANCE_IN_PROGRESS tells it to join again."""
+        self._tick()
+        return self._coordinator.heartbeat(group_id, member_id, instance_id, generation)
+
+    def leave(self, group_id: str, leavers: Sequence[Leaver]) -> list[ErrorCode]:
+        """Let members leave; an error code for each."""
+        now_ms = self._tick()
+        outcome = self._coordinator.leave(group_id, leavers, now_ms)
+        # That the group is empty now may fail to be written: at a restart its sessions end by themselves.
+        self._settle(outcome, now_ms)
+        self._arm()
+        return outcome.reply
+
+    # Offsets
+
+    def commit_offsets(self, request: CommitOffsets) -> dict[TopicPartition, ErrorCode]:
+        """Commit offsets; a code for each partition. What has code NONE is in the log."""
+        now_ms = self._tick()
+        outcome = self._coordinator.commit_offsets(request)
+        if not self._settle(outcome, now_ms):
+            return {
+                topic_partition: ErrorCode.NOT_COORDINATOR if error is ErrorCode.NONE else error
+                for topic_partition, error in outcome.reply.items()
+            }
+        return outcome.reply
+
+    def committed(self, group_id: str) -> Mapping[TopicPartition, CommittedOffset]:
+        """What a group has committed; empty for a group that isn't known."""
+        return self._coordinator.committed(group_id)
+
+    def delete_offsets(
+        self, group_id: str, topic_partitions: Sequence[TopicPartition]
+    ) -> ErrorCode | dict[TopicPartition, ErrorCode]:
+        """Forget offsets: a code for each partition, or one if none could be looked at."""
+        outcome = self._coordinator.delete_offsets(group_id, topic_partitions)
+        if not self._settle(outcome, self._services.clock.now_ms()):
+            return ErrorCode.NOT_COORDINATOR
+        return outcome.reply
+
+    def topic_deleted(self, topic: str) -> None:
+        """A topic is gone, and with it what groups committed in it."""
+        for outcome in self._coordinator.topic_deleted(topic):
+            self._settle(outcome, self._services.clock.now_ms())
+
+    # Groups
+
+    def groups(self) -> Sequence[Group]:
+        """All groups."""
+        return self._coordinator.groups()
+
+    def group(self, group_id: str) -> Group | None:
+        """The group, or None if it isn't known."""
+        return self._coordinator.group(group_id)
+
+    def delete_group(self, group_id: str) -> ErrorCode:
+        """Delete a group without members."""
+        outcome = self._coordinator.delete_group(group_id)
+        if not self._settle(outcome, self._services.clock.now_ms()):
+            return ErrorCode.NOT_COORDINATOR
+        return outcome.reply
+
+    # The way of an outcome
+
+    def _settle(self, outcome: Outcome[Any], now_ms: int) -> bool:
+        """Append, replay, and wake who waits; False if the log refused, and who waited was told."""
+        if outcome.records:
+            partition = partition_for(outcome.group_id, self._config.offsets_partitions)
+            encoded = [encode_record(record) for record in outcome.records]
+            try:
+                self._services.append_internal(OFFSETS_TOPIC, partition, encoded, now_ms)
+            except StorageError as error:
+                _log.error("group %s: %s-%d: %s", outcome.group_id, OFFSETS_TOPIC, partition, error)
+                failed = self._coordinator.append_failed(outcome, ErrorCode.NOT_COORDINATOR, now_ms)
+                assert not failed.records
+                self._deliver(failed)
+                return False
+            for record in outcome.records:
+                self._coordinator.replay(record)
+        self._deliver(outcome)
+        return True
+
+    def _deliver(self, outcome: Outcome[Any]) -> None:
+        for completion in outcome.completions:
+            waiter = completion.waiter
+            # A waiter is cancelled when its connection has gone.
+            if isinstance(waiter, asyncio.Future) and not waiter.done():
+                waiter.set_result(completion.reply)
+
+    # Time
+
+    def _tick(self) -> int:
+        """Bring the deadlines' clock up to date; returns the wall-clock time."""
+        self._coordinator.deadlines.now_ms = self._services.clock.monotonic_ms()
+        return self._services.clock.now_ms()
+
+    def _arm(self) -> None:
+        """See that the next deadline is met: a timer that fires too early sets itself anew."""
+        due_ms = self._coordinator.deadlines.next_ms()
+        if due_ms is None or (self._timer is not None and self._timer_due_ms <= due_ms):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        delay_ms = max(due_ms - self._coordinator.deadlines.now_ms, 0)
+        self._timer_due_ms = due_ms
+        self._timer = self._services.timers.call_later(delay_ms, self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        self._timer = None
+        now_ms = self._tick()
+        while (outcome := self._coordinator.expire(now_ms)) is not None:
+            self._settle(outcome, now_ms)
+        self._arm()
+
+    def _schedule_cleanup(self) -> None:
+        self._cleanup = self._services.timers.call_later(
+            self._config.offsets_retention_check_interval_ms, self._on_cleanup
+        )
+
+    def _on_cleanup(self) -> None:
+        now_ms = self._tick()
+        for group in self._coordinator.groups():
+            self._settle(self._coordinator.expire_offsets(group.group_id, now_ms), now_ms)
+        self._schedule_cleanup()
