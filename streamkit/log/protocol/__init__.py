@@ -11,9 +11,30 @@ from streamkit.log.protocol.apis import (
     response_class,
     version_range,
 )
+from streamkit.log.protocol.batch import (
+    HEADER_BYTES,
+    BatchBuilder,
+    BatchHeader,
+    ControlKind,
+    RecordColumns,
+    batches,
+    check_crc,
+    control_batch,
+    control_kind,
+    decode_batch,
+    read_header,
+    set_log_append_time,
+    stamp,
+)
 from streamkit.log.protocol.codec import (
     decode_struct,
     encode_struct,
+)
+from streamkit.log.protocol.compression import (
+    MAX_BATCH_BYTES,
+    Compression,
+    compress,
+    decompress,
 )
 from streamkit.log.protocol.error_codes import ErrorCode
 from streamkit.log.protocol.frames import (
@@ -35,11 +56,24 @@ from streamkit.log.protocol.log_records import (
 from streamkit.log.protocol.wire import NO_UUID, VersionRange
 
 __all__ = [
+    "HEADER_BYTES",
+    "MAX_BATCH_BYTES",
     "NO_UUID",
     "ApiKey",
+    "BatchBuilder",
+    "BatchHeader",
+    "Compression",
+    "ControlKind",
     "ErrorCode",
+    "RecordColumns",
     "RequestHeader",
     "VersionRange",
+    "batches",
+    "check_crc",
+    "compress",
+    "control_batch",
+    "control_kind",
+    "decode_batch",
     "decode_metadata_record",
     "decode_record_key",
     "decode_request",
@@ -47,6 +81,7 @@ __all__ = [
     "decode_response",
     "decode_struct",
     "decode_versioned",
+    "decompress",
     "encode_metadata_record",
     "encode_record_key",
     "encode_request",
@@ -55,7 +90,10 @@ __all__ = [
     "encode_versioned",
     "is_flexible",
     "known_keys",
+    "read_header",
     "request_class",
     "response_class",
+    "set_log_append_time",
+    "stamp",
     "version_range",
 ]
