@@ -14,13 +14,12 @@ class BooleanSerde(Serde[bool]):
     def __init__(self) -> None:
         super().__init__("bool", canonical=True, immutable=True)
 
-    def serialize(self, topic: str, value: bool) -> bytes:
-        flag: object = value
-        if flag is True:
+    def serialize(self, topic: str, value: object) -> bytes:
+        if value is True:
             return b"\x01"
-        if flag is False:
+        if value is False:
             return b"\x00"
-        raise unwritable(self.name, topic, flag, "True or False")
+        raise unwritable(self.name, topic, value, "True or False")
 
     def deserialize(self, topic: str, data: bytes) -> bool:
         if data == b"\x01":

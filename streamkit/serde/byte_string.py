@@ -14,13 +14,12 @@ class BytesSerde(Serde[bytes]):
     def __init__(self) -> None:
         super().__init__("bytes", canonical=True, immutable=True)
 
-    def serialize(self, topic: str, value: bytes) -> bytes:
-        data: object = value
-        if isinstance(data, bytes):
-            return data
-        if isinstance(data, (bytearray, memoryview)):
-            return bytes(data)
-        raise unwritable(self.name, topic, data, "bytes")
+    def serialize(self, topic: str, value: object) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        if isinstance(value, (bytearray, memoryview)):
+            return bytes(value)
+        raise unwritable(self.name, topic, value, "bytes")
 
     def deserialize(self, topic: str, data: bytes) -> bytes:  # noqa: ARG002
         return data

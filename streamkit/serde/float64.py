@@ -24,15 +24,14 @@ class FloatSerde(Serde[float]):
     def __init__(self) -> None:
         super().__init__("float", canonical=False, immutable=True)
 
-    def serialize(self, topic: str, value: float) -> bytes:
-        number: object = value
-        if isinstance(number, bool) or not isinstance(number, (float, int)):
-            raise unwritable(self.name, topic, number, "float")
+    def serialize(self, topic: str, value: object) -> bytes:
+        if isinstance(value, bool) or not isinstance(value, (float, int)):
+            raise unwritable(self.name, topic, value, "float")
         try:
-            return _DOUBLE.pack(number)
+            return _DOUBLE.pack(value)
         except OverflowError as error:
             raise unwritable(
-                self.name, topic, number, "a number that a float can hold", error
+                self.name, topic, value, "a number that a float can hold", error
             ) from error
 
     def deserialize(self, topic: str, data: bytes) -> float:

@@ -25,15 +25,14 @@ class IntegerSerde(Serde[int]):
     def __init__(self) -> None:
         super().__init__("int", canonical=True, immutable=True)
 
-    def serialize(self, topic: str, value: int) -> bytes:
-        number: object = value
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise unwritable(self.name, topic, number, "int")
-        if not _MIN <= number <= _MAX:
+    def serialize(self, topic: str, value: object) -> bytes:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise unwritable(self.name, topic, value, "int")
+        if not _MIN <= value <= _MAX:
             raise unwritable(
-                self.name, topic, number, "an int of at most 64 bits (-2**63 to 2**63 - 1)"
+                self.name, topic, value, "an int of at most 64 bits (-2**63 to 2**63 - 1)"
             )
-        return _LONG.pack(number)
+        return _LONG.pack(value)
 
     def deserialize(self, topic: str, data: bytes) -> int:
         if len(data) != 8:

@@ -14,15 +14,14 @@ class StringSerde(Serde[str]):
     def __init__(self) -> None:
         super().__init__("str", canonical=True, immutable=True)
 
-    def serialize(self, topic: str, value: str) -> bytes:
-        text: object = value
-        if not isinstance(text, str):
-            raise unwritable(self.name, topic, text, "str")
+    def serialize(self, topic: str, value: object) -> bytes:
+        if not isinstance(value, str):
+            raise unwritable(self.name, topic, value, "str")
         try:
-            return text.encode()
+            return value.encode()
         except UnicodeEncodeError as error:
             raise unwritable(
-                self.name, topic, text, "text without lone surrogates", error
+                self.name, topic, value, "text without lone surrogates", error
             ) from error
 
     def deserialize(self, topic: str, data: bytes) -> str:
