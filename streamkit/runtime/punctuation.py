@@ -1,0 +1,84 @@
+"""Scheduled calls of one task, on the grid of one clock.
+
+Stream time: multiples of the interval from 0, so the first call comes with the first record. Wall clock:
+multiples of the interval from the time of scheduling. A jump over several points makes one call, with the
+time after the jump; the grid stays.
+
+Source: org.apache.kafka.streams.processor.internals.PunctuationQueue, PunctuationSchedule.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from mypy_extensions import i64
+
+from streamkit.operators.context import Cancellable
+
+__all__ = ["NEVER", "PunctuationQueue", "Punctuator"]
+
+NEVER: i64 = 0x7FFF_FFFF_FFFF_FFFF
+"""A due time that no clock reaches."""
+
+
+class Punctuator(Cancellable):
+    """One scheduled callback.
+
+    Attributes:
+        node: name of the operator that scheduled it, for messages.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        due_ms: i64,
+        interval_ms: i64,
+        callback: Callable[[int], None],
+    ) -> None:
+        self.node = node
+        self.due_ms: i64 = due_ms
+        self.interval_ms: i64 = interval_ms
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class PunctuationQueue:
+    """The punctuators of one task on one clock, earliest first.
+
+    Attributes:
+        next_due_ms: when the earliest is due, `NEVER` if there is none. Compared once a record.
+    """
+
+    def __init__(self) -> None:
+        self.next_due_ms: i64 = NEVER
+        self._heap: list[tuple[int, int, Punctuator]] = []
+        self._order = 0
+
+    def schedule(self, punctuator: Punctuator) -> None:
+        """Add `punctuator`; those due at one time run in the order in which they were added."""
+        heapq.heappush(self._heap, (punctuator.due_ms, self._order, punctuator))
+        self._order += 1
+        self.next_due_ms = self._heap[0][0]
+
+    def run_due(self, now_ms: i64, call: Callable[[Punctuator, int], None]) -> int:
+        """Run what is due at `now_ms` through `call(punctuator, now_ms)`; how many ran."""
+        ran = 0
+        heap = self._heap
+        while heap and heap[0][0] <= now_ms:
+            punctuator = heapq.heappop(heap)[2]
+            if punctuator.cancelled:
+                continue
+            call(punctuator, now_ms)
+            ran += 1
+            if punctuator.cancelled:
+                continue
+            missed = (now_ms - punctuator.due_ms) // punctuator.interval_ms
+            punctuator.due_ms += (missed + 1) * punctuator.interval_ms
+            heapq.heappush(heap, (punctuator.due_ms, self._order, punctuator))
+            self._order += 1
+        self.next_due_ms = heap[0][0] if heap else NEVER
+        return ran

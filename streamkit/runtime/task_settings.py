@@ -1,0 +1,40 @@
+"""What a task needs to know of its application's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streamkit.errors import ConfigError
+
+__all__ = ["TaskSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """Settings of every task of an application.
+
+    Attributes:
+        application_id: the app's id.
+        max_task_idle_ms: how long an empty partition holds a task back; see `PartitionGroup`.
+        on_deserialization_error: "fail" stops the worker at a record that can't be decoded,
+            "continue" counts it and goes on.
+        values: further settings, for operators.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    application_id: str
+    max_task_idle_ms: int = 0
+    on_deserialization_error: str = "fail"
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.max_task_idle_ms < -1:
+            raise ConfigError(f"max_task_idle_ms is -1 or more, not {self.max_task_idle_ms}")
+        if self.on_deserialization_error not in ("fail", "continue"):
+            raise ConfigError(
+                "on_deserialization_error is 'fail' or 'continue', not "
+                f"{self.on_deserialization_error!r}"
+            )
