@@ -48,6 +48,7 @@ class GroupService:
         self._services = services
         self._config = GroupConfig.from_settings(services.settings)
         self._coordinator = GroupCoordinator(self._config, new_id=lambda: str(uuid.uuid4()))
+        self._partitions = self._config.offsets_partitions
         self._timer: TimerHandle | None = None
         self._timer_due_ms = 0
         self._cleanup: TimerHandle | None = None
@@ -60,6 +61,8 @@ class GroupService:
         Raises:
             StorageError: the log can't be read.
         """
+        # The topic that exists decides where groups are, whatever the setting says by now.
+        self._partitions = self._services.partition_counts().get(OFFSETS_TOPIC, self._partitions)
         for log in self._services.internal_logs(OFFSETS_TOPIC):
             for key, value in log.records():
                 try:
@@ -175,7 +178,7 @@ class GroupService:
     def _settle(self, outcome: Outcome[Any], now_ms: int) -> bool:
         """Append, replay, and wake who waits; False if the log refused, and who waited was told."""
         if outcome.records:
-            partition = partition_for(outcome.group_id, self._config.offsets_partitions)
+            partition = partition_for(outcome.group_id, self._partitions)
             encoded = [encode_record(record) for record in outcome.records]
             try:
                 self._services.append_internal(OFFSETS_TOPIC, partition, encoded, now_ms)

@@ -1,0 +1,79 @@
+"""DescribeGroups (key 15): state and members of groups.
+
+| version | change |
+| --- | --- |
+| 3 | authorized operations |
+| 4 | instance ids |
+| 5 | flexible |
+| 6 | GROUP_ID_NOT_FOUND for a group that isn't there, which was Dead without an error before |
+
+Members' metadata and assignments are told of stable groups only, as in Apache Kafka. Left out: nothing.
+"""
+
+from __future__ import annotations
+
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.groups import Group, GroupState
+from streamkit.log.broker.registry import handles
+from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol.messages.describe_groups import (
+    DescribedGroup,
+    DescribedGroupMember,
+    DescribeGroupsRequest,
+    DescribeGroupsResponse,
+)
+
+__all__ = ["describe_groups"]
+
+_NOT_ASKED = -0x80000000
+_ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11
+"""Read, delete, describe, describe configs and alter configs: without authorization, all that there are."""
+
+
+@handles(DescribeGroupsRequest)
+def describe_groups(
+    broker: Broker, request: DescribeGroupsRequest, context: RequestContext
+) -> DescribeGroupsResponse:
+    """Describe each of the groups asked for, in that order."""
+    operations = _ALL_OPERATIONS if request.include_authorized_operations else _NOT_ASKED
+    return DescribeGroupsResponse(
+        groups=[
+            _described(group, operations)
+            if (group := broker.groups.group(group_id)) is not None
+            else _not_found(group_id, operations, context.api_version)
+            for group_id in request.groups
+        ]
+    )
+
+
+def _described(group: Group, operations: int) -> DescribedGroup:
+    stable = group.state is GroupState.STABLE
+    return DescribedGroup(
+        group_id=group.group_id,
+        group_state=group.state.value,
+        protocol_type=group.protocol_type or "",
+        protocol_data=(group.protocol or "") if stable else "",
+        members=[
+            DescribedGroupMember(
+                member_id=member.member_id,
+                group_instance_id=member.instance_id,
+                client_id=member.client_id,
+                client_host=member.client_host,
+                member_metadata=member.metadata(group.protocol) if stable else b"",
+                member_assignment=member.assignment if stable else b"",
+            )
+            for member in group.members.values()
+        ],
+        authorized_operations=operations,
+    )
+
+
+def _not_found(group_id: str, operations: int, api_version: int) -> DescribedGroup:
+    described = DescribedGroup(group_id=group_id, group_state=GroupState.DEAD.value)
+    if api_version >= 6:
+        described.error_code = ErrorCode.GROUP_ID_NOT_FOUND
+        described.error_message = f"Group {group_id} not found."
+    else:
+        described.authorized_operations = operations
+    return described

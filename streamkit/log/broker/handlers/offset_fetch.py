@@ -1,0 +1,144 @@
+"""OffsetFetch (key 9): what groups have committed.
+
+| version | change |
+| --- | --- |
+| 2 | null topics: everything that the group has committed |
+| 5 | leader epochs |
+| 6 | flexible |
+| 7 | require_stable: refuse offsets that a transaction may still change |
+| 8 | several groups |
+| 9 | the member's id and epoch, for the new consumer protocol |
+| 10 | topics by id |
+
+A partition without a commit has offset -1 and no error, as has every partition of a group that isn't known. Left out:
+nothing; there are no offsets in open transactions yet, so that all are stable, and no members of the new consumer
+protocol, so that their id and epoch have nothing to be checked against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.groups import CommittedOffset
+from streamkit.log.broker.registry import handles
+from streamkit.log.protocol import NO_UUID, ErrorCode
+from streamkit.log.protocol.messages.offset_fetch import (
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+    OffsetFetchResponse,
+    OffsetFetchResponseGroup,
+    OffsetFetchResponsePartition,
+    OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
+)
+from streamkit.model import TopicPartition
+
+__all__ = ["offset_fetch"]
+
+_Committed = Mapping[TopicPartition, CommittedOffset]
+_NOTHING = CommittedOffset(offset=-1, leader_epoch=-1, metadata="", commit_timestamp_ms=-1)
+
+
+@handles(OffsetFetchRequest)
+def offset_fetch(
+    broker: Broker, request: OffsetFetchRequest, context: RequestContext
+) -> OffsetFetchResponse:
+    """Look up commits, for one group or, from version 8 on, for several."""
+    if context.api_version < 8:
+        committed = broker.groups.committed(request.group_id)
+        asked = (
+            _all_of(committed)
+            if request.topics is None
+            else [(topic.name, topic.partition_indexes) for topic in request.topics]
+        )
+        return OffsetFetchResponse(
+            topics=[
+                OffsetFetchResponseTopic(
+                    name=name,
+                    partitions=[
+                        OffsetFetchResponsePartition(
+                            partition_index=partition,
+                            committed_offset=found.offset,
+                            committed_leader_epoch=found.leader_epoch,
+                            metadata=found.metadata,
+                        )
+                        for partition, found in _look_up(committed, name, partitions, NO_UUID)
+                    ],
+                )
+                for name, partitions in asked
+            ]
+        )
+    return OffsetFetchResponse(
+        groups=[_of_group(broker, group, context.api_version >= 10) for group in request.groups]
+    )
+
+
+def _of_group(
+    broker: Broker, request: OffsetFetchRequestGroup, by_id: bool
+) -> OffsetFetchResponseGroup:
+    committed = broker.groups.committed(request.group_id)
+    topics = []
+    for name, topic_id, partitions in _asked_of(broker, request, committed, by_id):
+        if name is None:
+            answers = [
+                OffsetFetchResponsePartitions(
+                    partition_index=partition,
+                    committed_offset=-1,
+                    metadata="",
+                    error_code=ErrorCode.UNKNOWN_TOPIC_ID,
+                )
+                for partition in partitions
+            ]
+        else:
+            answers = [
+                OffsetFetchResponsePartitions(
+                    partition_index=partition,
+                    committed_offset=found.offset,
+                    committed_leader_epoch=found.leader_epoch,
+                    metadata=found.metadata,
+                )
+                for partition, found in _look_up(committed, name, partitions, topic_id)
+            ]
+        topics.append(
+            OffsetFetchResponseTopics(name=name or "", topic_id=topic_id, partitions=answers)
+        )
+    return OffsetFetchResponseGroup(group_id=request.group_id, topics=topics)
+
+
+def _asked_of(
+    broker: Broker, request: OffsetFetchRequestGroup, committed: _Committed, by_id: bool
+) -> Iterable[tuple[str | None, UUID, Sequence[int]]]:
+    """Name (None: unknown), id and partitions of each topic that is asked for."""
+    if request.topics is None:
+        for name, partitions in _all_of(committed):
+            topic_id = broker.topic_id(name)
+            if topic_id is not None or not by_id:
+                yield name, topic_id or NO_UUID, partitions
+    elif by_id:
+        for topic in request.topics:
+            yield broker.topic_name(topic.topic_id), topic.topic_id, topic.partition_indexes
+    else:
+        for topic in request.topics:
+            yield topic.name, NO_UUID, topic.partition_indexes
+
+
+def _all_of(committed: _Committed) -> list[tuple[str, list[int]]]:
+    by_topic: dict[str, list[int]] = {}
+    for topic, partition in committed:
+        by_topic.setdefault(topic, []).append(partition)
+    return list(by_topic.items())
+
+
+def _look_up(
+    committed: _Committed, name: str, partitions: Iterable[int], topic_id: UUID
+) -> Iterable[tuple[int, CommittedOffset]]:
+    """The commits of a topic; those of an earlier topic of the same name count for nothing."""
+    for partition in partitions:
+        found = committed.get(TopicPartition(name, partition), _NOTHING)
+        if NO_UUID not in (topic_id, found.topic_id) and found.topic_id != topic_id:
+            found = _NOTHING
+        yield partition, found
