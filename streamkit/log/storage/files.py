@@ -15,7 +15,15 @@ from typing import Protocol
 
 from streamkit.log.storage.errors import LogStorageError
 
-__all__ = ["OpenFiles", "Unloadable", "read_text", "remove", "storage_errors", "sync_folder", "write_durably"]
+__all__ = [
+    "OpenFiles",
+    "Unloadable",
+    "read_text",
+    "remove",
+    "storage_errors",
+    "sync_folder",
+    "write_durably",
+]
 
 MAX_OPEN_FILES = 512
 MAX_LOADED_BYTES = 32 * 1024 * 1024
@@ -42,7 +50,14 @@ class OpenFiles:
         bytes_read: bytes read from files so far; tests of recovery look at it.
     """
 
-    __slots__ = ("_descriptors", "_loaded", "_loaded_bytes", "_max_loaded", "_max_open", "bytes_read")
+    __slots__ = (
+        "_descriptors",
+        "_loaded",
+        "_loaded_bytes",
+        "_max_loaded",
+        "_max_open",
+        "bytes_read",
+    )
 
     def __init__(
         self, *, max_open: int = MAX_OPEN_FILES, max_loaded_bytes: int = MAX_LOADED_BYTES
@@ -118,7 +133,7 @@ class OpenFiles:
         self.close(path)
         self.close(target)
         with storage_errors("rename", path), contextlib.suppress(FileNotFoundError):
-            os.replace(path, target)
+            Path(path).replace(target)
 
     def close_all(self) -> None:
         """Close everything."""
@@ -179,7 +194,7 @@ def write_durably(path: str, data: bytes) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     sync_folder(str(Path(path).parent))
 
 

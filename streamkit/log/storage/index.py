@@ -271,7 +271,9 @@ class TimeIndex:
     def save(self) -> None:
         """Write the entries that aren't in the file yet."""
         if self._saved < len(self._offsets):
-            entries = zip(self._timestamps[self._saved :], self._offsets[self._saved :], strict=True)
+            entries = zip(
+                self._timestamps[self._saved :], self._offsets[self._saved :], strict=True
+            )
             data = b"".join(_TIME_ENTRY.pack(*entry) for entry in entries)
             self._files.write(self.path, data, self._saved * _TIME_ENTRY.size)
             self._saved = len(self._offsets)

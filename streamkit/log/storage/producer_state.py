@@ -40,7 +40,14 @@ from streamkit.log.storage.errors import (
 )
 from streamkit.log.storage.transaction_index import AbortedTransaction
 
-__all__ = ["EndMarker", "ProducerBatch", "ProducerEntry", "ProducerStates", "decode_snapshot", "encode_snapshot"]
+__all__ = [
+    "EndMarker",
+    "ProducerBatch",
+    "ProducerEntry",
+    "ProducerStates",
+    "decode_snapshot",
+    "encode_snapshot",
+]
 
 NO_EPOCH = -1
 NO_SEQUENCE = -1
@@ -109,7 +116,7 @@ class ProducerStates:
             last batch.
     """
 
-    __slots__ = ("_expiration_ms", "_ongoing", "_topic_partition", "entries", "end_offset")
+    __slots__ = ("_expiration_ms", "_ongoing", "_topic_partition", "end_offset", "entries")
 
     def __init__(
         self, topic_partition: tuple[str, int], *, expiration_ms: int = 86_400_000
@@ -204,7 +211,7 @@ class ProducerStates:
         entry.batches.append(
             ProducerBatch(
                 header.base_sequence,
-                _last_sequence(header),
+                header.last_sequence,
                 header.last_offset,
                 header.last_offset_delta,
                 header.max_timestamp,
@@ -350,18 +357,11 @@ def _entry(
 def _duplicate(entry: ProducerEntry, header: BatchHeader) -> ProducerBatch | None:
     if header.producer_epoch != entry.producer_epoch:
         return None
-    last = _last_sequence(header)
+    last = header.last_sequence
     for batch in entry.batches:
         if batch.first_sequence == header.base_sequence and batch.last_sequence == last:
             return batch
     return None
-
-
-def _last_sequence(header: BatchHeader) -> int:
-    if header.base_sequence < 0:
-        return NO_SEQUENCE
-    last = header.base_sequence + header.last_offset_delta
-    return last if last <= MAX_SEQUENCE else last - MAX_SEQUENCE - 1
 
 
 def _before(sequence: int, delta: int) -> int:

@@ -13,16 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from streamkit.errors import CorruptRecordError
-from streamkit.log.protocol import BatchHeader, check_crc, read_header
+from streamkit.log.protocol import HEADER_BYTES, BatchHeader, check_crc, read_header
 from streamkit.log.storage.errors import LogStorageError
 from streamkit.log.storage.files import OpenFiles, storage_errors
 from streamkit.log.storage.index import OffsetIndex, TimeIndex
 from streamkit.log.storage.transaction_index import TransactionIndex
 
-__all__ = ["HEADER_BYTES", "Segment", "segment_file_name"]
-
-HEADER_BYTES = 61
-"""Bytes of a batch before its records."""
+__all__ = ["Segment"]
 
 LOG_SUFFIX = ".log"
 INDEX_SUFFIX = ".index"
@@ -33,7 +30,6 @@ DELETED_SUFFIX = ".deleted"
 _LENGTH = struct.Struct(">i")
 _LENGTH_AT = 8
 _LENGTH_COUNTS_FROM = 12
-_MAGIC = 2
 _HEADER_CHUNK = 16 * 1024
 _DATA_CHUNK = 1024 * 1024
 _MAX_RELATIVE_OFFSET = 2**31 - 1
@@ -141,8 +137,9 @@ class Segment:
 
     def is_full(self, more_bytes: int, last_offset: int, limit: int, index_limit: int) -> bool:
         """Whether a batch of `more_bytes` that ends with `last_offset` needs a new segment."""
+        self._load_indexes()
         # The last place in the time index is kept for the entry made when the segment closes.
-        return (
+        return self.size > 0 and (
             self.size > min(limit, _MAX_SIZE) - more_bytes
             or last_offset - self.base_offset > _MAX_RELATIVE_OFFSET
             or self.offset_index.size_bytes + 8 > index_limit
@@ -165,7 +162,7 @@ class Segment:
         self.time_index.settle()
         self.txn_index.save()
 
-    def note_saved_indexes(self) -> list[str]:
+    def files_to_sync(self) -> list[str]:
         """Write all index entries; the paths of the files that make the segment durable."""
         if self._indexed:
             self.settle()
@@ -215,6 +212,11 @@ class Segment:
             self._files.rename(path, path + DELETED_SUFFIX)
             renamed.append(path + DELETED_SUFFIX)
         return renamed
+
+    def release(self) -> None:
+        """Close the files, without writing anything."""
+        for path in self._unload():
+            self._files.close(path)
 
     def _unload(self) -> list[str]:
         self._files.forget(self.offset_index)
@@ -275,8 +277,19 @@ class Segment:
             return self._files.read(self.path, end - position, position), -1
         self._load_indexes()
         data = self._files.read(self.path, max(max_bytes, HEADER_BYTES), position)
-        last = max(self.offset_index.batch_before(position + len(data)), position)
-        start = last - position
+        known = position + len(data)
+        while known > position:
+            # Walk from the last known batch; when that one doesn't fit, from the one before it.
+            known = max(self.offset_index.batch_before(known - 1), position)
+            cut, next_offset = self._walk(data, known - position, position)
+            if next_offset >= 0:
+                return data[:cut], next_offset
+        size = self._header(data, 0, position, end).size
+        data = self._files.read(self.path, size, position)
+        return data, read_header(data, 0).next_offset
+
+    def _walk(self, data: bytes, start: int, position: int) -> tuple[int, int]:
+        """The end of the last whole batch in `data`, and the offset after it; -1 if there is none."""
         previous = -1
         while start + HEADER_BYTES <= len(data):
             size = _LENGTH.unpack_from(data, start + _LENGTH_AT)[0] + _LENGTH_COUNTS_FROM
@@ -286,14 +299,7 @@ class Segment:
                 break
             previous = start
             start += size
-        if start == 0:
-            size = self._header(data, 0, position, end).size
-            data = self._files.read(self.path, size, position)
-            return data, read_header(data, 0).next_offset
-        if previous < 0:
-            # Everything up to the last known batch fits, that one does not.
-            return data[:start], read_header(data, start).base_offset
-        return data[:start], read_header(data, previous).next_offset
+        return start, read_header(data, previous).next_offset if previous >= 0 else -1
 
     def verified(self, data: bytes, position: int) -> bytes:
         """The batches at the head of `data` whose checksums are right.
@@ -320,14 +326,16 @@ class Segment:
         Raises:
             CorruptRecordError: no whole batch begins where one should.
         """
-        chunk, chunk_at = b"", position
+        chunk, chunk_at, size = b"", position, _HEADER_CHUNK
         while position < self.size:
             start = position - chunk_at
             if start + HEADER_BYTES > len(chunk):
-                chunk, chunk_at, start = self._chunk(position, _HEADER_CHUNK), position, 0
+                chunk, chunk_at, start = self._chunk(position, size), position, 0
             header = self._header(chunk, start, position, self.size)
             yield position, header
             position += header.size
+            # Next to large batches there is no other header worth reading along.
+            size = _HEADER_CHUNK if header.size < _HEADER_CHUNK else HEADER_BYTES
 
     def whole_batches(self, position: int) -> Iterator[tuple[int, BatchHeader, bytes]]:
         """As `headers`, with the bytes of each batch, whose checksum is right.
@@ -371,9 +379,32 @@ class Segment:
             self._note_timestamp(header)
             last = header.next_offset
         self._since_index = self.size - position
-        if self.size:
-            self.first_timestamp = next(self.headers(0))[1].max_timestamp
+        self._read_first_timestamp()
         return self.base_offset if last is None else last
+
+    def recovery_start(self, offset: int) -> tuple[int, int]:
+        """Where to begin the check of the segment when all before `offset` is known to be good.
+
+        Returns:
+            Position and offset of a batch, or of the segment's end; its start when the indexes are
+            damaged or no batch begins with `offset`.
+        """
+        if (
+            offset > self.base_offset
+            and self.offset_index.load(self.size)
+            and self.time_index.load()
+        ):
+            self.offset_index.truncate_to(offset)
+            position = self.offset_index.last_position()
+            with contextlib.suppress(CorruptRecordError):
+                for at, header in self.headers(position):
+                    if header.base_offset >= offset:
+                        return (
+                            (at, offset) if header.base_offset == offset else (0, self.base_offset)
+                        )
+                    if header.next_offset == offset:
+                        return at + header.size, offset
+        return 0, self.base_offset
 
     def recover(
         self, position: int, offset: int, on_batch: Callable[[BatchHeader, bytes], None]
@@ -381,17 +412,14 @@ class Segment:
         """Check all batches from `position` on, cut off a torn or damaged tail, redo the indexes.
 
         Args:
-            position: where a batch begins, or the segment ends; all before is known to be good.
-            offset: of that batch.
+            position: as from `recovery_start`; all before is known to be good.
+            offset: of the batch there.
             on_batch: gets each good batch.
 
         Returns:
             Bytes cut off.
         """
-        if position == 0 or not (
-            self.offset_index.load(self.size) and self.time_index.load()
-        ):
-            position, offset = 0, self.base_offset
+        if position == 0:
             self.offset_index.reset()
             self.time_index.reset()
             self.txn_index.reset()
@@ -414,8 +442,13 @@ class Segment:
             self._files.truncate(self.path, good)
             self.size = good
         self.appended_from = good
+        self._read_first_timestamp()
         self.settle()
         return cut
+
+    def _read_first_timestamp(self) -> None:
+        if self.size:
+            self.first_timestamp = next(self.headers(0))[1].max_timestamp
 
     def rebuild_indexes(self) -> None:
         """Make offset and time index anew from the batches' headers."""
@@ -468,12 +501,13 @@ class Segment:
     def _header(self, data: bytes, start: int, position: int, end: int) -> BatchHeader:
         if start + HEADER_BYTES > len(data):
             raise self._damaged(position, "its header is torn")
-        header = read_header(data, start)
-        if header.magic != _MAGIC or header.size < HEADER_BYTES:
-            raise self._damaged(position, "no batch begins there")
+        try:
+            header = read_header(data, start)
+        except CorruptRecordError as error:
+            raise self._damaged(position, "no batch begins there") from error
         if position + header.size > end:
             raise self._damaged(position, "it is torn")
-        if header.last_offset_delta < 0 or header.base_offset < self.base_offset:
+        if header.base_offset < self.base_offset:
             raise self._damaged(position, "its offsets are wrong")
         return header
 
@@ -488,8 +522,3 @@ class Segment:
             topic_partition=(topic, number),
             position=position,
         )
-
-
-def segment_file_name(base_offset: int) -> str:
-    """The name of the file of batches that begins with `base_offset`."""
-    return f"{base_offset:020d}{LOG_SUFFIX}"

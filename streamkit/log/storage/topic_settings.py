@@ -103,7 +103,9 @@ class TopicSetting:
             return text.lower() == "true"
         if kind is SettingType.LIST:
             items = tuple(item.strip() for item in text.split(",") if item.strip())
-            if self.choices and (not set(items) <= set(self.choices) or len(set(items)) < len(items)):
+            if self.choices and (
+                not set(items) <= set(self.choices) or len(set(items)) < len(items)
+            ):
                 self._refuse()
             return items
         if kind in (SettingType.INT, SettingType.LONG, SettingType.DOUBLE):

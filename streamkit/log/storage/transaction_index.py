@@ -79,9 +79,7 @@ class TransactionIndex:
             self._saved = len(entries)
         return bool(entries)
 
-    def collect(
-        self, from_offset: int, to_offset: int, into: list[AbortedTransaction]
-    ) -> bool:
+    def collect(self, from_offset: int, to_offset: int, into: list[AbortedTransaction]) -> bool:
         """Add to `into` the transactions that overlap `[from_offset, to_offset)`.
 
         Returns:

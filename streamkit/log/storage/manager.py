@@ -1,0 +1,415 @@
+"""All logs of a data folder: opening with recovery, creating, deleting, and what is due from time to time.
+
+One process holds a folder. `.kafka_cleanshutdown` is there only between a clean stop and the next
+start; without it each log is recovered from its recovery point on, which `tick` moves forward by
+forcing logs to the disk in the background, a few at a time.
+
+The thread that opened it uses it; fsync and the removal of folders run on a thread of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from streamkit.clock import Clock
+from streamkit.errors import ClosedError, StorageError
+from streamkit.log.storage.checkpoints import (
+    LOG_START_FILE,
+    META_PROPERTIES_FILE,
+    RECOVERY_POINT_FILE,
+    read_meta_properties,
+    read_offsets,
+    remove_clean_shutdown,
+    uuid_to_text,
+    was_clean_shutdown,
+    write_clean_shutdown,
+    write_meta_properties,
+    write_offsets,
+)
+from streamkit.log.storage.config import LogConfig
+from streamkit.log.storage.errors import LogStorageError
+from streamkit.log.storage.files import OpenFiles, storage_errors
+from streamkit.log.storage.flushing import FlushJob
+from streamkit.log.storage.lock import FolderLock
+from streamkit.log.storage.partition_log import PartitionLog
+from streamkit.log.storage.retention import expired_segments
+from streamkit.model import TopicPartition
+
+__all__ = ["LogManager"]
+
+_FOLDER_NAME = re.compile(r"([a-zA-Z0-9._-]+)-(\d+)")
+_DELETED_FOLDER = re.compile(r".+\.[0-9a-f]{32}-delete")
+_CHECKPOINT_MS = 60_000
+_START_OFFSETS_MS = 1_000
+_MAX_FLUSHES_AT_ONCE = 16
+_EXPIRE_PRODUCERS_MS = 600_000
+
+log = logging.getLogger(__name__)
+
+
+class LogManager:
+    """The logs of one data folder.
+
+    Args:
+        data_dir: the folder; it is made if it isn't there.
+        defaults: settings of topics that say nothing else.
+        clock: the time.
+        node_id: written into `meta.properties`.
+        retention_check_ms: how often retention is applied.
+        checkpoint_ms: how often each changed log is forced to the disk in the background, and the
+            recovery points are saved.
+        producer_expiration_ms: how long idempotent producers are remembered.
+        max_open_files: descriptors of log files held at most.
+
+    Example:
+        >>> import tempfile
+        >>> from streamkit.clock import SystemClock
+        >>> from streamkit.log.protocol import BatchBuilder
+        >>> from streamkit.model import TopicPartition
+        >>> logs = LogManager(tempfile.mkdtemp(), LogConfig(), SystemClock())
+        >>> logs.open()
+        >>> partition = logs.create(TopicPartition("numbers", 0))
+        >>> batch = BatchBuilder()
+        >>> batch.append(0, b"key", b"value")
+        >>> partition.append(batch.build(), now_ms=0).base_offset
+        0
+        >>> len(partition.read(0, 1_000_000).data)
+        77
+        >>> logs.close()
+    """
+
+    def __init__(
+        self,
+        data_dir: str | Path,
+        defaults: LogConfig,
+        clock: Clock,
+        *,
+        node_id: int = 1,
+        retention_check_ms: int = 300_000,
+        checkpoint_ms: int = _CHECKPOINT_MS,
+        producer_expiration_ms: int = 86_400_000,
+        max_open_files: int = 512,
+    ) -> None:
+        self.data_dir = Path(data_dir)
+        self.defaults = defaults
+        self.cluster_id = ""
+        self.recovered = False
+        self._clock = clock
+        self._node_id = node_id
+        self._retention_check_ms = retention_check_ms
+        self._checkpoint_ms = checkpoint_ms
+        self._producer_expiration_ms = producer_expiration_ms
+        self._files = OpenFiles(max_open=max_open_files)
+        self._logs: dict[TopicPartition, PartitionLog] = {}
+        self._lock: FolderLock | None = None
+        self._worker: ThreadPoolExecutor | None = None
+        self._flushes: dict[TopicPartition, tuple[FlushJob, Future[None]]] = {}
+        self._saved_starts: dict[TopicPartition, int] = {}
+        self._retention_due_ms = 0
+        self._checkpoint_due_ms = 0
+        self._starts_due_ms = 0
+        self._expiry_due_ms = 0
+
+    def open(self, configs: Mapping[str, LogConfig] | None = None) -> None:
+        """Take the folder, and open every log in it, with recovery after an unclean stop.
+
+        Args:
+            configs: settings by topic; the defaults hold for others. A broker that reads them out
+                of a log sets `PartitionLog.config` afterwards.
+
+        Raises:
+            LockedError: another process holds the folder.
+            StorageError: a log can't be opened; the message names the file.
+        """
+        now_ms = self._clock.now_ms()
+        with storage_errors("create", str(self.data_dir)):
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(self.data_dir)
+        try:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="streamkit-log-flush")
+            self._open_properties()
+            clean = was_clean_shutdown(self.data_dir)
+            remove_clean_shutdown(self.data_dir)
+            self.recovered = not clean
+            starts = read_offsets(self.data_dir / LOG_START_FILE)
+            points = read_offsets(self.data_dir / RECOVERY_POINT_FILE)
+            self._saved_starts = starts
+            for folder, name in self._folders():
+                config = (configs or {}).get(name.topic, self.defaults)
+                point = None if clean else points.get(name, 0)
+                self._logs[name] = self._open_log(
+                    folder, name, config, now_ms, starts.get(name, 0), point
+                )
+        except BaseException:
+            self._let_go()
+            raise
+        self._retention_due_ms = now_ms + self._retention_check_ms
+        self._checkpoint_due_ms = now_ms + self._checkpoint_ms
+        self._expiry_due_ms = now_ms + _EXPIRE_PRODUCERS_MS
+
+    def create(
+        self,
+        topic_partition: TopicPartition,
+        topic_id: uuid.UUID | None = None,
+        config: LogConfig | None = None,
+    ) -> PartitionLog:
+        """The log of a partition, made if it isn't there.
+
+        Args:
+            topic_partition: whose log.
+            topic_id: written into the folder.
+            config: its settings; None: the defaults.
+
+        Raises:
+            StorageError: there is a log with another topic id.
+            LogStorageError: the disk refused.
+        """
+        self._check_open()
+        known = self._logs.get(topic_partition)
+        if known is not None:
+            if topic_id is not None and known.topic_id not in (None, topic_id):
+                raise StorageError(
+                    f"the folder {known.folder} belongs to another topic of that name: its id is "
+                    f"{known.topic_id}, not {topic_id}",
+                    path=str(known.folder),
+                )
+            return known
+        folder = self.data_dir / str(topic_partition)
+        with storage_errors("create", str(folder)):
+            folder.mkdir(exist_ok=True)
+        created = self._open_log(
+            folder,
+            topic_partition,
+            config or self.defaults,
+            self._clock.now_ms(),
+            0,
+            None,
+            topic_id,
+        )
+        self._logs[topic_partition] = created
+        return created
+
+    def get(self, topic_partition: TopicPartition) -> PartitionLog | None:
+        """The log of a partition, or None."""
+        return self._logs.get(topic_partition)
+
+    def delete(self, topic_partition: TopicPartition) -> None:
+        """Delete a log. It is gone when this returns; its files are removed in the background."""
+        self._check_open()
+        found = self._logs.pop(topic_partition, None)
+        if found is not None:
+            self._flushes.pop(topic_partition, None)
+            self._in_background(found.delete())
+
+    def partitions(self) -> Iterable[TopicPartition]:
+        """Every partition that has a log here."""
+        return tuple(self._logs)
+
+    def logs(self) -> Iterable[PartitionLog]:
+        """Every log."""
+        return tuple(self._logs.values())
+
+    def flush_all(self) -> None:
+        """Force every log to the disk, and save the recovery points."""
+        self._check_open()
+        now_ms = self._clock.now_ms()
+        for partition_log in self._logs.values():
+            if partition_log.recovery_point < partition_log.end_offset:
+                partition_log.flush(now_ms)
+        self._save_recovery_points()
+
+    def tick(self, now_ms: int) -> None:
+        """Do what is due: flushes by time, checkpoints, retention, expiry. Call it about each second.
+
+        It never waits for an fsync. A log that fails is reported and tried again later; the others
+        go on.
+        """
+        self._check_open()
+        self._finish_flushes(now_ms)
+        self._start_flushes(now_ms)
+        if now_ms >= self._starts_due_ms:
+            self._starts_due_ms = now_ms + _START_OFFSETS_MS
+            self._save_log_starts()
+        if now_ms >= self._retention_due_ms:
+            self._retention_due_ms = now_ms + self._retention_check_ms
+            self.apply_retention(now_ms)
+        for partition_log in self._logs.values():
+            partition_log.remove_doomed(now_ms)
+        if now_ms >= self._expiry_due_ms:
+            self._expiry_due_ms = now_ms + _EXPIRE_PRODUCERS_MS
+            for partition_log in self._logs.values():
+                partition_log.expire_producers(now_ms)
+        if now_ms >= self._checkpoint_due_ms:
+            self._checkpoint_due_ms = now_ms + self._checkpoint_ms
+            self._save_recovery_points()
+
+    def apply_retention(self, now_ms: int) -> int:
+        """Remove the segments that are due in every log; the bytes in them."""
+        removed = 0
+        for name, partition_log in self._logs.items():
+            try:
+                due = expired_segments(
+                    partition_log.segments,
+                    partition_log.config,
+                    partition_log.log_start_offset,
+                    now_ms,
+                )
+                if due:
+                    removed += partition_log.remove_segments(due, now_ms)
+            except StorageError:
+                log.exception("retention of %s failed; it is tried again later", name)
+        return removed
+
+    def close(self) -> None:
+        """Force everything to the disk, note the clean stop, and let the folder go."""
+        if self._lock is None:
+            return
+        clean = True
+        if self._worker is not None:
+            self._worker.shutdown(wait=True)
+        for name, partition_log in self._logs.items():
+            try:
+                partition_log.close()
+            except StorageError:
+                clean = False
+                log.exception("closing the log of %s failed; the next start recovers it", name)
+        with contextlib.suppress(LogStorageError):
+            self._save_recovery_points()
+            self._save_log_starts()
+            if clean:
+                write_clean_shutdown(self.data_dir)
+        self._let_go()
+
+    def abandon(self) -> None:
+        """Let go of everything without writing, as if the process had been killed; for tests."""
+        for partition_log in self._logs.values():
+            partition_log.abandon()
+        self._let_go()
+
+    # ------------------------------------------------------------------ in the background
+
+    def _start_flushes(self, now_ms: int) -> None:
+        for name, partition_log in self._logs.items():
+            if len(self._flushes) >= _MAX_FLUSHES_AT_ONCE:
+                return
+            interval_ms = min(partition_log.config.flush_ms, self._checkpoint_ms)
+            dirty = partition_log.recovery_point < partition_log.end_offset
+            due = now_ms - partition_log.flushed_ms >= interval_ms
+            if not dirty or not due or name in self._flushes or self._worker is None:
+                continue
+            try:
+                job = partition_log.begin_flush()
+            except StorageError:
+                log.exception("flushing %s failed; it is tried again later", name)
+                partition_log.flushed_ms = now_ms
+                continue
+            self._flushes[name] = (job, self._worker.submit(job.run))
+
+    def _finish_flushes(self, now_ms: int) -> None:
+        for name, (job, future) in list(self._flushes.items()):
+            if not future.done():
+                continue
+            del self._flushes[name]
+            partition_log = self._logs[name]
+            partition_log.flushed_ms = now_ms
+            error = future.exception()
+            if error is None:
+                partition_log.finish_flush(job, now_ms)
+            else:
+                log.error("flushing %s failed; it is tried again later: %s", name, error)
+
+    def _in_background(self, work: Callable[[], None]) -> None:
+        if self._worker is not None:
+            self._worker.submit(work)
+
+    # ------------------------------------------------------------------ files of the data folder
+
+    def _folders(self) -> list[tuple[Path, TopicPartition]]:
+        found = []
+        with storage_errors("list", str(self.data_dir)):
+            for path in sorted(self.data_dir.iterdir()):
+                match = _FOLDER_NAME.fullmatch(path.name)
+                if _DELETED_FOLDER.fullmatch(path.name):
+                    self._in_background(partial(shutil.rmtree, path, ignore_errors=True))
+                elif match is not None and path.is_dir():
+                    found.append((path, TopicPartition(match[1], int(match[2]))))
+        return found
+
+    def _open_log(
+        self,
+        folder: Path,
+        name: TopicPartition,
+        config: LogConfig,
+        now_ms: int,
+        log_start_offset: int,
+        recovery_point: int | None,
+        topic_id: uuid.UUID | None = None,
+    ) -> PartitionLog:
+        return PartitionLog(
+            folder,
+            name,
+            config=config,
+            files=self._files,
+            topic_id=topic_id,
+            log_start_offset=log_start_offset,
+            recovery_point=recovery_point,
+            producer_expiration_ms=self._producer_expiration_ms,
+            now_ms=now_ms,
+        )
+
+    def _open_properties(self) -> None:
+        path = self.data_dir / META_PROPERTIES_FILE
+        properties = read_meta_properties(path)
+        if not properties:
+            properties = {
+                "cluster.id": _random_id(),
+                "directory.id": _random_id(),
+                "node.id": str(self._node_id),
+                "version": "1",
+            }
+            write_meta_properties(path, properties)
+        self.cluster_id = properties.get("cluster.id", "")
+
+    def _save_recovery_points(self) -> None:
+        points = {name: found.recovery_point for name, found in self._logs.items()}
+        write_offsets(self.data_dir / RECOVERY_POINT_FILE, points)
+
+    def _save_log_starts(self) -> None:
+        starts = {
+            name: found.log_start_offset
+            for name, found in self._logs.items()
+            if found.log_start_offset > found.segments[0].base_offset
+        }
+        if starts != self._saved_starts:
+            write_offsets(self.data_dir / LOG_START_FILE, starts)
+            self._saved_starts = starts
+
+    def _let_go(self) -> None:
+        if self._worker is not None:
+            self._worker.shutdown(wait=True)
+            self._worker = None
+        self._files.close_all()
+        self._logs.clear()
+        self._flushes.clear()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _check_open(self) -> None:
+        if self._lock is None:
+            raise ClosedError(f"the logs of {self.data_dir} are not open")
+
+
+def _random_id() -> str:
+    """A new id as Kafka writes them: 128 random bits in URL-safe base64, not beginning with a dash."""
+    while (text := uuid_to_text(uuid.uuid4())).startswith("-"):
+        pass
+    return text

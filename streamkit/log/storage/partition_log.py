@@ -1,0 +1,540 @@
+"""The log of one partition: an ordered list of segments, appended to at the end.
+
+Records lie in `[log_start_offset, end_offset)`; compaction may leave gaps. Readers of committed
+records stop at the last stable offset, the first offset of the oldest open transaction. One node has
+no replicas, so the high watermark is the end.
+
+An append is one pass over the batch: header, checksum, sequence; then offsets are stamped into a copy
+and written with one `pwrite`. Only when that has succeeded does any state change, so a refused or
+failed append leaves the log as it was.
+
+Not thread-safe: the thread that opened the log uses it. `begin_flush` hands out work for another one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from streamkit.errors import ClosedError
+from streamkit.log.protocol import read_header, set_log_append_time, stamp
+from streamkit.log.storage.checkpoints import (
+    PARTITION_METADATA_FILE,
+    read_topic_id,
+    write_topic_id,
+)
+from streamkit.log.storage.config import LogConfig
+from streamkit.log.storage.errors import OffsetOutOfRangeError
+from streamkit.log.storage.files import OpenFiles, storage_errors, sync_folder
+from streamkit.log.storage.flushing import FlushJob
+from streamkit.log.storage.leader_epochs import LeaderEpochs
+from streamkit.log.storage.lookup import Lookup
+from streamkit.log.storage.producer_state import ProducerBatch, ProducerEntry, ProducerStates
+from streamkit.log.storage.recovery import load_producers, open_folder
+from streamkit.log.storage.results import AppendResult, ReadResult, TimestampOffset
+from streamkit.log.storage.segment import Segment
+from streamkit.log.storage.transaction_index import AbortedTransaction
+from streamkit.log.storage.validation import end_marker, parse, recompressed, validate
+from streamkit.model import TopicPartition
+
+__all__ = ["PartitionLog"]
+
+_REMEMBERED_POSITIONS = 64
+
+
+class PartitionLog:
+    """The log of one partition; `LogManager` makes them.
+
+    Attributes:
+        topic_partition: whose log it is.
+        topic_id: the topic's, from `partition.metadata`; None in folders older than topic ids.
+        folder: where its files are.
+        config: its settings; may be replaced at any time.
+        log_start_offset: first offset that readers see.
+        end_offset: the offset that the next record gets.
+        recovery_point: everything before it has been forced to the disk.
+        bytes_cut: bytes that recovery cut off when the log was opened.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        topic_partition: TopicPartition,
+        *,
+        config: LogConfig,
+        files: OpenFiles | None = None,
+        topic_id: uuid.UUID | None = None,
+        log_start_offset: int = 0,
+        recovery_point: int | None = None,
+        producer_expiration_ms: int = 86_400_000,
+        now_ms: int = 0,
+    ) -> None:
+        self.folder = folder
+        self.topic_partition = topic_partition
+        self.config = config
+        self.topic_id = self._topic_id(topic_id)
+        self._files = files if files is not None else OpenFiles()
+        self._states = ProducerStates(topic_partition, expiration_ms=producer_expiration_ms)
+        self._epochs = LeaderEpochs(folder)
+        opened = open_folder(
+            folder,
+            config,
+            self._files,
+            self._states,
+            self._epochs,
+            log_start_offset=log_start_offset,
+            recovery_point=recovery_point,
+            now_ms=now_ms,
+        )
+        self._opened = opened
+        self._segments = opened.segments
+        self._snapshots = opened.snapshots
+        self.bytes_cut = opened.bytes_cut
+        self.end_offset = opened.end_offset
+        self.log_start_offset = max(log_start_offset, self._segments[0].base_offset)
+        if self.log_start_offset > self.end_offset:
+            self._start_anew(self.log_start_offset, now_ms)
+        self._epochs.start_at(self.log_start_offset)
+        self.recovery_point = self.end_offset
+        self.flushed_ms = now_ms
+        self._closed = False
+        self._doomed: list[tuple[int, str]] = []
+        # Where batches begin that a reader at the end will ask for next: base offset of the segment
+        # and position, by offset. It saves consumers that follow closely the look into the index.
+        self._positions: dict[int, tuple[int, int]] = {}
+
+    # ------------------------------------------------------------------ what it holds
+
+    @property
+    def high_watermark(self) -> int:
+        """The offset after the last record that all replicas have: the end."""
+        return self.end_offset
+
+    @property
+    def last_stable_offset(self) -> int:
+        """First offset of the oldest open transaction, or the end when none is open."""
+        unstable = self._states.first_unstable_offset
+        return self.end_offset if unstable < 0 else max(unstable, self.log_start_offset)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in all segments."""
+        return sum(segment.size for segment in self._segments)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments by offset; the last one is appended to."""
+        return tuple(self._segments)
+
+    @property
+    def producers(self) -> Mapping[int, ProducerEntry]:
+        """Producers with recent batches, by producer id; not to be changed."""
+        return self._states.entries
+
+    @property
+    def leader_epochs(self) -> LeaderEpochs:
+        """The leader epochs of its batches."""
+        return self._epochs
+
+    # ------------------------------------------------------------------ append
+
+    def append(
+        self,
+        data: bytes | bytearray | memoryview,
+        *,
+        now_ms: int,
+        leader_epoch: int = 0,
+        from_client: bool = True,
+    ) -> AppendResult:
+        """Add record batches to the end.
+
+        They survive the end of the process when this returns, and the end of the machine after the
+        next flush; with `flush.messages` 1 that has happened too.
+
+        Args:
+            data: one batch; several are allowed if not `from_client`.
+            now_ms: the broker's time.
+            leader_epoch: stamped into the batches.
+            from_client: check sizes, records, timestamps and sequences; coordinators are trusted,
+                and may write control batches.
+
+        Raises:
+            LogError: the batch is refused; its subclass and `code` say why.
+            LogStorageError: the disk refused; the log is as it was.
+        """
+        self._check_open()
+        name = self.topic_partition
+        found = parse(data, name, from_client=from_client)
+        if from_client:
+            start, header = found[0]
+            validate(data, start, header, self.config, name, now_ms=now_ms)
+            converted = recompressed(data, start, header, self.config, name)
+            if converted is not None:
+                data = converted
+                found = [(0, read_header(data))]
+        markers = []
+        for start, header in found:
+            marker = None
+            if header.producer_id >= 0:
+                if header.is_control:
+                    marker = end_marker(data, start, header)
+                    if marker is not None:
+                        self._states.check_marker(header, marker)
+                else:
+                    duplicate = self._states.check(header, from_client=from_client)
+                    if duplicate is not None:
+                        return self._duplicate(duplicate)
+            markers.append(marker)
+        buffer = bytearray(data)
+        offset = first = self.end_offset
+        for start, header in found:
+            stamp(buffer, start, base_offset=offset, leader_epoch=leader_epoch)
+            header.base_offset = offset
+            header.partition_leader_epoch = leader_epoch
+            if self.config.log_append_time and not header.is_control:
+                set_log_append_time(buffer, start, now_ms)
+                header.max_timestamp = now_ms
+            offset = header.next_offset
+        segment = self._writable(len(buffer), offset - 1, found[0][1].max_timestamp, now_ms)
+        if leader_epoch > self._epochs.latest:
+            self._epochs.assign(leader_epoch, first)
+        position = segment.append(buffer, found)
+        self._remember(first, segment, position)
+        self.end_offset = offset
+        for (_, header), marker in zip(found, markers, strict=True):
+            aborted = self._states.replay(header, marker, now_ms)
+            if aborted is not None:
+                segment.txn_index.append(aborted)
+        if offset - self.recovery_point >= self.config.flush_messages:
+            self.flush(now_ms)
+        log_append_time_ms = now_ms if self.config.log_append_time else -1
+        return AppendResult(first, offset - 1, log_append_time_ms, self.log_start_offset)
+
+    def _duplicate(self, batch: ProducerBatch) -> AppendResult:
+        log_append_time_ms = batch.timestamp if self.config.log_append_time else -1
+        return AppendResult(
+            batch.first_offset,
+            batch.last_offset,
+            log_append_time_ms,
+            self.log_start_offset,
+            duplicate=True,
+        )
+
+    def _writable(self, size: int, last_offset: int, timestamp: int, now_ms: int) -> Segment:
+        """The segment that takes a batch: the active one, or a new one if that is full or old."""
+        config, active = self.config, self._segments[-1]
+        full = active.is_full(size, last_offset, config.segment_bytes, config.segment_index_bytes)
+        if full or (active.size and active.age_ms(now_ms, timestamp) > config.segment_ms):
+            return self.roll(now_ms)
+        return active
+
+    def roll(self, now_ms: int) -> Segment:
+        """Close the active segment and begin one at the end offset; the new one."""
+        active = self._segments[-1]
+        if active.size == 0 and active.base_offset == self.end_offset:
+            return active
+        active.settle()
+        self._snapshots.take(self._states)
+        segment = self._new_segment(self.end_offset, now_ms)
+        self._segments.append(segment)
+        return segment
+
+    def _new_segment(self, base_offset: int, now_ms: int) -> Segment:
+        segment = Segment(
+            self.folder,
+            base_offset,
+            self._files,
+            index_interval_bytes=self.config.index_interval_bytes,
+            size=0,
+            created_ms=now_ms,
+        )
+        segment.create()
+        return segment
+
+    # ------------------------------------------------------------------ read
+
+    def read(
+        self,
+        offset: int,
+        max_bytes: int,
+        *,
+        min_one: bool = True,
+        isolation: str = "read_uncommitted",
+    ) -> ReadResult:
+        """Whole batches from the one that holds `offset` on, out of one segment.
+
+        Args:
+            offset: first offset wanted, from the log's start to its end.
+            max_bytes: bytes returned at most.
+            min_one: return the first batch even if it is larger.
+            isolation: `read_committed` stops at the last stable offset and names the aborted
+                transactions; `read_uncommitted`.
+
+        Raises:
+            OffsetOutOfRangeError: `offset` isn't in the log.
+            CorruptRecordError: the batch there is damaged on the disk.
+            LogStorageError: the disk refused.
+        """
+        self._check_open()
+        self._check_range(offset)
+        committed = isolation == "read_committed"
+        stable = self.last_stable_offset
+        limit = stable if committed else self.end_offset
+        data, next_offset = b"", offset
+        if offset < limit and (max_bytes > 0 or min_one):
+            data, next_offset = self._read(offset, max_bytes, limit, min_one=min_one)
+        aborted = self._aborted(offset, next_offset) if committed else None
+        return ReadResult(
+            data, self.end_offset, stable, self.log_start_offset, aborted, next_offset
+        )
+
+    def _read(self, offset: int, max_bytes: int, limit: int, *, min_one: bool) -> tuple[bytes, int]:
+        segments = self._segments
+        for index in range(self._index_of(offset), len(segments)):
+            segment = segments[index]
+            last = index + 1 == len(segments)
+            following = self.end_offset if last else segments[index + 1].base_offset
+            position = self._position(segment, offset)
+            if position is None:
+                continue
+            end = segment.size
+            if limit < following:
+                stop = self._position(segment, limit)
+                end = segment.size if stop is None else stop
+            if position >= end:
+                return b"", offset
+            data, next_offset = segment.read(position, max_bytes, end)
+            if not min_one and len(data) > max_bytes:
+                return b"", offset
+            if next_offset < 0:
+                next_offset = min(limit, following)
+            if self.config.verify_reads and (not last or position < segment.appended_from):
+                whole = segment.verified(data, position)
+                if len(whole) < len(data):
+                    return whole, read_header(data, len(whole)).base_offset
+            self._remember(next_offset, segment, position + len(data))
+            return data, next_offset
+        return b"", offset
+
+    def _aborted(self, offset: int, end: int) -> list[AbortedTransaction]:
+        found: list[AbortedTransaction] = []
+        if end > offset:
+            for segment in self._segments[self._index_of(offset) :]:
+                if segment.txn_index.collect(offset, end, found):
+                    break
+        return sorted(found, key=lambda transaction: transaction.first_offset)
+
+    def _position(self, segment: Segment, offset: int) -> int | None:
+        """Where the batch begins that holds `offset` or the next one after it."""
+        known = self._positions.get(offset)
+        if known is not None and known[0] == segment.base_offset and known[1] < segment.size:
+            return known[1]
+        found = segment.find(offset)
+        return None if found is None else found[0]
+
+    def _remember(self, offset: int, segment: Segment, position: int) -> None:
+        positions = self._positions
+        if len(positions) >= _REMEMBERED_POSITIONS and offset not in positions:
+            del positions[next(iter(positions))]
+        positions[offset] = (segment.base_offset, position)
+
+    def _index_of(self, offset: int) -> int:
+        slot = bisect_right(self._segments, offset, key=lambda segment: segment.base_offset)
+        return max(slot - 1, 0)
+
+    # ------------------------------------------------------------------ look up
+
+    def offset_for_timestamp(self, timestamp_ms: int) -> TimestampOffset | None:
+        """The first record whose timestamp is at or after `timestamp_ms`; None if there is none."""
+        return self._lookup().first_at_or_after(timestamp_ms)
+
+    def earliest(self) -> TimestampOffset:
+        """The log's first offset, without a timestamp."""
+        start = self.log_start_offset
+        return TimestampOffset(-1, start, self._epochs.epoch_of(start))
+
+    def latest(self, isolation: str = "read_uncommitted") -> TimestampOffset:
+        """The offset after the last record, or the last stable offset; without a timestamp."""
+        committed = isolation == "read_committed"
+        offset = self.last_stable_offset if committed else self.end_offset
+        return TimestampOffset(-1, offset, self._epochs.latest)
+
+    def max_timestamp(self) -> TimestampOffset | None:
+        """The first record with the largest timestamp; None in a log without timestamps."""
+        return self._lookup().with_max_timestamp()
+
+    def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
+        """The largest leader epoch at or before `epoch`, and the offset where it ended; or -1, -1."""
+        return self._epochs.end_offset_of(epoch, self.end_offset)
+
+    def _lookup(self) -> Lookup:
+        self._check_open()
+        return Lookup(self._segments, self.log_start_offset)
+
+    # ------------------------------------------------------------------ remove
+
+    def delete_records_before(self, offset: int) -> int:
+        """Make `offset` the first one that readers see; the log's new start.
+
+        Segments that end before it are removed with the next retention.
+
+        Args:
+            offset: at most the end offset; -1 for the end.
+
+        Raises:
+            OffsetOutOfRangeError: behind the end.
+        """
+        self._check_open()
+        target = self.end_offset if offset == -1 else offset
+        if not 0 <= target <= self.end_offset:
+            raise self._out_of_range(target)
+        if target > self.log_start_offset:
+            self.log_start_offset = target
+            self._epochs.start_at(target)
+        return self.log_start_offset
+
+    def truncate_to(self, offset: int, *, now_ms: int = 0) -> None:
+        """Remove all records at or after `offset`."""
+        self._check_open()
+        if offset >= self.end_offset:
+            return
+        self._positions.clear()
+        if offset <= self._segments[0].base_offset:
+            self._start_anew(offset, now_ms)
+        else:
+            index = self._index_of(offset)
+            if self._segments[index].base_offset == offset:
+                index -= 1
+            for segment in self._segments[index + 1 :]:
+                segment.delete()
+            del self._segments[index + 1 :]
+            self._segments[index].truncate_to(offset)
+            self._segments[index].open_active(offset)
+            self.end_offset = offset
+            self.log_start_offset = min(self.log_start_offset, offset)
+        self._epochs.truncate_to(offset)
+        load_producers(self._opened, self._states, self.log_start_offset, offset, now_ms)
+        self.recovery_point = min(self.recovery_point, offset)
+
+    def remove_segments(self, count: int, now_ms: int) -> int:
+        """Take the `count` oldest segments out of the log; the bytes in them.
+
+        Their files are renamed now and removed by `remove_doomed` after `file.delete.delay.ms`.
+        When all go, an empty segment at the end takes their place.
+        """
+        if count >= len(self._segments):
+            self.roll(now_ms)
+            count = min(count, len(self._segments) - 1)
+        due_ms = now_ms + self.config.file_delete_delay_ms
+        removed = 0
+        for segment in self._segments[:count]:
+            removed += segment.size
+            self._doomed.extend((due_ms, path) for path in segment.mark_deleted())
+        del self._segments[:count]
+        self._positions.clear()
+        self.log_start_offset = max(self.log_start_offset, self._segments[0].base_offset)
+        self._epochs.start_at(self.log_start_offset)
+        self._snapshots.keep([segment.base_offset for segment in self._segments])
+        return removed
+
+    def remove_doomed(self, now_ms: int) -> None:
+        """Remove the files of segments that were taken out long enough ago."""
+        while self._doomed and self._doomed[0][0] <= now_ms:
+            self._files.remove(self._doomed.pop(0)[1])
+
+    def expire_producers(self, now_ms: int) -> None:
+        """Forget idempotent producers that have been silent for too long."""
+        self._states.expire(now_ms)
+
+    def _start_anew(self, offset: int, now_ms: int) -> None:
+        for segment in self._segments:
+            segment.delete()
+        self._segments[:] = [self._new_segment(offset, now_ms)]
+        self._snapshots.remove(list(self._snapshots.offsets))
+        self._states.load((), offset, now_ms)
+        self.end_offset = self.log_start_offset = offset
+
+    # ------------------------------------------------------------------ make durable, close
+
+    def flush(self, now_ms: int | None = None) -> None:
+        """Force everything appended so far to the disk.
+
+        Raises:
+            LogStorageError: the disk refused.
+        """
+        self._check_open()
+        job = self.begin_flush()
+        job.run()
+        self.finish_flush(job, now_ms)
+
+    def begin_flush(self) -> FlushJob:
+        """What forces everything appended so far to the disk; to be run on any thread.
+
+        A producer snapshot is part of it, so that recovery can begin at its end.
+        """
+        paths: list[str] = []
+        for segment in self._segments[self._index_of(self.recovery_point) :]:
+            paths.extend(segment.files_to_sync())
+        snapshot = self._snapshots.take(self._states)
+        if snapshot is not None:
+            paths.append(snapshot)
+        return FlushJob(self.topic_partition, str(self.folder), tuple(paths), self.end_offset)
+
+    def finish_flush(self, job: FlushJob, now_ms: int | None = None) -> None:
+        """Take note that `job` has run; recovery begins at its end from now on."""
+        if now_ms is not None:
+            self.flushed_ms = now_ms
+        self.recovery_point = max(self.recovery_point, min(job.end_offset, self.end_offset))
+        self._snapshots.keep([segment.base_offset for segment in self._segments])
+
+    def close(self) -> None:
+        """Force everything to the disk and close the files; the log can't be used after it."""
+        if not self._closed:
+            self.flush()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close the files without writing anything, as the end of the process would."""
+        self._closed = True
+        for segment in self._segments:
+            segment.release()
+
+    def delete(self) -> Callable[[], None]:
+        """Take the log out of service: the folder gets a name that is never opened again.
+
+        Returns:
+            What removes the files; it may take long and may run on any thread.
+        """
+        self.abandon()
+        doomed = self.folder.with_name(f"{self.folder.name}.{uuid.uuid4().hex}-delete")
+        with storage_errors("rename", str(self.folder)):
+            self.folder.replace(doomed)
+        sync_folder(str(doomed.parent))
+        return lambda: shutil.rmtree(doomed, ignore_errors=True)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"the log of {self.topic_partition} is closed")
+
+    def _check_range(self, offset: int) -> None:
+        if not self.log_start_offset <= offset <= self.end_offset:
+            raise self._out_of_range(offset)
+
+    def _out_of_range(self, offset: int) -> OffsetOutOfRangeError:
+        return OffsetOutOfRangeError(
+            f"offset {offset} of {self.topic_partition} is out of range: the log holds "
+            f"[{self.log_start_offset}, {self.end_offset})",
+            topic_partition=self.topic_partition,
+            log_start_offset=self.log_start_offset,
+            end_offset=self.end_offset,
+        )
+
+    def _topic_id(self, given: uuid.UUID | None) -> uuid.UUID | None:
+        path = self.folder / PARTITION_METADATA_FILE
+        known = read_topic_id(path)
+        if known is None and given is not None:
+            write_topic_id(path, given)
+        return known or given
