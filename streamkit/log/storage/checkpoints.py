@@ -8,7 +8,8 @@
 | `meta.properties` | Java properties: `version=1`, `node.id`, `cluster.id`, `directory.id` |
 | `.kafka_cleanshutdown` | JSON: version and broker epoch |
 
-All are replaced whole, so a crash leaves the old or the new one. A checkpoint that can't be read
+All are replaced whole, so a crash of the process leaves the old or the new one. The files of a
+partition's folder are forced to the disk with its next flush, the others at once. A checkpoint that can't be read
 counts as missing: what it knew is found again by recovery.
 """
 
@@ -22,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from streamkit.errors import StorageError
-from streamkit.log.storage.files import read_text, remove, write_durably
+from streamkit.log.storage.files import read_text, remove, replace_file, write_durably
 from streamkit.model import TopicPartition
 
 __all__ = [
@@ -70,7 +71,8 @@ def read_offsets(path: Path) -> dict[TopicPartition, int]:
 
 def write_offsets(path: Path, offsets: Mapping[TopicPartition, int]) -> None:
     """Replace the checkpoint."""
-    _write_lines(path, [f"{tp.topic} {tp.partition} {offset}" for tp, offset in offsets.items()])
+    lines = [f"{tp.topic} {tp.partition} {offset}" for tp, offset in offsets.items()]
+    write_durably(str(path), _encode_lines(lines))
 
 
 def read_leader_epochs(path: Path) -> list[tuple[int, int]]:
@@ -86,7 +88,7 @@ def read_leader_epochs(path: Path) -> list[tuple[int, int]]:
 
 def write_leader_epochs(path: Path, epochs: Iterable[tuple[int, int]]) -> None:
     """Replace the checkpoint."""
-    _write_lines(path, [f"{epoch} {start}" for epoch, start in epochs])
+    replace_file(str(path), _encode_lines([f"{epoch} {start}" for epoch, start in epochs]))
 
 
 def read_topic_id(path: Path) -> uuid.UUID | None:
@@ -96,7 +98,8 @@ def read_topic_id(path: Path) -> uuid.UUID | None:
         StorageError: the file is damaged.
     """
     text = read_text(str(path))
-    if text is None:
+    if not text:
+        # Empty: the machine went down before the first flush, when there was nothing else either.
         return None
     fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
     if fields.get("version") != _VERSION:
@@ -110,7 +113,7 @@ def read_topic_id(path: Path) -> uuid.UUID | None:
 def write_topic_id(path: Path, topic_id: uuid.UUID) -> None:
     """Write a `partition.metadata` file."""
     text = f"version: {_VERSION}\ntopic_id: {uuid_to_text(topic_id)}\n"
-    write_durably(str(path), text.encode())
+    replace_file(str(path), text.encode())
 
 
 def read_meta_properties(path: Path) -> dict[str, str]:
@@ -168,6 +171,5 @@ def _read_lines(path: Path) -> list[str]:
     return lines[2:]
 
 
-def _write_lines(path: Path, lines: list[str]) -> None:
-    text = "\n".join([_VERSION, str(len(lines)), *lines]) + "\n"
-    write_durably(str(path), text.encode())
+def _encode_lines(lines: list[str]) -> bytes:
+    return ("\n".join([_VERSION, str(len(lines)), *lines]) + "\n").encode()

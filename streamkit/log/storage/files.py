@@ -20,6 +20,7 @@ __all__ = [
     "Unloadable",
     "read_text",
     "remove",
+    "replace_file",
     "storage_errors",
     "sync_folder",
     "write_durably",
@@ -183,7 +184,16 @@ def storage_errors(action: str, path: str) -> Iterator[None]:
 
 
 def write_durably(path: str, data: bytes) -> None:
-    """Replace the file by one with `data`, so that after a crash it is the old or the new one."""
+    """Replace the file by one with `data`, and force it to the disk.
+
+    After a crash at any point it is the old or the new one.
+    """
+    replace_file(path, data, sync=True)
+    sync_folder(str(Path(path).parent))
+
+
+def replace_file(path: str, data: bytes, *, sync: bool = False) -> None:
+    """Replace the file by one with `data`; other processes see the old or the new one."""
     temporary = path + ".tmp"
     with storage_errors("write", path):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
@@ -191,11 +201,11 @@ def write_durably(path: str, data: bytes) -> None:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         Path(temporary).replace(path)
-    sync_folder(str(Path(path).parent))
 
 
 def read_text(path: str) -> str | None:

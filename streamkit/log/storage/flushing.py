@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from streamkit.log.storage.files import storage_errors, sync_folder
 from streamkit.model import TopicPartition
@@ -20,7 +21,7 @@ class FlushJob:
 
     Attributes:
         topic_partition: whose files.
-        folder: of the partition; its entries are forced too.
+        folder: of the partition; its entries, and its own in the data folder, are forced too.
         paths: the files.
         end_offset: all before it is on the disk once the job has run.
     """
@@ -47,3 +48,4 @@ class FlushJob:
                 finally:
                     os.close(descriptor)
         sync_folder(self.folder)
+        sync_folder(str(Path(self.folder).parent))

@@ -69,6 +69,11 @@ class LogManager:
         producer_expiration_ms: how long idempotent producers are remembered.
         max_open_files: descriptors of log files held at most.
 
+    Attributes:
+        cluster_id: of the folder, once it is open.
+        recovered: the last process didn't stop cleanly.
+        failed: partitions whose log can't be opened, and why.
+
     Example:
         >>> import tempfile
         >>> from streamkit.clock import SystemClock
@@ -102,6 +107,7 @@ class LogManager:
         self.defaults = defaults
         self.cluster_id = ""
         self.recovered = False
+        self.failed: dict[TopicPartition, StorageError] = {}
         self._clock = clock
         self._node_id = node_id
         self._retention_check_ms = retention_check_ms
@@ -127,7 +133,8 @@ class LogManager:
 
         Raises:
             LockedError: another process holds the folder.
-            StorageError: a log can't be opened; the message names the file.
+            StorageError: the folder can't be used. A single log that can't be opened is put into
+                `failed`.
         """
         now_ms = self._clock.now_ms()
         with storage_errors("create", str(self.data_dir)):
@@ -145,9 +152,13 @@ class LogManager:
             for folder, name in self._folders():
                 config = (configs or {}).get(name.topic, self.defaults)
                 point = None if clean else points.get(name, 0)
-                self._logs[name] = self._open_log(
-                    folder, name, config, now_ms, starts.get(name, 0), point
-                )
+                try:
+                    self._logs[name] = self._open_log(
+                        folder, name, config, now_ms, starts.get(name, 0), point
+                    )
+                except StorageError as error:
+                    log.exception("the log of %s can't be opened; the others go on", name)
+                    self.failed[name] = error
         except BaseException:
             self._let_go()
             raise
@@ -169,10 +180,12 @@ class LogManager:
             config: its settings; None: the defaults.
 
         Raises:
-            StorageError: there is a log with another topic id.
+            StorageError: there is a log with another topic id, or one that can't be opened.
             LogStorageError: the disk refused.
         """
         self._check_open()
+        if topic_partition in self.failed:
+            raise self.failed[topic_partition]
         known = self._logs.get(topic_partition)
         if known is not None:
             if topic_id is not None and known.topic_id not in (None, topic_id):

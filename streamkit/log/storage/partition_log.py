@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from streamkit.errors import ClosedError
-from streamkit.log.protocol import read_header, set_log_append_time, stamp
+from streamkit.log.storage.appending import prepare
 from streamkit.log.storage.checkpoints import (
+    LEADER_EPOCH_FILE,
     PARTITION_METADATA_FILE,
     read_topic_id,
     write_topic_id,
@@ -33,16 +33,13 @@ from streamkit.log.storage.flushing import FlushJob
 from streamkit.log.storage.leader_epochs import LeaderEpochs
 from streamkit.log.storage.lookup import Lookup
 from streamkit.log.storage.producer_state import ProducerBatch, ProducerEntry, ProducerStates
+from streamkit.log.storage.reading import Reader
 from streamkit.log.storage.recovery import load_producers, open_folder
 from streamkit.log.storage.results import AppendResult, ReadResult, TimestampOffset
 from streamkit.log.storage.segment import Segment
-from streamkit.log.storage.transaction_index import AbortedTransaction
-from streamkit.log.storage.validation import end_marker, parse, recompressed, validate
 from streamkit.model import TopicPartition
 
 __all__ = ["PartitionLog"]
-
-_REMEMBERED_POSITIONS = 64
 
 
 class PartitionLog:
@@ -92,19 +89,19 @@ class PartitionLog:
         self._opened = opened
         self._segments = opened.segments
         self._snapshots = opened.snapshots
+        self._reader = Reader(self._segments)
         self.bytes_cut = opened.bytes_cut
         self.end_offset = opened.end_offset
         self.log_start_offset = max(log_start_offset, self._segments[0].base_offset)
         if self.log_start_offset > self.end_offset:
             self._start_anew(self.log_start_offset, now_ms)
         self._epochs.start_at(self.log_start_offset)
-        self.recovery_point = self.end_offset
+        # What recovery has read may be in the page cache only: it is not on the disk for that.
+        known = self.end_offset if recovery_point is None else recovery_point
+        self.recovery_point = min(known, self.end_offset)
         self.flushed_ms = now_ms
         self._closed = False
         self._doomed: list[tuple[int, str]] = []
-        # Where batches begin that a reader at the end will ask for next: base offset of the segment
-        # and position, by offset. It saves consumers that follow closely the look into the index.
-        self._positions: dict[int, tuple[int, int]] = {}
 
     # ------------------------------------------------------------------ what it holds
 
@@ -166,45 +163,27 @@ class PartitionLog:
             LogStorageError: the disk refused; the log is as it was.
         """
         self._check_open()
-        name = self.topic_partition
-        found = parse(data, name, from_client=from_client)
-        if from_client:
-            start, header = found[0]
-            validate(data, start, header, self.config, name, now_ms=now_ms)
-            converted = recompressed(data, start, header, self.config, name)
-            if converted is not None:
-                data = converted
-                found = [(0, read_header(data))]
-        markers = []
-        for start, header in found:
-            marker = None
-            if header.producer_id >= 0:
-                if header.is_control:
-                    marker = end_marker(data, start, header)
-                    if marker is not None:
-                        self._states.check_marker(header, marker)
-                else:
-                    duplicate = self._states.check(header, from_client=from_client)
-                    if duplicate is not None:
-                        return self._duplicate(duplicate)
-            markers.append(marker)
-        buffer = bytearray(data)
-        offset = first = self.end_offset
-        for start, header in found:
-            stamp(buffer, start, base_offset=offset, leader_epoch=leader_epoch)
-            header.base_offset = offset
-            header.partition_leader_epoch = leader_epoch
-            if self.config.log_append_time and not header.is_control:
-                set_log_append_time(buffer, start, now_ms)
-                header.max_timestamp = now_ms
-            offset = header.next_offset
-        segment = self._writable(len(buffer), offset - 1, found[0][1].max_timestamp, now_ms)
+        prepared = prepare(
+            data,
+            self.config,
+            self._states,
+            self.topic_partition,
+            offset=self.end_offset,
+            leader_epoch=leader_epoch,
+            now_ms=now_ms,
+            from_client=from_client,
+        )
+        if prepared.duplicate is not None:
+            return self._duplicate(prepared.duplicate)
+        found, first, offset = prepared.batches, self.end_offset, prepared.next_offset
+        timestamp = found[0][1].max_timestamp
+        segment = self._writable(len(prepared.data), offset - 1, timestamp, now_ms)
         if leader_epoch > self._epochs.latest:
             self._epochs.assign(leader_epoch, first)
-        position = segment.append(buffer, found)
-        self._remember(first, segment, position)
+        position = segment.append(prepared.data, found)
+        self._reader.remember(first, segment, position)
         self.end_offset = offset
-        for (_, header), marker in zip(found, markers, strict=True):
+        for (_, header), marker in zip(found, prepared.markers, strict=True):
             aborted = self._states.replay(header, marker, now_ms)
             if aborted is not None:
                 segment.txn_index.append(aborted)
@@ -285,65 +264,18 @@ class PartitionLog:
         limit = stable if committed else self.end_offset
         data, next_offset = b"", offset
         if offset < limit and (max_bytes > 0 or min_one):
-            data, next_offset = self._read(offset, max_bytes, limit, min_one=min_one)
-        aborted = self._aborted(offset, next_offset) if committed else None
+            data, next_offset = self._reader.read(
+                offset,
+                max_bytes,
+                limit=limit,
+                end_offset=self.end_offset,
+                min_one=min_one,
+                verify=self.config.verify_reads,
+            )
+        aborted = self._reader.aborted(offset, next_offset) if committed else None
         return ReadResult(
             data, self.end_offset, stable, self.log_start_offset, aborted, next_offset
         )
-
-    def _read(self, offset: int, max_bytes: int, limit: int, *, min_one: bool) -> tuple[bytes, int]:
-        segments = self._segments
-        for index in range(self._index_of(offset), len(segments)):
-            segment = segments[index]
-            last = index + 1 == len(segments)
-            following = self.end_offset if last else segments[index + 1].base_offset
-            position = self._position(segment, offset)
-            if position is None:
-                continue
-            end = segment.size
-            if limit < following:
-                stop = self._position(segment, limit)
-                end = segment.size if stop is None else stop
-            if position >= end:
-                return b"", offset
-            data, next_offset = segment.read(position, max_bytes, end)
-            if not min_one and len(data) > max_bytes:
-                return b"", offset
-            if next_offset < 0:
-                next_offset = min(limit, following)
-            if self.config.verify_reads and (not last or position < segment.appended_from):
-                whole = segment.verified(data, position)
-                if len(whole) < len(data):
-                    return whole, read_header(data, len(whole)).base_offset
-            self._remember(next_offset, segment, position + len(data))
-            return data, next_offset
-        return b"", offset
-
-    def _aborted(self, offset: int, end: int) -> list[AbortedTransaction]:
-        found: list[AbortedTransaction] = []
-        if end > offset:
-            for segment in self._segments[self._index_of(offset) :]:
-                if segment.txn_index.collect(offset, end, found):
-                    break
-        return sorted(found, key=lambda transaction: transaction.first_offset)
-
-    def _position(self, segment: Segment, offset: int) -> int | None:
-        """Where the batch begins that holds `offset` or the next one after it."""
-        known = self._positions.get(offset)
-        if known is not None and known[0] == segment.base_offset and known[1] < segment.size:
-            return known[1]
-        found = segment.find(offset)
-        return None if found is None else found[0]
-
-    def _remember(self, offset: int, segment: Segment, position: int) -> None:
-        positions = self._positions
-        if len(positions) >= _REMEMBERED_POSITIONS and offset not in positions:
-            del positions[next(iter(positions))]
-        positions[offset] = (segment.base_offset, position)
-
-    def _index_of(self, offset: int) -> int:
-        slot = bisect_right(self._segments, offset, key=lambda segment: segment.base_offset)
-        return max(slot - 1, 0)
 
     # ------------------------------------------------------------------ look up
 
@@ -401,11 +333,11 @@ class PartitionLog:
         self._check_open()
         if offset >= self.end_offset:
             return
-        self._positions.clear()
+        self._reader.forget()
         if offset <= self._segments[0].base_offset:
             self._start_anew(offset, now_ms)
         else:
-            index = self._index_of(offset)
+            index = self._reader.index_of(offset)
             if self._segments[index].base_offset == offset:
                 index -= 1
             for segment in self._segments[index + 1 :]:
@@ -434,7 +366,7 @@ class PartitionLog:
             removed += segment.size
             self._doomed.extend((due_ms, path) for path in segment.mark_deleted())
         del self._segments[:count]
-        self._positions.clear()
+        self._reader.forget()
         self.log_start_offset = max(self.log_start_offset, self._segments[0].base_offset)
         self._epochs.start_at(self.log_start_offset)
         self._snapshots.keep([segment.base_offset for segment in self._segments])
@@ -475,8 +407,8 @@ class PartitionLog:
 
         A producer snapshot is part of it, so that recovery can begin at its end.
         """
-        paths: list[str] = []
-        for segment in self._segments[self._index_of(self.recovery_point) :]:
+        paths = [str(self.folder / name) for name in (PARTITION_METADATA_FILE, LEADER_EPOCH_FILE)]
+        for segment in self._segments[self._reader.index_of(self.recovery_point) :]:
             paths.extend(segment.files_to_sync())
         snapshot = self._snapshots.take(self._states)
         if snapshot is not None:
@@ -493,7 +425,8 @@ class PartitionLog:
     def close(self) -> None:
         """Force everything to the disk and close the files; the log can't be used after it."""
         if not self._closed:
-            self.flush()
+            if self.recovery_point < self.end_offset:
+                self.flush()
             self.abandon()
 
     def abandon(self) -> None:
