@@ -11,8 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Future
 
+from streamkit.clock import Clock, SystemClock
+from streamkit.errors import BrokerError, ClosedError, ConfigError
+from streamkit.log.client.accumulator import Accumulator
+from streamkit.log.client.cluster import ClusterClient
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.records import ConsumerGroupMetadata, OffsetAndMetadata, RecordMetadata
+from streamkit.log.client.sender import Sender, SenderSettings
+from streamkit.log.client.settings import ClientSettings, parse_bootstrap, require_range
+from streamkit.log.client.transactions import Transactions
+from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol.compression import Compression
 from streamkit.model import EMPTY_HEADERS, Headers, TopicPartition
 
 __all__ = ["Producer"]
@@ -20,6 +29,12 @@ __all__ = ["Producer"]
 
 class Producer:
     """Writes records to topics. Thread-safe, but see `append`.
+
+    Attributes:
+        append: the hot path, a function `(topic, partition, key, value, timestamp, headers) -> None`
+            that buffers one record without a future; for one thread at a time. Partition -1 is chosen by the
+            key. Blocks while the buffer is full. Raises as `send`; a failed delivery is raised
+            once, by the next append or flush.
 
     Args:
         bootstrap: `host:port`, more of them separated by commas.
@@ -41,6 +56,7 @@ class Producer:
         max_in_flight: unanswered produce requests a connection, 1 to 5.
         retry_backoff_ms: first pause before a retry; doubles, with jitter.
         auto_create_topics: let a metadata request create a missing topic, where the broker allows.
+        clock: gives the timestamps of records without one.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -74,8 +90,68 @@ class Producer:
         max_in_flight: int = 5,
         retry_backoff_ms: int = 100,
         auto_create_topics: bool = False,
+        clock: Clock | None = None,
     ) -> None:
-        raise NotImplementedError
+        settings = ClientSettings(
+            parse_bootstrap(bootstrap),
+            client_id,
+            request_timeout_ms=request_timeout_ms,
+            api_timeout_ms=max_block_ms,
+            retry_backoff_ms=retry_backoff_ms,
+        )
+        require_range("linger_ms", linger_ms, 0)
+        require_range("batch_bytes", batch_bytes, 1)
+        require_range("max_buffer_bytes", max_buffer_bytes, 1)
+        require_range("delivery_timeout_ms", delivery_timeout_ms, 1)
+        require_range("max_request_bytes", max_request_bytes, 1)
+        require_range("max_in_flight", max_in_flight, 1, 5)
+        acks_code = _acks(acks)
+        if transactional_id is not None:
+            idempotence = True
+        if idempotence and acks_code != -1:
+            raise ConfigError(f'idempotence needs acks="all", not {acks!r}; or idempotence=False')
+        kind = _compression(compression)
+        self._network = network or NetworkThread.shared()
+        self._clock = clock or SystemClock()
+        self._settings = settings
+        self._cluster = ClusterClient(settings)
+        self._max_block_ms = max_block_ms
+        self._create = auto_create_topics
+        self._sender = Sender(
+            self._network,
+            self._cluster,
+            SenderSettings(
+                acks=acks_code,
+                linger_ms=linger_ms,
+                idempotence=idempotence,
+                transactional_id=transactional_id,
+                delivery_timeout_ms=delivery_timeout_ms,
+                max_request_bytes=max_request_bytes,
+                max_in_flight=max_in_flight,
+                compression=kind,
+                compression_level=compression_level,
+            ),
+        )
+        self._accumulator = Accumulator(
+            batch_bytes=batch_bytes,
+            max_record_bytes=max_request_bytes,
+            max_buffer_bytes=max_buffer_bytes,
+            max_block_ms=max_block_ms,
+            compression=kind,
+            compression_level=compression_level,
+            partitions_of=self._ask_partitions,
+            notify=self._sender.notify,
+            random=settings.random,
+        )
+        self._sender.accumulator = self._accumulator
+        # The hot path: the accumulator's own method, no call in between.
+        self.append = self._accumulator.append
+        self._transactions: Transactions | None = None
+        if transactional_id is not None:
+            self._transactions = Transactions(
+                transactional_id, transaction_timeout_ms, self._cluster, self._sender
+            )
+        self._closed = False
 
     def send(
         self,
@@ -107,26 +183,17 @@ class Producer:
             NotReachableError: no broker answers within max_block_ms.
             ClosedError: after close.
         """
-        raise NotImplementedError
-
-    def append(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        timestamp: int,
-        headers: Headers,
-    ) -> None:
-        """Buffer one record without a future: the hot path. One thread at a time.
-
-        Partition -1: chosen by the key. A failed delivery is raised once, by the next append or
-        flush. Blocks while the buffer is full.
-
-        Raises:
-            As `send`, and what an earlier record failed with.
-        """
-        raise NotImplementedError
+        future: Future[RecordMetadata] = Future()
+        self._accumulator.append_shared(
+            topic,
+            -1 if partition is None else partition,
+            key,
+            value,
+            self._clock.now_ms() if timestamp_ms is None else timestamp_ms,
+            headers,
+            future,
+        )
+        return future
 
     def flush(self, timeout: float | None = None) -> None:
         """Send all that was buffered before this call and wait until it is acknowledged.
@@ -138,14 +205,14 @@ class Producer:
             StreamkitError: what the first record since the last flush failed with that has no
                 future, or a timeout (BrokerError with REQUEST_TIMED_OUT).
         """
-        raise NotImplementedError
+        self._wait(self.flush_nowait(), timeout)
 
     def flush_nowait(self) -> Future[None]:
         """Like `flush`, without waiting: done once all that was buffered before is acknowledged.
 
         Failures of records without a future go to this future.
         """
-        raise NotImplementedError
+        return self._network.submit(self._flush(self._accumulator.seal_all()))
 
     def partitions_for(self, topic: str) -> int:
         """How many partitions a topic has.
@@ -154,12 +221,12 @@ class Producer:
             BrokerError: it does not exist.
             NotReachableError: no broker answers within max_block_ms.
         """
-        raise NotImplementedError
+        return self._accumulator.partition_count(topic)
 
     @property
     def buffered_bytes(self) -> int:
         """Bytes of records that are not acknowledged yet."""
-        raise NotImplementedError
+        return int(self._accumulator.appended_bytes - self._accumulator.released_bytes)
 
     def close(self, timeout: float | None = None) -> None:
         """Flush, then give up all resources; a second call does nothing.
@@ -167,7 +234,15 @@ class Producer:
         Args:
             timeout: seconds for the flush; 0: drop what is not sent.
         """
-        raise NotImplementedError
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if timeout != 0:
+                self.flush(timeout)
+        finally:
+            self._accumulator.close()
+            self._network.run(self._shut())
 
     def init_transactions(self) -> None:
         """Take over the transactional id: fences older producers and ends what they left open.
@@ -175,11 +250,11 @@ class Producer:
         Raises:
             BrokerError: the coordinator refuses.
         """
-        raise NotImplementedError
+        self._wait(self._network.submit(self._transactional().init()), None)
 
     def begin_transaction(self) -> None:
         """Start a transaction; what is sent from now on belongs to it."""
-        raise NotImplementedError
+        self._transactional().begin()
 
     def send_offsets_to_transaction(
         self,
@@ -192,7 +267,8 @@ class Producer:
             CommitFailedError: the group moved on without this member.
             FencedError: a newer producer has the transactional id.
         """
-        raise NotImplementedError
+        transactions = self._transactional()
+        self._wait(self._network.submit(transactions.send_offsets(dict(offsets), group)), None)
 
     def commit_transaction(self) -> None:
         """Flush and commit; returns once the coordinator has the commit on disk.
@@ -201,14 +277,73 @@ class Producer:
             FencedError: a newer producer has the transactional id.
             StreamkitError: a record failed; the transaction has to be aborted.
         """
-        raise NotImplementedError
+        transactions = self._transactional()
+        transactions.check_open()
+        self.flush()
+        self._wait(self._network.submit(transactions.end(committed=True)), None)
 
     def abort_transaction(self) -> None:
         """Drop what is buffered and abort."""
-        raise NotImplementedError
+        transactions = self._transactional()
+        self._accumulator.seal_all()
+        self._wait(self._network.submit(transactions.abort()), None)
+        # What failed because of the abort is no news.
+        self._accumulator.take_failure()
 
     def __enter__(self) -> Producer:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    async def _flush(self, number: int) -> None:
+        await self._sender.flush(number)
+        failure = self._accumulator.take_failure()
+        if failure is not None:
+            raise failure
+
+    async def _shut(self) -> None:
+        await self._sender.close()
+        await self._cluster.close()
+
+    def _wait(self, future: Future[None], timeout: float | None) -> None:
+        try:
+            future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise BrokerError(
+                f"records are not acknowledged after {timeout} s",
+                code=ErrorCode.REQUEST_TIMED_OUT,
+                retriable=True,
+            ) from None
+
+    def _ask_partitions(self, topic: str) -> int:
+        if self._closed:
+            raise ClosedError("the producer was closed")
+        return self._network.run(self._partitions(topic))
+
+    async def _partitions(self, topic: str) -> int:
+        deadline = self._cluster.deadline(self._max_block_ms / 1000)
+        info = await self._cluster.topic(topic, deadline=deadline, create=self._create)
+        return len(info.partitions)
+
+    def _transactional(self) -> Transactions:
+        if self._transactions is None:
+            raise ConfigError("transactions need a producer with a transactional_id")
+        return self._transactions
+
+
+def _acks(acks: str | int) -> int:
+    codes = {"all": -1, "-1": -1, "1": 1, "0": 0}
+    code = codes.get(str(acks))
+    if code is None:
+        raise ConfigError(f'acks is {acks!r}: it has to be "all", 1 or 0')
+    return code
+
+
+def _compression(name: str) -> Compression:
+    try:
+        return Compression[name.upper()]
+    except KeyError:
+        known = ", ".join(kind.name.lower() for kind in Compression)
+        raise ConfigError(f"compression is {name!r}: it has to be one of {known}") from None

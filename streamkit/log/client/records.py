@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from streamkit.log.protocol.batch import RecordColumns
 from streamkit.model import EMPTY_HEADERS, Headers, TopicPartition
-
-if TYPE_CHECKING:
-    from streamkit.log.protocol.batch import RecordColumns
 
 __all__ = [
     "ConsumerGroupMetadata",

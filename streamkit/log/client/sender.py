@@ -1,0 +1,581 @@
+"""The producer's half on the network thread: which batch goes where and when, and what came of it.
+
+A pipeline a partition keeps order and sequences; requests gather one batch of each ready partition of a
+broker. Everything here runs on the network thread, except `notify`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from streamkit.errors import BrokerError, ClosedError, NotReachableError, StreamkitError
+from streamkit.log.client.accumulator import Accumulator, ProducerBatch
+from streamkit.log.client.backoff import Backoff
+from streamkit.log.client.cluster import ClusterClient, broker_error
+from streamkit.log.client.connection import Connection
+from streamkit.log.client.network import NetworkThread
+from streamkit.log.client.pipeline import Identity, Pipeline
+from streamkit.log.client.records import RecordMetadata
+from streamkit.log.protocol import NO_UUID, ErrorCode
+from streamkit.log.protocol.batch import BatchBuilder, decode_batch, read_header
+from streamkit.log.protocol.compression import Compression
+from streamkit.log.protocol.messages import (
+    InitProducerIdRequest,
+    PartitionProduceData,
+    PartitionProduceResponse,
+    ProduceRequest,
+    TopicProduceData,
+)
+from streamkit.model import EMPTY_HEADERS
+
+__all__ = ["Sender", "SenderSettings"]
+
+_log = logging.getLogger(__name__)
+
+_NO_IDENTITY = Identity(-1, -1)
+_SEQUENCE_LOST = frozenset(
+    {
+        ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        ErrorCode.UNKNOWN_PRODUCER_ID,
+        ErrorCode.INVALID_PRODUCER_EPOCH,
+    }
+)
+_TOO_LARGE = frozenset({ErrorCode.MESSAGE_TOO_LARGE, ErrorCode.RECORD_LIST_TOO_LARGE})
+_FENCED = frozenset({ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.PRODUCER_FENCED})
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSettings:
+    """The producer's settings that matter for sending; see `Producer`."""
+
+    acks: int
+    linger_ms: int
+    idempotence: bool
+    transactional_id: str | None
+    delivery_timeout_ms: int
+    max_request_bytes: int
+    max_in_flight: int
+    compression: Compression
+    compression_level: int | None
+
+
+class Sender:
+    """Sends what an accumulator holds.
+
+    Args:
+        network: whose loop this runs on.
+        cluster: the connections.
+        settings: of the producer.
+    """
+
+    def __init__(
+        self, network: NetworkThread, cluster: ClusterClient, settings: SenderSettings
+    ) -> None:
+        self.accumulator: Accumulator | None = None
+        self.identity = _NO_IDENTITY
+        # Of a transactional producer: registers partitions before their first batch is sent.
+        self.before_send: Callable[[list[tuple[str, int]]], Awaitable[None]] | None = None
+        self.fatal: StreamkitError | None = None
+        self._network = network
+        self._cluster = cluster
+        self._settings = settings
+        self._pipelines: dict[tuple[str, int], Pipeline] = {}
+        self._busy: dict[tuple[str, int], Pipeline] = {}
+        self._incomplete: dict[int, int] = {}
+        self._flushes: list[tuple[int, asyncio.Future[None]]] = []
+        self._in_flight: dict[int, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._signalled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._preparing: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._backoff = Backoff(
+            cluster.settings.retry_backoff_ms,
+            cluster.settings.retry_backoff_max_ms,
+            cluster.settings.random,
+        )
+        self._last_failure: StreamkitError | None = None
+        self._closed = False
+
+    # Any thread
+
+    def notify(self) -> None:
+        """Look at the accumulator soon."""
+        if not self._signalled:
+            self._signalled = True
+            self._network.call_soon(self._on_signal)
+
+    # The network thread
+
+    async def flush(self, number: int) -> None:
+        """Wait until every batch up to a number is acknowledged or has failed."""
+        self._collect()
+        self._drain()
+        if self._oldest_incomplete() <= number:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._flushes.append((number, waiter))
+            await waiter
+
+    async def abort_unsent(self, failure: StreamkitError) -> None:
+        """Drop what is not under way, and wait for the rest."""
+        self._collect()
+        for key, pipeline in list(self._busy.items()):
+            for batch in pipeline.drop():
+                self._failed(batch, failure)
+            self._tidy(key, pipeline)
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+            for key, pipeline in list(self._busy.items()):
+                for batch in pipeline.drop():
+                    self._failed(batch, failure)
+                self._tidy(key, pipeline)
+
+    def use_identity(self, identity: Identity) -> None:
+        """Go on under another producer id or epoch. Nothing may be under way or waiting."""
+        self.identity = identity
+        self._pipelines.clear()
+
+    async def close(self) -> None:
+        """Fail all that is left and stop."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in (self._preparing, self._refreshing):
+            if task is not None:
+                task.cancel()
+        failure = ClosedError("the producer was closed before the record was acknowledged")
+        self._collect()
+        for pipeline in self._busy.values():
+            for batch in pipeline.drop():
+                self._failed(batch, failure)
+        for running in list(self._tasks):
+            running.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def _on_signal(self) -> None:
+        self._signalled = False
+        self._collect()
+        self._drain()
+
+    def _collect(self) -> None:
+        """Move sealed batches to their partitions."""
+        accumulator = self.accumulator
+        if accumulator is None:
+            return
+        sealed = accumulator.sealed
+        while sealed:
+            batch = sealed.popleft()
+            key = (batch.topic, int(batch.partition))
+            pipeline = self._pipelines.get(key)
+            if pipeline is None:
+                pipeline = Pipeline(self.identity, self._settings.max_in_flight)
+                self._pipelines[key] = pipeline
+            pipeline.add(batch)
+            self._busy[key] = pipeline
+            self._incomplete[int(batch.number)] = 1
+
+    def _drain(self) -> None:
+        """Send what can be sent now, and set the timer for what comes later."""
+        if self._closed:
+            return
+        accumulator = self.accumulator
+        assert accumulator is not None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        accumulator.timer_armed = False
+        if accumulator.has_open():
+            accumulator.timer_armed = True
+            lingered = time.monotonic() - self._settings.linger_ms / 1000
+            if not accumulator.seal_lingering(lingered, self._can_take):
+                self._wake_at(now + 0.001)
+            self._collect()
+            if accumulator.has_open():
+                self._wake_at(now + max(self._settings.linger_ms / 1000, 0.001))
+            else:
+                accumulator.timer_armed = False
+        self._expire()
+        if not self._busy or not self._ready():
+            return
+        leaderless: set[str] = set()
+        requests: dict[int, list[ProducerBatch]] = {}
+        sizes: dict[int, int] = {}
+        for (topic, partition), pipeline in self._busy.items():
+            if pipeline.needs_reset and not pipeline.in_flight:
+                self._prepare()
+                continue
+            batch = pipeline.peek()
+            if batch is None:
+                continue
+            if pipeline.not_before > now:
+                self._wake_at(pipeline.not_before)
+                continue
+            node = self._cluster.cluster.leader(topic, partition)
+            if node < 0:
+                leaderless.add(topic)
+                continue
+            if self._in_flight.get(node, 0) >= self._settings.max_in_flight:
+                continue
+            size = sizes.get(node, 0) + int(batch.size)
+            if node in requests and size > self._settings.max_request_bytes:
+                continue
+            sizes[node] = size
+            requests.setdefault(node, []).append(pipeline.take())
+        for node, batches in requests.items():
+            self._in_flight[node] = self._in_flight.get(node, 0) + 1
+            task = asyncio.create_task(self._produce(node, batches))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if leaderless:
+            self._refresh()
+
+    def _can_take(self, topic: str, partition: int) -> bool:
+        """Whether an open batch would be sent at once, rather than wait in line."""
+        pipeline = self._pipelines.get((topic, partition))
+        if pipeline is not None and pipeline.waiting:
+            return False
+        node = self._cluster.cluster.leader(topic, partition)
+        return self._in_flight.get(node, 0) < self._settings.max_in_flight
+
+    def _ready(self) -> bool:
+        """Whether the producer has the id that it needs; if not, it is being asked for."""
+        if self.fatal is not None:
+            for key, pipeline in list(self._busy.items()):
+                for batch in pipeline.drop():
+                    self._failed(batch, self.fatal)
+                self._tidy(key, pipeline)
+            return False
+        if not self._settings.idempotence or self.identity.producer_id >= 0:
+            return True
+        self._prepare()
+        return False
+
+    def _prepare(self) -> None:
+        if self._preparing is None or self._preparing.done():
+            self._preparing = asyncio.create_task(self._take_identities())
+
+    async def _take_identities(self) -> None:
+        """Get a producer id: the first one, or one for partitions that have to start over."""
+        if self._settings.transactional_id is not None:
+            return
+        cluster = self._cluster
+        try:
+            identity = await cluster.retrying(
+                lambda: _init_producer_id(cluster),
+                deadline=cluster.deadline(self._settings.delivery_timeout_ms / 1000),
+            )
+        except StreamkitError as error:
+            self._last_failure = error
+            if not error.retriable:
+                self.fatal = error
+            self._drain()
+            return
+        if self.identity.producer_id < 0:
+            self.identity = identity
+            for pipeline in self._pipelines.values():
+                pipeline.reset(identity)
+        for pipeline in self._busy.values():
+            if pipeline.needs_reset and not pipeline.in_flight:
+                _log.info("a partition starts over under producer id %d", identity.producer_id)
+                pipeline.reset(identity)
+        self._drain()
+
+    async def _produce(self, node: int, batches: list[ProducerBatch]) -> None:
+        try:
+            if self.before_send is not None:
+                await self.before_send([(b.topic, int(b.partition)) for b in batches])
+            connection = await self._cluster.connection(node)
+            answers = await self._request(connection, batches)
+            for batch in batches:
+                self._answered(batch, answers)
+        except (NotReachableError, BrokerError) as error:
+            self._broken(batches, error)
+        except StreamkitError as error:
+            for batch in batches:
+                self._give_up(batch, error)
+        except asyncio.CancelledError:
+            failure = ClosedError("the producer was closed before the record was acknowledged")
+            for batch in batches:
+                self._give_up(batch, failure)
+            raise
+        except Exception as error:  # noqa: BLE001  the boundary of this task; no batch may get lost
+            _log.exception("sending to broker %d failed", node)
+            failure = ClosedError(f"sending failed: {error!r}")
+            for batch in batches:
+                self._give_up(batch, failure)
+        finally:
+            self._in_flight[node] -= 1
+            if not self._closed:
+                self._drain()
+
+    async def _request(
+        self, connection: Connection, batches: list[ProducerBatch]
+    ) -> dict[tuple[str, int], PartitionProduceResponse]:
+        """Send one request; the answers by partition, empty with acks=0."""
+        topics = self._cluster.cluster.topics
+        by_topic: dict[str, TopicProduceData] = {}
+        transactional = self._settings.transactional_id is not None
+        has_ids = True
+        for batch in batches:
+            assert batch.builder is not None
+            data = batch.builder.build(
+                producer_id=int(batch.producer_id),
+                producer_epoch=int(batch.producer_epoch),
+                base_sequence=int(batch.base_sequence),
+                transactional=transactional,
+            )
+            batch.tries += 1
+            info = topics.get(batch.topic)
+            topic_id = NO_UUID if info is None else info.topic_id
+            has_ids = has_ids and topic_id != NO_UUID
+            entry = by_topic.get(batch.topic)
+            if entry is None:
+                entry = by_topic[batch.topic] = TopicProduceData(
+                    name=batch.topic, topic_id=topic_id
+                )
+            entry.partition_data.append(
+                PartitionProduceData(index=int(batch.partition), records=data)
+            )
+        # From 12 on, producing adds partitions to the transaction; from 13 on, topics go by id.
+        highest = 11 if transactional else 13 if has_ids else 12
+        request = ProduceRequest(
+            transactional_id=self._settings.transactional_id,
+            acks=self._settings.acks,
+            timeout_ms=self._cluster.settings.request_timeout_ms,
+            topic_data=list(by_topic.values()),
+        )
+        version = connection.version_of(ProduceRequest, highest=highest)
+        if self._settings.acks == 0:
+            connection.send_unanswered(request, version)
+            return {}
+        response = await connection.request(request, version)
+        names = {entry.topic_id: name for name, entry in by_topic.items()}
+        return {
+            (topic.name or names.get(topic.topic_id, ""), partition.index): partition
+            for topic in response.responses
+            for partition in topic.partition_responses
+        }
+
+    def _answered(
+        self, batch: ProducerBatch, answers: dict[tuple[str, int], PartitionProduceResponse]
+    ) -> None:
+        key = (batch.topic, int(batch.partition))
+        if self._settings.acks == 0:
+            self._acknowledged(batch, -1, -1)
+            return
+        answer = answers.get(key)
+        if answer is None:
+            self._give_up(batch, broker_error(-1, f"{key[0]}-{key[1]} is missing in the answer"))
+            return
+        code = ErrorCode(answer.error_code)
+        if code is ErrorCode.NONE:
+            self._acknowledged(batch, answer.base_offset, answer.log_append_time_ms)
+        elif code is ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
+            self._acknowledged(batch, -1, -1)
+        else:
+            self._refused(batch, code, answer.error_message)
+
+    def _acknowledged(self, batch: ProducerBatch, base_offset: int, append_time_ms: int) -> None:
+        key = (batch.topic, int(batch.partition))
+        pipeline = self._pipelines[key]
+        pipeline.done(batch)
+        pipeline.not_before = 0.0
+        self._backoff.reset()
+        partition = int(batch.partition)
+        for index, timestamp, future in batch.futures:
+            offset = base_offset + index if base_offset >= 0 else -1
+            _resolve(
+                future,
+                RecordMetadata(
+                    batch.topic,
+                    partition,
+                    offset,
+                    append_time_ms if append_time_ms >= 0 else timestamp,
+                ),
+            )
+        self._finish(batch)
+        self._tidy(key, pipeline)
+
+    def _refused(self, batch: ProducerBatch, code: ErrorCode, message: str | None) -> None:
+        key = (batch.topic, int(batch.partition))
+        pipeline = self._pipelines[key]
+        if code in _TOO_LARGE and batch.count > 1:
+            first, second = self._halves(batch)
+            pipeline.split(batch, first, second)
+            del self._incomplete[int(batch.number)]
+            self._incomplete[int(first.number)] = self._incomplete[int(second.number)] = 1
+            return
+        if code in _FENCED and self._settings.transactional_id is not None:
+            self.fatal = broker_error(
+                code, f"a newer producer uses transactional id {self._settings.transactional_id}"
+            )
+            self._give_up(batch, self.fatal)
+            return
+        if code in _SEQUENCE_LOST:
+            oldest = pipeline.is_oldest(batch)
+            if not oldest or self._settings.transactional_id is None:
+                pipeline.needs_reset = oldest
+                self._again(batch, broker_error(code, f"writing to {key[0]}-{key[1]}"))
+                return
+        error = broker_error(
+            code, f"writing to {key[0]}-{key[1]}", topic_partition=key, hint=message or ""
+        )
+        if code.retriable:
+            self._again(batch, error)
+            self._refresh()
+        else:
+            self._give_up(batch, error)
+
+    def _broken(self, batches: list[ProducerBatch], error: NotReachableError | BrokerError) -> None:
+        if isinstance(error, BrokerError) and not error.retriable:
+            for batch in batches:
+                self._give_up(batch, error)
+            return
+        for batch in batches:
+            self._again(batch, error)
+        self._refresh()
+
+    def _again(self, batch: ProducerBatch, error: StreamkitError) -> None:
+        """Send a batch once more, unless its time is up."""
+        _log.debug("a batch of %s-%d is sent again: %s", batch.topic, batch.partition, error)
+        self._last_failure = error
+        key = (batch.topic, int(batch.partition))
+        pipeline = self._pipelines[key]
+        pipeline.retry(batch)
+        pipeline.not_before = asyncio.get_running_loop().time() + self._backoff.next_seconds()
+
+    def _give_up(self, batch: ProducerBatch, error: StreamkitError) -> None:
+        key = (batch.topic, int(batch.partition))
+        pipeline = self._pipelines[key]
+        pipeline.done(batch)
+        self._failed(batch, error)
+        self._tidy(key, pipeline)
+
+    def _expire(self) -> None:
+        before = time.monotonic() - self._settings.delivery_timeout_ms / 1000
+        for key, pipeline in list(self._busy.items()):
+            for batch in pipeline.expire(before):
+                cause = f": {self._last_failure}" if self._last_failure is not None else ""
+                self._failed(
+                    batch,
+                    BrokerError(
+                        f"{batch.count} records for {batch.topic}-{batch.partition} were not "
+                        f"acknowledged within {self._settings.delivery_timeout_ms} ms{cause}",
+                        code=ErrorCode.REQUEST_TIMED_OUT,
+                        topic_partition=key,
+                    ),
+                )
+            self._tidy(key, pipeline)
+        if self._busy:
+            self._wake_at(asyncio.get_running_loop().time() + 1.0)
+
+    def _failed(self, batch: ProducerBatch, error: StreamkitError) -> None:
+        assert self.accumulator is not None
+        if batch.plain:
+            self.accumulator.fail(error)
+        for _, _, future in batch.futures:
+            _reject(future, error)
+        self._finish(batch)
+
+    def _finish(self, batch: ProducerBatch) -> None:
+        assert self.accumulator is not None
+        self._incomplete.pop(int(batch.number), None)
+        self.accumulator.release(int(batch.size))
+        if not self._flushes:
+            return
+        oldest = self._oldest_incomplete()
+        waiting = []
+        for number, waiter in self._flushes:
+            if oldest <= number:
+                waiting.append((number, waiter))
+            elif not waiter.done():
+                waiter.set_result(None)
+        self._flushes = waiting
+
+    def _oldest_incomplete(self) -> float:
+        # Keys go in by number, except for parts of a batch that was split.
+        return min(self._incomplete, default=float("inf"))
+
+    def _tidy(self, key: tuple[str, int], pipeline: Pipeline) -> None:
+        if not len(pipeline):
+            self._busy.pop(key, None)
+
+    def _halves(self, batch: ProducerBatch) -> tuple[ProducerBatch, ProducerBatch]:
+        """Two batches with the records of one that is too large."""
+        assert batch.builder is not None
+        data = batch.builder.build()
+        columns = decode_batch(data, 0, read_header(data))
+        middle = len(columns) // 2
+        parts = []
+        for low, high in ((0, middle), (middle, len(columns))):
+            builder = BatchBuilder(
+                self._settings.compression, level=self._settings.compression_level
+            )
+            for i in range(low, high):
+                headers = EMPTY_HEADERS if columns.headers is None else columns.headers[i]
+                builder.append(columns.timestamps[i], columns.keys[i], columns.values[i], headers)
+            part = ProducerBatch(batch.topic, batch.partition, builder, batch.created)
+            part.count = high - low
+            part.futures = [(i - low, ts, f) for i, ts, f in batch.futures if low <= i < high]
+            part.plain = part.count - len(part.futures)
+            # What is given back has to sum up to what was counted.
+            part.size = batch.size // 2 if low == 0 else batch.size - batch.size // 2
+            parts.append(part)
+        return parts[0], parts[1]
+
+    def _refresh(self) -> None:
+        """Look for leaders; then go on."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh_once())
+
+    async def _refresh_once(self) -> None:
+        await asyncio.sleep(self._cluster.settings.retry_backoff_ms / 1000)
+        try:
+            cluster = await self._cluster.refresh()
+        except StreamkitError as error:
+            self._last_failure = error
+            _log.debug("metadata: %s", error)
+        else:
+            assert self.accumulator is not None
+            for name, info in cluster.topics.items():
+                self.accumulator.set_partitions(name, len(info.partitions))
+        self._network.loop.call_soon(self._drain)
+
+    def _wake_at(self, when: float) -> None:
+        loop = self._network.loop
+        if self._timer is not None:
+            if self._timer_at <= when:
+                return
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._collect()
+        self._drain()
+
+
+async def _init_producer_id(cluster: ClusterClient) -> Identity:
+    request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0x7FFFFFFF)
+    response = await cluster.call_any(request)
+    if response.error_code != ErrorCode.NONE:
+        raise broker_error(response.error_code, "asking for a producer id")
+    return Identity(response.producer_id, response.producer_epoch)
+
+
+def _resolve(future: Future[Any], result: RecordMetadata) -> None:
+    if future.set_running_or_notify_cancel():
+        future.set_result(result)
+
+
+def _reject(future: Future[Any], error: StreamkitError) -> None:
+    if future.set_running_or_notify_cancel():
+        future.set_exception(error)
