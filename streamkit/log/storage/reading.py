@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from streamkit.log.protocol import read_header
 from streamkit.log.storage.segment import Segment
 from streamkit.log.storage.transaction_index import AbortedTransaction
 
@@ -74,9 +73,9 @@ class Reader:
             if next_offset < 0:
                 next_offset = min(limit, following)
             if verify and (not last or position < segment.appended_from):
-                whole = segment.verified(data, position)
+                whole, after = segment.verified(data, position)
                 if len(whole) < len(data):
-                    return whole, read_header(data, len(whole)).base_offset
+                    return whole, after
             self.remember(next_offset, segment, position + len(data))
             return data, next_offset
         return b"", offset

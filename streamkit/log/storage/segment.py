@@ -244,7 +244,10 @@ class Segment:
         except CorruptRecordError:
             if not position:
                 raise
-        # The index points at something that isn't its batch: it is wrong, or the batch is.
+        # The index points at something that isn't its batch: it is wrong, or the batch is, and then
+        # the index stays.
+        for _ in self.headers(0):
+            pass
         self.rebuild_indexes()
         return next((hit for hit in self.headers(0) if hit[1].last_offset >= offset), None)
 
@@ -293,21 +296,22 @@ class Segment:
         previous = -1
         while start + HEADER_BYTES <= len(data):
             size = _LENGTH.unpack_from(data, start + _LENGTH_AT)[0] + _LENGTH_COUNTS_FROM
-            if size < HEADER_BYTES:
-                raise self._damaged(position + start, "no batch begins there")
-            if start + size > len(data):
+            if size < HEADER_BYTES and start == 0:
+                raise self._damaged(position, "no batch begins there")
+            # What comes before a damaged batch is good; the next read finds the damage.
+            if size < HEADER_BYTES or start + size > len(data):
                 break
             previous = start
             start += size
         return start, read_header(data, previous).next_offset if previous >= 0 else -1
 
-    def verified(self, data: bytes, position: int) -> bytes:
-        """The batches at the head of `data` whose checksums are right.
+    def verified(self, data: bytes, position: int) -> tuple[bytes, int]:
+        """The batches at the head of `data` whose checksums are right, and the offset after them.
 
         Raises:
             CorruptRecordError: the very first one is damaged.
         """
-        start = 0
+        start, next_offset = 0, -1
         while start < len(data):
             try:
                 header = self._header(data, start, position + start, position + len(data))
@@ -316,9 +320,10 @@ class Segment:
             except CorruptRecordError:
                 if start == 0:
                     raise
-                return data[:start]
+                break
             start += header.size
-        return data
+            next_offset = header.next_offset
+        return data[:start], next_offset
 
     def headers(self, position: int) -> Iterator[tuple[int, BatchHeader]]:
         """Position and header of each batch from `position` on, where one begins.
@@ -451,14 +456,15 @@ class Segment:
             self.first_timestamp = next(self.headers(0))[1].max_timestamp
 
     def rebuild_indexes(self) -> None:
-        """Make offset and time index anew from the batches' headers."""
+        """Make offset and time index anew from the batches' headers, as far as these are sound."""
         self.offset_index.reset()
         self.time_index.reset()
         self._indexed = True
         self._since_index = 0
         self._max_timestamp, self._max_timestamp_offset = -1, self.base_offset
-        for position, header in self.headers(0):
-            self._note(position, header)
+        with contextlib.suppress(CorruptRecordError):
+            for position, header in self.headers(0):
+                self._note(position, header)
         self.settle()
 
     def _load_indexes(self) -> None:
