@@ -136,7 +136,7 @@ def test_negative_start_is_refused() -> None:
 
 @pytest.mark.parametrize("missing", ["retention_ms", "window_size_ms"])
 def test_window_store_without_its_times_is_refused(missing: str) -> None:
-    times = {"retention_ms": 10, "window_size_ms": 10, missing: None}
+    times: dict[str, Any] = {"retention_ms": 10, "window_size_ms": 10, missing: None}
     spec = StoreSpec("w", StoreKind.WINDOW, serde_for(str), serde_for(int), **times)
     with pytest.raises(ConfigError, match=missing):
         open_store(spec)
