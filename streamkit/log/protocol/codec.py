@@ -317,7 +317,7 @@ class _EncoderSource(_Source):
             self.depth += 1
             parts, inner, body = self.fresh("p"), self.fresh("w"), self.fresh("b")
             self.emit(f"{parts} = []; {inner} = {parts}.append")
-            self.value(field, value, inner)
+            self.value(field, value, inner, tagged=True)
             self.flush(inner)
             self.emit(f"{body} = b''.join({parts})")
             self.emit(f"{sections} += ({_SMALL_UVARINTS[field.tag]!r}, B(len({body})), {body})")
@@ -325,7 +325,7 @@ class _EncoderSource(_Source):
         self.emit(f"{w}(B(len({sections}) // 3))")
         self.emit(f"for {sections}x in {sections}: {w}({sections}x)")
 
-    def value(self, field: Field, value: str, w: str) -> None:
+    def value(self, field: Field, value: str, w: str, *, tagged: bool = False) -> None:
         nullable = self.version in field.nullable
         if field.kind in _FORMATS:
             self.fixed(_FORMATS[field.kind], value + ".bytes" if field.kind == "uuid" else value)
@@ -338,12 +338,7 @@ class _EncoderSource(_Source):
         self.flush(w)
         self.emit(f"{v} = {value}")
         self.emit(f"if {v} is None:")
-        null = (
-            b"\xff" if field.kind == "struct" else b"\0" if self.flexible else b"\xff\xff\xff\xff"
-        )
-        if field.kind == "string" and not self.flexible:
-            null = b"\xff\xff"
-        self.emit(f"    {w}({null!r})")
+        self.emit(f"    {w}({self.null(field.kind, tagged)!r})")
         self.emit("else:")
         self.depth += 1
         if field.kind == "struct":
@@ -351,6 +346,14 @@ class _EncoderSource(_Source):
         self.present(field, v, w)
         self.flush(w)
         self.depth -= 1
+
+    def null(self, kind: str, tagged: bool) -> bytes:
+        if kind == "struct":
+            # Kafka's generator differs here: -1 in a plain field, 0 in a tagged one.
+            return b"\0" if tagged else b"\xff"
+        if self.flexible:
+            return b"\0"
+        return b"\xff\xff" if kind == "string" else b"\xff\xff\xff\xff"
 
     def present(self, field: Field, v: str, w: str) -> None:
         if field.kind == "struct":
@@ -458,7 +461,7 @@ class _DecoderSource(_Source):
         for index, field in enumerate(tagged):
             self.emit(f"{'elif' if index else 'if'} {tag} == {field.tag}:")
             self.depth += 1
-            self.value(field, f"{m}.{field.name}")
+            self.value(field, f"{m}.{field.name}", tagged=True)
             self.flush()
             self.depth -= 1
         self.emit(f"else: pos = {end}")
@@ -471,7 +474,7 @@ class _DecoderSource(_Source):
         self.emit(f"{name} = buf[pos]; pos += 1")
         self.emit(f"if {name} > 127: {name}, pos = tail(buf, pos, {name})")
 
-    def value(self, field: Field, target: str) -> None:
+    def value(self, field: Field, target: str, *, tagged: bool = False) -> None:
         nullable = self.version in field.nullable
         if field.kind in _FORMATS:
             self.codes.append(_FORMATS[field.kind])
@@ -479,19 +482,19 @@ class _DecoderSource(_Source):
             if field.kind == "uuid":
                 self.uuids.append(target)
         elif field.kind == "struct":
-            self.nested(field, target, nullable)
+            self.nested(field, target, nullable, "== 0" if tagged else "> 127")
         elif field.kind == "array":
             self.array(field, target, nullable)
         else:
             self.variable(field.kind, field.name, target, nullable)
 
-    def nested(self, field: Field, target: str, nullable: bool) -> None:
+    def nested(self, field: Field, target: str, nullable: bool, null: str) -> None:
         assert field.struct is not None
         name = self.fresh("m")
         if nullable:
             self.flush()
             self.emit("pos += 1")
-            self.emit(f"if buf[pos - 1] > 127: {target} = None")
+            self.emit(f"if buf[pos - 1] {null}: {target} = None")
             self.emit("else:")
             self.depth += 1
         self.struct(field.struct, name)

@@ -29,7 +29,7 @@ Version ranges are written as Kafka writes them: `"3+"`, `"0-6"`, `"2"`, `"none"
 | `Records` | as bytes; null by default | bytes, memoryview or None |
 | `Uuid` | 16 bytes; all zero stands for none | uuid.UUID |
 | `Array[T]` | 4-byte count; flexible: unsigned varint of count + 1 | list |
-| a `@struct` class | its fields; a nullable one is preceded by a byte, -1 for null | the class |
+| a `@struct` class | its fields; a nullable one is preceded by a byte: 1, or -1 for null (0 if tagged) | the class |
 
 Source: KIP-482 (flexible versions), Kafka's message generator for defaults, nulls and ignorable fields.
 """
