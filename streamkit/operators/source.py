@@ -13,6 +13,7 @@ from streamkit.errors import SerdeError
 from streamkit.model.records import Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.change_codec import decode_change
+from streamkit.operators.timestamps import is_record_time
 from streamkit.serde.base import Serde
 
 __all__ = ["SourceOperator"]
@@ -37,7 +38,9 @@ class SourceOperator(Operator):
         changes: bool = False,
     ) -> None:
         super().__init__()
-        self.timestamp_extractor: Final[Any] = timestamp_extractor
+        self.timestamp_extractor: Final[Any] = (
+            None if is_record_time(timestamp_extractor) else timestamp_extractor
+        )
         self._key_serde: Final[Any] = key_serde
         self._value_serde: Final[Any] = value_serde
         self._changes: Final = changes

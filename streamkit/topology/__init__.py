@@ -1,7 +1,6 @@
 """Graph to plan: what a topology consists of, and what tasks are made from."""
 
 from streamkit.topology.describe import TopologyDescription
-from streamkit.topology.instantiate import OperatorGraph, make_global_operators, make_operators
 from streamkit.topology.nodes import (
     GlobalStoreNode,
     InternalTopic,
@@ -19,7 +18,6 @@ from streamkit.topology.topology import Topology
 __all__ = [
     "GlobalStoreNode",
     "InternalTopic",
-    "OperatorGraph",
     "ProcessorNode",
     "ResolvedTopics",
     "SinkNode",
@@ -31,7 +29,5 @@ __all__ = [
     "Topology",
     "TopologyDescription",
     "TopologyPlan",
-    "make_global_operators",
-    "make_operators",
     "plan",
 ]

@@ -9,7 +9,7 @@ Source: InternalTopologyBuilder.TopologyDescription.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from streamkit.topology.nodes import ProcessorNode, SourceNode
@@ -112,10 +112,8 @@ class TopologyDescription:
         parts = []
         for part in self.parts:
             is_global = isinstance(part, GlobalStoreDescription)
-            nodes = (part.source, part.processor) if is_global else part.nodes
-            parts.append(
-                {"id": part.id, "global": is_global, "nodes": [_as_dict(n) for n in nodes]}
-            )
+            nodes = [_as_dict(node) for node in part.nodes]
+            parts.append({"id": part.id, "global": is_global, "nodes": nodes})
         return json.dumps({"sub_topologies": parts}, indent=2)
 
     def to_mermaid(self) -> str:
@@ -226,12 +224,12 @@ def _describe_node(node: Node) -> NodeDescription:
     return NodeDescription(node.name, "sink", extractor=extractor)
 
 
-def _insert(into: list[str], name: str, before: object) -> None:
+def _insert(into: list[str], name: str, before: Callable[[str, str], bool]) -> None:
     """Put `name` into a sorted list by binary search, as a balanced tree would."""
     low, high = 0, len(into)
     while low < high:
         middle = (low + high - 1) // 2 if (low + high) % 2 == 0 else (low + high) // 2
-        if before(name, into[middle]):  # type: ignore[operator]  # a callable of two names
+        if before(name, into[middle]):
             high = middle
         else:
             low = middle + 1

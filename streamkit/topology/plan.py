@@ -16,6 +16,7 @@ from re import Pattern
 
 from streamkit.errors import TopologyError
 from streamkit.model.tasks import TaskId
+from streamkit.operators.timestamps import is_record_time
 from streamkit.state.spec import StoreSpec
 from streamkit.topology.changelogs import changelog_config, changelog_name, repartition_config
 from streamkit.topology.nodes import (
@@ -215,7 +216,7 @@ def _finished(node: Node, group: NodeGroup, wiring: Wiring, application_id: str)
         if (
             children
             and not node.changes
-            and node.timestamp_extractor is None
+            and is_record_time(node.timestamp_extractor)
             and all(isinstance(child, ProcessorNode) and child.ignores_value for child in children)
         ):
             return replace(node, topics=topics, value_serde=None)

@@ -15,7 +15,6 @@ from dataclasses import replace
 from re import Pattern
 from typing import Any
 
-from streamkit.errors import TopologyError
 from streamkit.operators.process import GlobalStoreUpdater, ProcessorAdapter, ProcessorSupplier
 from streamkit.serde import serde_for
 from streamkit.state.spec import StoreSpec
@@ -264,21 +263,3 @@ class _GlobalUpdate:
 
 def _serde(type_or_serde: Any) -> Any:
     return None if type_or_serde is bytes else serde_for(type_or_serde)
-
-
-def check_name(name: str) -> str:
-    """`name` if it may name a node, a store or an internal topic.
-
-    Raises:
-        TopologyError: empty, ".", "..", longer than 249 characters, or with a character beyond ASCII
-            letters, digits, ".", "_" and "-".
-    """
-    if not name or name in (".", ".."):
-        raise TopologyError(f"a name is not empty, '.' or '..': {name!r}")
-    if len(name) > 249:
-        raise TopologyError(f"a name has at most 249 characters, {name[:40]!r}… has {len(name)}")
-    if not all(c.isascii() and (c.isalnum() or c in "._-") for c in name):
-        raise TopologyError(
-            f"name {name!r}: only ASCII letters, digits, '.', '_' and '-' are allowed"
-        )
-    return name

@@ -1,0 +1,158 @@
+"""What stands behind a table: a store, or a view on another table's store.
+
+Two questions go up the chain of tables while a program is built: can the value before an update be told,
+and where is a key looked up? Answering may materialize a source table. Source: KTableImpl
+(enableSendingOldValues, valueGetterSupplier).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+from streamkit.operators.getter import (
+    FilteredGetter,
+    MappedGetter,
+    StoreGetter,
+    ValueGetter,
+    WindowGetter,
+)
+from streamkit.state.spec import StoreSpec
+
+__all__ = ["AggregateBacking", "MakeGetter", "SourceBacking", "TableBacking", "ViewBacking"]
+
+MakeGetter: TypeAlias = Callable[[], ValueGetter]
+
+
+class TableBacking:
+    """Behind one table.
+
+    Attributes:
+        send_old: its operator puts the value before into each change.
+        queryable: name of the store if the user gave one.
+    """
+
+    def __init__(self, queryable: str | None) -> None:
+        self.send_old = False
+        self.queryable = queryable
+
+    def enable_old(self, *, force: bool) -> bool:
+        """Ask for old values.
+
+        Args:
+            force: materialize the table if that is what it takes.
+
+        Returns:
+            whether they will come.
+        """
+        raise NotImplementedError
+
+    def getter(self) -> MakeGetter:
+        """Makes what looks up rows; materializes a source table."""
+        raise NotImplementedError
+
+    def store_names(self) -> tuple[str, ...]:
+        """The stores that `getter` reads."""
+        raise NotImplementedError
+
+
+class SourceBacking(TableBacking):
+    """A table read from a topic or made of a stream; gets its store only if somebody needs it."""
+
+    def __init__(self, spec: StoreSpec, queryable: str | None) -> None:
+        super().__init__(queryable)
+        self._spec = spec
+        self.materialized = queryable is not None
+
+    def enable_old(self, *, force: bool) -> bool:
+        if not force and not self.materialized:
+            return False
+        self.send_old = self.materialized = True
+        return True
+
+    def getter(self) -> MakeGetter:
+        self.materialized = True
+        return partial(StoreGetter, self._spec.name)
+
+    def store_names(self) -> tuple[str, ...]:
+        return (self._spec.name,)
+
+    def store(self) -> StoreSpec | None:
+        """The store to add, None while nobody needs it."""
+        return self._spec if self.materialized else None
+
+
+class AggregateBacking(TableBacking):
+    """The result of an aggregation: always has a store."""
+
+    def __init__(self, store: str, queryable: str | None, *, windowed: bool = False) -> None:
+        super().__init__(queryable)
+        self._store = store
+        self._windowed = windowed
+
+    def enable_old(self, *, force: bool) -> bool:  # noqa: ARG002  # it has its store anyway
+        self.send_old = True
+        return True
+
+    def getter(self) -> MakeGetter:
+        return partial(WindowGetter if self._windowed else StoreGetter, self._store)
+
+    def store_names(self) -> tuple[str, ...]:
+        return (self._store,)
+
+
+class ViewBacking(TableBacking):
+    """A filtered or mapped table: its own store if it was given a name, else computed from its parent's."""
+
+    def __init__(
+        self, parent: TableBacking, queryable: str | None, view: Callable[[MakeGetter], MakeGetter]
+    ) -> None:
+        super().__init__(queryable)
+        self._parent = parent
+        self._view = view
+
+    def enable_old(self, *, force: bool) -> bool:
+        if self.queryable is not None or self._parent.enable_old(force=force):
+            self.send_old = True
+        return self.send_old
+
+    def getter(self) -> MakeGetter:
+        if self.queryable is not None:
+            return partial(StoreGetter, self.queryable)
+        return self._view(self._parent.getter())
+
+    def store_names(self) -> tuple[str, ...]:
+        return (self.queryable,) if self.queryable is not None else self._parent.store_names()
+
+
+class FilterView:
+    """Makes getters of a filtered view; a class, so that it crosses cloudpickle."""
+
+    def __init__(self, predicate: Callable[[Any, Any], object], *, negate: bool) -> None:
+        self._predicate = predicate
+        self._negate = negate
+
+    def __call__(self, parent: MakeGetter) -> MakeGetter:
+        return partial(_filtered, parent, self._predicate, self._negate)
+
+
+class MapView:
+    """Makes getters of a mapped view."""
+
+    def __init__(self, mapper: Callable[..., Any], *, with_key: bool) -> None:
+        self._mapper = mapper
+        self._with_key = with_key
+
+    def __call__(self, parent: MakeGetter) -> MakeGetter:
+        return partial(_mapped, parent, self._mapper, self._with_key)
+
+
+def _filtered(
+    parent: MakeGetter, predicate: Callable[[Any, Any], object], negate: bool
+) -> ValueGetter:
+    return FilteredGetter(parent(), predicate, negate=negate)
+
+
+def _mapped(parent: MakeGetter, mapper: Callable[..., Any], with_key: bool) -> ValueGetter:
+    return MappedGetter(parent(), mapper, with_key=with_key)

@@ -1,0 +1,334 @@
+"""StreamsBuilder: where a program begins: streams, tables and global tables from topics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from re import Pattern
+from typing import Any, TypeVar, Unpack, overload
+
+from streamkit.dsl.backing import SourceBacking
+from streamkit.dsl.kstream import KStream
+from streamkit.dsl.ktable import GlobalKTable, KTable, table_source
+from streamkit.dsl.options import SerdeLike, SourceTableOptions, optional_serde, resolve_store
+from streamkit.dsl.stream_node import StreamNode
+from streamkit.errors import ConfigError
+from streamkit.operators.getter import StoreGetter
+from streamkit.operators.timestamps import FieldTime
+from streamkit.serde import JsonSerde
+from streamkit.state.spec import StoreKind, StoreSpec
+from streamkit.topology.graph import Graph
+from streamkit.topology.graph_nodes import (
+    GlobalTableGraphNode,
+    SourceGraphNode,
+    SourceOptions,
+    StoreGraphNode,
+    TableSourceGraphNode,
+)
+from streamkit.topology.nodes import TimestampExtractor
+from streamkit.topology.topology import Topology
+
+__all__ = ["StreamsBuilder"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_RESETS = (None, "earliest", "latest", "none")
+
+
+class StreamsBuilder:
+    """Collects operations and turns them into a topology.
+
+    Args:
+        default_key, default_value: types or serdes where neither an operation nor the stream before it
+            says one; JSON if None.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> words = builder.stream("words", key=str, value=str)
+        >>> words.group_by_key().count(store="counts").to_stream().to("totals")
+        >>> print(builder.build().describe())
+        Topologies:
+           Sub-topology: 0
+            Source: KSTREAM-SOURCE-0000000000 (topics: [words])
+              --> KSTREAM-AGGREGATE-0000000001
+            Processor: KSTREAM-AGGREGATE-0000000001 (stores: [counts])
+              --> KTABLE-TOSTREAM-0000000002
+              <-- KSTREAM-SOURCE-0000000000
+            Processor: KTABLE-TOSTREAM-0000000002 (stores: [])
+              --> KSTREAM-SINK-0000000003
+              <-- KSTREAM-AGGREGATE-0000000001
+            Sink: KSTREAM-SINK-0000000003 (topic: totals)
+              <-- KTABLE-TOSTREAM-0000000002
+        <BLANKLINE>
+        <BLANKLINE>
+
+    Source: org.apache.kafka.streams.StreamsBuilder.
+    """
+
+    def __init__(
+        self,
+        *,
+        default_key: SerdeLike[Any] | None = None,
+        default_value: SerdeLike[Any] | None = None,
+    ) -> None:
+        self._graph = Graph(
+            optional_serde(default_key) or JsonSerde(), optional_serde(default_value) or JsonSerde()
+        )
+
+    @overload
+    def stream(
+        self,
+        topics: str | Sequence[str] | Pattern[str],
+        *,
+        key: SerdeLike[K],
+        value: SerdeLike[V],
+        timestamp: Callable[[K, V], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+    ) -> KStream[K, V]: ...
+
+    @overload
+    def stream(
+        self,
+        topics: str | Sequence[str] | Pattern[str],
+        *,
+        key: SerdeLike[K],
+        timestamp: Callable[[K, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+    ) -> KStream[K, Any]: ...
+
+    @overload
+    def stream(
+        self,
+        topics: str | Sequence[str] | Pattern[str],
+        *,
+        value: SerdeLike[V],
+        timestamp: Callable[[Any, V], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+    ) -> KStream[Any, V]: ...
+
+    @overload
+    def stream(
+        self,
+        topics: str | Sequence[str] | Pattern[str],
+        *,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+    ) -> KStream[Any, Any]: ...
+
+    def stream(
+        self,
+        topics: str | Sequence[str] | Pattern[str],
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+    ) -> KStream[Any, Any]:
+        """The records of a topic, of several, or of all whose whole name matches a compiled pattern.
+
+        Args:
+            key, value: types or serdes; by default the app's.
+            timestamp: event time, `f(key, value)` -> ms since the epoch; by default the record's own.
+            timestamp_extractor: the same with all that is known, see `TimestampExtractor`.
+            offset_reset: where to begin without a committed offset: "earliest", "latest" or "none"
+                (an error); by default the app's setting.
+
+        Raises:
+            ConfigError: no topic, both kinds of event time, or another offset_reset.
+        """
+        names: tuple[str, ...] = ()
+        pattern = topics if isinstance(topics, Pattern) else None
+        if not isinstance(topics, Pattern):
+            names = (topics,) if isinstance(topics, str) else tuple(topics)
+            if not names or not all(names):
+                raise ConfigError("a stream reads at least one topic, and its name isn't empty")
+        options = self._source(key, value, timestamp, timestamp_extractor, offset_reset)
+        name = self._graph.names.node("KSTREAM-SOURCE-", name)
+        node = SourceGraphNode(name, names, options, pattern)
+        self._graph.add_source(node)
+        return KStream(
+            StreamNode(
+                graph=self._graph,
+                node=node,
+                name=name,
+                key=options.key,
+                value=options.value,
+                sources=frozenset((name,)),
+                raw_key=options.key,
+            )
+        )
+
+    @overload
+    def table(
+        self,
+        topic: str,
+        *,
+        key: SerdeLike[K],
+        value: SerdeLike[V],
+        timestamp: Callable[[K, V], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> KTable[K, V]: ...
+
+    @overload
+    def table(
+        self,
+        topic: str,
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> KTable[Any, Any]: ...
+
+    def table(
+        self,
+        topic: str,
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> KTable[Any, Any]:
+        """A topic as a table: the latest value of each key; a record without a value deletes its key.
+
+        Args:
+            key, value: types or serdes; by default the app's.
+            timestamp, timestamp_extractor, offset_reset: as for `stream`.
+            options: see `SourceTableOptions`; the table is materialized if `store` is given or an operation
+                needs it.
+        """
+        source = self._source(key, value, timestamp, timestamp_extractor, offset_reset)
+        names = self._graph.names
+        store, fields = resolve_store(self._graph, options, f"{topic}-")
+        source_name = names.suffixed(name, "-source", "KSTREAM-SOURCE-")
+        name = names.node("KTABLE-SOURCE-", name)
+        spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, source.key, source.value, **fields)
+        backing = SourceBacking(spec, options.get("store"))
+        node = TableSourceGraphNode(
+            name,
+            source_name,
+            topic,
+            source,
+            lambda: table_source(spec, backing, reuse_raw_key=source.key.canonical),
+            backing.store,
+        )
+        self._graph.add_source(node)
+        place = StreamNode(
+            graph=self._graph,
+            node=node,
+            name=name,
+            key=source.key,
+            value=source.value,
+            sources=frozenset((source_name,)),
+            raw_key=source.key,
+        )
+        return KTable(place, backing)
+
+    @overload
+    def global_table(
+        self,
+        topic: str,
+        *,
+        key: SerdeLike[K],
+        value: SerdeLike[V],
+        timestamp: Callable[[K, V], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> GlobalKTable[K, V]: ...
+
+    @overload
+    def global_table(
+        self,
+        topic: str,
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> GlobalKTable[Any, Any]: ...
+
+    def global_table(
+        self,
+        topic: str,
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> GlobalKTable[Any, Any]:
+        """A topic as a table that every worker holds whole, for joins on any key.
+
+        Args:
+            key, value: types or serdes; by default the app's.
+            timestamp, timestamp_extractor: as for `stream`.
+            options: see `SourceTableOptions`; the topic itself serves as changelog.
+        """
+        source = self._source(key, value, timestamp, timestamp_extractor, None)
+        names = self._graph.names
+        store, fields = resolve_store(self._graph, options, f"{topic}-")
+        source_name = names.suffixed(name, "-source", "KSTREAM-SOURCE-")
+        name = names.node("KTABLE-SOURCE-", name)
+        spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, source.key, source.value, **fields)
+        self._graph.add_source(GlobalTableGraphNode(name, source_name, topic, source, spec))
+        return GlobalKTable(partial(StoreGetter, store), options.get("store"))
+
+    def add_state_store(self, spec: StoreSpec) -> None:
+        """Add a store for processors; `process(…, stores=[…])` connects it."""
+        self._graph.add_source(StoreGraphNode(spec))
+
+    def build(self, *, optimize: bool = False) -> Topology:
+        """The topology of the program so far.
+
+        Args:
+            optimize: source topics of tables serve as their changelogs.
+
+        Raises:
+            TopologyError: names or topics clash.
+        """
+        return self._graph.write(optimize=optimize)
+
+    def _source(
+        self,
+        key: SerdeLike[Any] | None,
+        value: SerdeLike[Any] | None,
+        timestamp: Callable[[Any, Any], int] | None,
+        timestamp_extractor: TimestampExtractor | None,
+        offset_reset: str | None,
+    ) -> SourceOptions:
+        if timestamp is not None and timestamp_extractor is not None:
+            raise ConfigError("give timestamp or timestamp_extractor, not both")
+        if offset_reset not in _RESETS:
+            raise ConfigError(
+                f"offset_reset is 'earliest', 'latest' or 'none', not {offset_reset!r}"
+            )
+        return SourceOptions(
+            optional_serde(key) or self._graph.default_key,
+            optional_serde(value) or self._graph.default_value,
+            FieldTime(timestamp) if timestamp is not None else timestamp_extractor,
+            offset_reset,
+        )

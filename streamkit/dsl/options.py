@@ -1,0 +1,95 @@
+"""Options that several operations share, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, TypeAlias, TypedDict, TypeVar
+
+from streamkit.errors import ConfigError
+from streamkit.serde import Serde, serde_for
+from streamkit.topology.graph import Graph
+from streamkit.topology.names import check_name
+
+__all__ = [
+    "SerdeLike",
+    "SourceTableOptions",
+    "StoreOptions",
+    "WindowStoreOptions",
+    "optional_serde",
+    "resolve_store",
+]
+
+T = TypeVar("T")
+
+SerdeLike: TypeAlias = type[T] | Serde[T]
+"""Where a serde is wanted: a type (`str`, `int`, a dataclass, …) or a `Serde`."""
+
+
+class SourceTableOptions(TypedDict, total=False):
+    """Options of the store behind a table that is read from a topic.
+
+    Attributes:
+        store: its name; the changelog is called `<app>-<store>-changelog`. Without one a name is
+            generated, which changes when the program does.
+        cache: True puts a record cache before it, False none; by default the app's setting decides.
+        log: False: no changelog, state is lost with its folder; a mapping: the changelog topic's settings.
+        backend: "rocksdb" or "memory"; by default the app's setting decides.
+    """
+
+    store: str
+    cache: bool
+    log: bool | Mapping[str, str]
+    backend: str
+
+
+class StoreOptions(SourceTableOptions, total=False):
+    """Options of the store behind a table.
+
+    Attributes:
+        key: type or serde of its keys; by default those of the stream.
+    """
+
+    key: Any
+
+
+class WindowStoreOptions(StoreOptions, total=False):
+    """Options of a window store.
+
+    Attributes:
+        retention: how long windows stay, at least size plus grace, which is the default.
+    """
+
+    retention: timedelta | int
+
+
+def optional_serde(type_or_serde: SerdeLike[Any] | None) -> Serde[Any] | None:
+    """The serde that is asked for, None if none is."""
+    return None if type_or_serde is None else serde_for(type_or_serde)
+
+
+def resolve_store(
+    graph: Graph, options: Mapping[str, Any], prefix: str
+) -> tuple[str, dict[str, Any]]:
+    """Name and `StoreSpec` fields of a store.
+
+    Returns:
+        the name, generated from `prefix` unless given, and fields without name, kind and serdes.
+
+    Raises:
+        ConfigError: an unknown option or backend.
+    """
+    name = options.get("store")
+    if name is None:
+        name = graph.names.store(prefix)
+    else:
+        check_name(name)
+    backend = options.get("backend")
+    if backend not in (None, "rocksdb", "memory"):
+        raise ConfigError(f"backend is 'rocksdb' or 'memory', not {backend!r}")
+    log = options.get("log", True)
+    fields: dict[str, Any] = {"backend": backend, "cached": options.get("cache")}
+    fields["logged"] = log is not False
+    if isinstance(log, Mapping):
+        fields["changelog_config"] = dict(log)
+    return name, fields

@@ -1,0 +1,26 @@
+"""Lengths of time as users give them: a `timedelta`, or an `int` of milliseconds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from streamkit.errors import ConfigError
+
+__all__ = ["to_ms"]
+
+
+def to_ms(value: timedelta | int, name: str, *, least: int = 0) -> int:
+    """`value` in milliseconds.
+
+    Raises:
+        ConfigError: neither a timedelta nor an int, or below `least`; names the argument.
+    """
+    if isinstance(value, timedelta):
+        ms = value // timedelta(milliseconds=1)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        ms = value
+    else:
+        raise ConfigError(f"{name} is a timedelta or an int of milliseconds, not {value!r}")
+    if ms < least:
+        raise ConfigError(f"{name} is at least {least} ms, not {ms} ms")
+    return ms

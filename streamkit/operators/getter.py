@@ -1,0 +1,115 @@
+"""How joins look up the other table's row: in a store, or through the views above one.
+
+A filtered or mapped table without a store of its own is computed at each look-up from the nearest store
+upstream. Source: KTableValueGetter and its suppliers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mypy_extensions import mypyc_attr
+
+from streamkit.errors import TopologyError
+from streamkit.model.windowed import Windowed
+from streamkit.operators.context import TaskContext
+from streamkit.operators.keyed_state import timestamped_store
+from streamkit.state.store import TimestampedKeyValueStore, TimestampedWindowStore
+
+__all__ = ["FilteredGetter", "MappedGetter", "StoreGetter", "ValueGetter", "WindowGetter"]
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ValueGetter:
+    """Looks up rows by key."""
+
+    def init(self, context: TaskContext, node: str) -> None:
+        """Find the store; `node` is the operator that asks."""
+        raise NotImplementedError
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        """Value and timestamp of `key`, None if there is no row.
+
+        Args:
+            raw_key: the key as the store has it, if the caller has it at hand.
+        """
+        raise NotImplementedError
+
+
+class StoreGetter(ValueGetter):
+    """Rows of a store."""
+
+    _store: TimestampedKeyValueStore[Any, Any]
+
+    def __init__(self, store: str) -> None:
+        self._name: Final = store
+
+    def init(self, context: TaskContext, node: str) -> None:
+        self._store = timestamped_store(context, self._name, node)
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        if raw_key is not None:
+            return self._store.get_raw(raw_key)
+        return self._store.get(key)
+
+
+class WindowGetter(ValueGetter):
+    """Rows of a window store, under `Windowed` keys."""
+
+    _store: TimestampedWindowStore[Any, Any]
+
+    def __init__(self, store: str) -> None:
+        self._name: Final = store
+
+    def init(self, context: TaskContext, node: str) -> None:
+        store = context.store(self._name)
+        if not isinstance(store, TimestampedWindowStore):
+            raise TopologyError(
+                f"operator {node!r} needs a timestamped window store, "
+                f"{self._name!r} is a {type(store).__name__}"
+            )
+        self._store = store
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        assert isinstance(key, Windowed)
+        return self._store.fetch(key.key, key.window.start_ms)
+
+
+class FilteredGetter(ValueGetter):
+    """Rows of `parent` that the predicate accepts (or rejects, if `negate`)."""
+
+    def __init__(
+        self, parent: ValueGetter, predicate: Callable[[Any, Any], object], *, negate: bool
+    ) -> None:
+        self._parent: Final = parent
+        self._predicate: Final[Any] = predicate
+        self._negate: Final = negate
+
+    def init(self, context: TaskContext, node: str) -> None:
+        self._parent.init(context, node)
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        entry = self._parent.get(key, raw_key)
+        if entry is not None and bool(self._predicate(key, entry[0])) is not self._negate:
+            return entry
+        return None
+
+
+class MappedGetter(ValueGetter):
+    """Rows of `parent` with their values mapped; a None result is no row."""
+
+    def __init__(self, parent: ValueGetter, mapper: Callable[..., Any], *, with_key: bool) -> None:
+        self._parent: Final = parent
+        self._mapper: Final[Any] = mapper
+        self._with_key: Final = with_key
+
+    def init(self, context: TaskContext, node: str) -> None:
+        self._parent.init(context, node)
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        entry = self._parent.get(key, raw_key)
+        if entry is None:
+            return None
+        value = self._mapper(key, entry[0]) if self._with_key else self._mapper(entry[0])
+        return None if value is None else (value, entry[1])

@@ -1,0 +1,78 @@
+"""Event time of a source record: the extractors that come with streamkit.
+
+An extractor is `f(key, value, record_timestamp_ms, partition_time_ms)` -> ms since the epoch; a negative
+result drops the record. `partition_time_ms` is the highest event time of the partition so far, -1 at
+first. Source: org.apache.kafka.streams.processor.TimestampExtractor and its implementations.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from streamkit.errors import ConfigError
+
+__all__ = [
+    "FieldTime",
+    "is_record_time",
+    "partition_time_if_negative",
+    "record_time",
+    "record_time_or_fail",
+    "wall_clock_time",
+]
+
+
+def record_time(_key: Any, _value: Any, record_timestamp_ms: int, _partition_time_ms: int) -> int:
+    """The timestamp in the log, as it is: records with a negative one are dropped and counted."""
+    return record_timestamp_ms
+
+
+def record_time_or_fail(
+    _key: Any, _value: Any, record_timestamp_ms: int, _partition_time_ms: int
+) -> int:
+    """The timestamp in the log.
+
+    Raises:
+        ConfigError: it is negative (written by a producer that sets none).
+    """
+    if record_timestamp_ms < 0:
+        raise ConfigError(
+            f"a record has the negative timestamp {record_timestamp_ms}: its producer set none; use the "
+            "extractor record_time to skip such records, or partition_time_if_negative"
+        )
+    return record_timestamp_ms
+
+
+def partition_time_if_negative(
+    _key: Any, _value: Any, record_timestamp_ms: int, partition_time_ms: int
+) -> int:
+    """The timestamp in the log; where it is negative, the highest of the partition so far."""
+    return record_timestamp_ms if record_timestamp_ms >= 0 else partition_time_ms
+
+
+def wall_clock_time(
+    _key: Any, _value: Any, _record_timestamp_ms: int, _partition_time_ms: int
+) -> int:
+    """The time at which the record is read."""
+    return time.time_ns() // 1_000_000
+
+
+class FieldTime:
+    """Event time from the record itself: `function(key, value)` -> ms."""
+
+    def __init__(self, function: Callable[[Any, Any], int]) -> None:
+        self.function = function
+
+    def __call__(
+        self, key: Any, value: Any, _record_timestamp_ms: int, _partition_time_ms: int
+    ) -> int:
+        return self.function(key, value)
+
+
+def is_record_time(extractor: object) -> bool:
+    """True if an extractor only passes the record's own timestamp, so nothing needs to be decoded for it.
+
+    A negative timestamp drops the record whichever of the two it is: repartition topics never hold one.
+    """
+    return extractor is None or extractor is record_time or extractor is record_time_or_fail

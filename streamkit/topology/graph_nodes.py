@@ -1,0 +1,361 @@
+"""The kinds of nodes of the logical graph, and what each writes to the topology.
+
+What an operator is built with (does anybody need old values? is the table materialized?) is known only
+when the whole program is: nodes therefore ask their `make` at the time of writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from re import Pattern
+from typing import Any, TypeAlias
+
+from streamkit.operators.drop_null_key import DropNullKey
+from streamkit.operators.process import GlobalStoreUpdater
+from streamkit.operators.timestamps import record_time_or_fail
+from streamkit.serde import Serde
+from streamkit.state.spec import StoreSpec
+from streamkit.topology.nodes import (
+    GlobalStoreNode,
+    MakeOperator,
+    ProcessorNode,
+    SinkNode,
+    SourceNode,
+    StreamPartitioner,
+    TimestampExtractor,
+    TopicNameExtractor,
+)
+from streamkit.topology.topology import Topology
+
+__all__ = [
+    "ChangeRepartitionGraphNode",
+    "GlobalTableGraphNode",
+    "GraphNode",
+    "OperatorGraphNode",
+    "RepartitionGraphNode",
+    "RootNode",
+    "SinkGraphNode",
+    "SourceGraphNode",
+    "SourceOptions",
+    "StoreGraphNode",
+    "TableSourceGraphNode",
+]
+
+MakeLater: TypeAlias = Callable[[], MakeOperator]
+
+
+class GraphNode:
+    """One operation.
+
+    Attributes:
+        name: what its children name as their parent.
+        priority: position in the order of writing.
+        key_changing: keys after it are not those before.
+        emits_null_keys: a left join, which sends on records without a key.
+    """
+
+    key_changing = False
+    emits_null_keys = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.parents: list[GraphNode] = []
+        self.children: list[GraphNode] = []
+        self.priority = 0
+        self.written = False
+
+    @property
+    def parent_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(parent.name for parent in self.parents))
+
+    def write(self, topology: Topology) -> None:
+        """Add its nodes and stores to the topology."""
+        raise NotImplementedError
+
+
+class RootNode(GraphNode):
+    """Above all sources; writes nothing."""
+
+    def write(self, topology: Topology) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How a source reads its topics."""
+
+    key: Serde[Any]
+    value: Serde[Any]
+    timestamp: TimestampExtractor | None = None
+    offset_reset: str | None = None
+
+    def node(
+        self, name: str, topics: Sequence[str], pattern: Pattern[str] | None = None
+    ) -> SourceNode:
+        return SourceNode(
+            name, tuple(topics), self.key, self.value, self.timestamp, self.offset_reset, pattern
+        )
+
+
+class SourceGraphNode(GraphNode):
+    """Topics as a stream."""
+
+    def __init__(
+        self,
+        name: str,
+        topics: Sequence[str],
+        options: SourceOptions,
+        pattern: Pattern[str] | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.topics = tuple(topics)
+        self.options = options
+        self.pattern = pattern
+
+    def absorb(self, other: SourceGraphNode) -> None:
+        """Take over the children of another source of the same topics."""
+        for child in other.children:
+            child.parents[child.parents.index(other)] = self
+            self.children.append(child)
+
+    def write(self, topology: Topology) -> None:
+        topology.add_source_node(self.options.node(self.name, self.topics, self.pattern))
+
+
+class TableSourceGraphNode(GraphNode):
+    """A topic as a table.
+
+    Args:
+        make: asked when written.
+        store: asked when written; None: the table is not materialized.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source_name: str,
+        topic: str,
+        options: SourceOptions,
+        make: MakeLater,
+        store: Callable[[], StoreSpec | None],
+    ) -> None:
+        super().__init__(name)
+        self.reuse_topic = False
+        self._source_name = source_name
+        self._topic = topic
+        self._options = options
+        self._make = make
+        self._store = store
+
+    def write(self, topology: Topology) -> None:
+        topology.add_source_node(self._options.node(self._source_name, (self._topic,)))
+        topology.add_processor_node(ProcessorNode(self.name, (self._source_name,), self._make()))
+        store = self._store()
+        if store is not None:
+            if self.reuse_topic:
+                store = replace(store, source_changelog=self._topic)
+            topology.add_state_store(store, self.name)
+
+
+class GlobalTableGraphNode(GraphNode):
+    """A topic as a table that every worker holds whole."""
+
+    def __init__(
+        self, name: str, source_name: str, topic: str, options: SourceOptions, store: StoreSpec
+    ) -> None:
+        super().__init__(name)
+        self._source_name = source_name
+        self._topic = topic
+        self._options = options
+        self._store = store
+
+    def write(self, topology: Topology) -> None:
+        topology.add_global_store_node(
+            GlobalStoreNode(
+                replace(self._store, logged=False, source_changelog=self._topic),
+                self._options.node(self._source_name, (self._topic,)),
+                ProcessorNode(
+                    self.name,
+                    (self._source_name,),
+                    partial(GlobalStoreUpdater, self._store.name),
+                    (self._store.name,),
+                ),
+            )
+        )
+
+
+class StoreGraphNode(GraphNode):
+    """A store that the user added for processors."""
+
+    def __init__(self, store: StoreSpec) -> None:
+        super().__init__(store.name)
+        self._store = store
+
+    def write(self, topology: Topology) -> None:
+        topology.add_state_store(self._store)
+
+
+class OperatorGraphNode(GraphNode):
+    """One operator, with a store of its own and those it is connected to.
+
+    Args:
+        make: asked when written.
+        store: asked when written; a store to add and connect, or None.
+        connect: asked when written; names of stores to connect.
+        key_changing: keys after it are not those before.
+        emits_null_keys: a left join.
+        ignores_value: it only tells null values from others.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: MakeLater,
+        *,
+        store: Callable[[], StoreSpec | None] | None = None,
+        connect: Callable[[], Sequence[str]] | None = None,
+        key_changing: bool = False,
+        emits_null_keys: bool = False,
+        ignores_value: bool = False,
+    ) -> None:
+        super().__init__(name)
+        self.key_changing = key_changing
+        self.emits_null_keys = emits_null_keys
+        self._make = make
+        self._store = store
+        self._connect = connect
+        self._ignores_value = ignores_value
+
+    def write(self, topology: Topology) -> None:
+        topology.add_processor_node(
+            ProcessorNode(
+                self.name, self.parent_names, self._make(), ignores_value=self._ignores_value
+            )
+        )
+        if self._connect is not None:
+            topology.connect(self.name, *self._connect())
+        store = self._store() if self._store is not None else None
+        if store is not None:
+            topology.add_state_store(store, self.name)
+
+
+class SinkGraphNode(GraphNode):
+    """The end of a stream in a topic."""
+
+    def __init__(
+        self,
+        name: str,
+        topic: str | TopicNameExtractor,
+        key: Serde[Any],
+        value: Serde[Any],
+        partitioner: StreamPartitioner | None,
+        *,
+        reuse_raw_key: bool,
+    ) -> None:
+        super().__init__(name)
+        self._sink = SinkNode(name, (), topic, key, value, partitioner, reuse_raw_key=reuse_raw_key)
+
+    def write(self, topology: Topology) -> None:
+        topology.add_sink_node(replace(self._sink, parents=self.parent_names))
+
+
+class RepartitionGraphNode(GraphNode):
+    """Through a topic of the app's own, so that records of one key meet in one task.
+
+    Its name is that of the source behind the topic.
+
+    Attributes:
+        keep_null_keys: records without a key pass; set when the whole graph is known.
+    """
+
+    def __init__(
+        self,
+        source_name: str,
+        *,
+        topic: str,
+        sink_name: str,
+        filter_name: str,
+        key: Serde[Any],
+        value: Serde[Any],
+        partitions: int | None = None,
+        partitioner: StreamPartitioner | None = None,
+        reuse_raw_key: bool = False,
+    ) -> None:
+        super().__init__(source_name)
+        self.keep_null_keys = False
+        self._topic = topic
+        self._sink_name = sink_name
+        self._filter_name = filter_name
+        self._key = key
+        self._value = value
+        self._partitions = partitions
+        self._partitioner = partitioner
+        self._reuse_raw_key = reuse_raw_key
+
+    def write(self, topology: Topology) -> None:
+        topology.add_internal_topic(self._topic, self._partitions)
+        topology.add_processor_node(
+            ProcessorNode(
+                self._filter_name,
+                self.parent_names,
+                partial(DropNullKey, keep=self.keep_null_keys),
+            )
+        )
+        topology.add_sink_node(
+            SinkNode(
+                self._sink_name,
+                (self._filter_name,),
+                self._topic,
+                self._key,
+                self._value,
+                self._partitioner,
+                reuse_raw_key=self._reuse_raw_key,
+            )
+        )
+        topology.add_source_node(
+            SourceNode(
+                self.name,
+                (self._topic,),
+                self._key,
+                self._value,
+                timestamp_extractor=record_time_or_fail,
+            )
+        )
+
+
+class ChangeRepartitionGraphNode(GraphNode):
+    """Changes of a grouped table through a topic of the app's own."""
+
+    def __init__(
+        self, source_name: str, *, topic: str, sink_name: str, key: Serde[Any], value: Serde[Any]
+    ) -> None:
+        super().__init__(source_name)
+        self._topic = topic
+        self._sink_name = sink_name
+        self._key = key
+        self._value = value
+
+    def write(self, topology: Topology) -> None:
+        topology.add_internal_topic(self._topic)
+        topology.add_sink_node(
+            SinkNode(
+                self._sink_name,
+                self.parent_names,
+                self._topic,
+                self._key,
+                self._value,
+                changes=True,
+            )
+        )
+        topology.add_source_node(
+            SourceNode(
+                self.name,
+                (self._topic,),
+                self._key,
+                self._value,
+                timestamp_extractor=record_time_or_fail,
+                changes=True,
+            )
+        )
