@@ -1,0 +1,1 @@
+"""Word count over text that every Python installation has."""
