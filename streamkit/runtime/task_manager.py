@@ -1,0 +1,388 @@
+"""The tasks of one worker: taken over, restored, run, committed, given up.
+
+| state | what happens |
+| --- | --- |
+| waiting | its folder is locked by a sibling still; asked again in each round |
+| restoring | the restore thread has its stores; its partitions are paused |
+| running | its records are processed |
+
+All methods run on the processing thread; the listener's in the consumer's poll.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from streamkit.clock import Clock
+from streamkit.errors import BrokerError, LockedError, StreamkitError, TopologyError
+from streamkit.log.client import CommitFailedError, Consumer, RebalanceListener
+from streamkit.log.client.records import FetchedBatch
+from streamkit.model.records import TopicPartition
+from streamkit.model.tasks import TaskId
+from streamkit.runtime.assignment import MemberState
+from streamkit.runtime.assignor import StreamkitAssignor
+from streamkit.runtime.columns import columns_of
+from streamkit.runtime.commit import CommitLog, commit_tasks, saved_state
+from streamkit.runtime.partition_group import MAX_TIMESTAMP
+from streamkit.runtime.restore import RestoreJob, RestoreThread
+from streamkit.runtime.state_directory import StateDirectory, TaskDirectory
+from streamkit.runtime.task import Task
+from streamkit.runtime.task_factory import TaskFactory
+from streamkit.runtime.worker_settings import WorkerSettings
+from streamkit.state import StateStore
+
+__all__ = ["TaskManager"]
+
+log = logging.getLogger(__name__)
+
+CHUNK_RECORDS = 1_000
+"""Records between two chances for other threads, at most."""
+CHUNK_SECONDS = 0.005
+ROUND_SECONDS = 0.05
+"""How long tasks are processed before the consumer is asked again."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A task that this worker owns, in whatever state."""
+
+    task_id: TaskId
+    inputs: list[TopicPartition]
+    waiting_since_ms: int
+    folder: TaskDirectory | None = None
+    task: Task | None = None
+    job: RestoreJob | None = None
+    running: bool = False
+    chunk: int = CHUNK_RECORDS
+
+
+class TaskManager(RebalanceListener):
+    """See the module.
+
+    Args:
+        factory: set by the worker once the topics are known; asked when a task is made.
+        topic_ids: ids of changelog topics by name.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        clock: Clock,
+        state: StateDirectory,
+        restorer: RestoreThread,
+        commit_log: CommitLog,
+        *,
+        factory: Callable[[], TaskFactory],
+        topic_ids: Callable[[Collection[str]], Mapping[str, str]],
+    ) -> None:
+        self.global_stores: Mapping[str, StateStore] = {}
+        self.dropped: dict[tuple[str, str], int] = {}
+        self.processed = 0
+        self.committed_offsets: dict[TopicPartition, int] = {}
+        self._settings = settings
+        self._clock = clock
+        self._state = state
+        self._restorer = restorer
+        self._commit_log = commit_log
+        self._factory = factory
+        self._topic_ids = topic_ids
+        self._host = ""
+        self._held: dict[TaskId, _Held] = {}
+        self._by_partition: dict[TopicPartition, _Held] = {}
+        self._paused: set[TopicPartition] = set()
+        self._closing: list[_Held] = []
+        self._consumer: Consumer
+        self._assignor: StreamkitAssignor
+
+    def connect(self, consumer: Consumer, assignor: StreamkitAssignor, host: str) -> None:
+        """Meet the consumer, which was made with this object as its listener."""
+        self._consumer = consumer
+        self._assignor = assignor
+        self._host = host
+
+    def member_state(self) -> MemberState:
+        """What the group's leader needs to know of this worker."""
+        stored = {task_id: 1 for task_id in self._state.tasks() if task_id not in self._held}
+        stored.update(dict.fromkeys(self._held, 0))
+        return MemberState(self._host, frozenset(self._held), stored)
+
+    # -- the group ---------------------------------------------------------------------------------
+
+    def on_assigned(self, partitions: list[TopicPartition]) -> None:
+        """Take over the tasks that the assignor named."""
+        if self._assignor.error:
+            raise TopologyError(self._assignor.error)
+        now_ms = self._clock.monotonic_ms()
+        factory = self._factory()
+        for task_id in self._assignor.tasks:
+            if task_id not in self._held:
+                held = _Held(task_id, factory.inputs(task_id), now_ms)
+                self._held[task_id] = held
+                for partition in held.inputs:
+                    self._by_partition[partition] = held
+        idle = [
+            partition
+            for partition in partitions
+            if (owner := self._by_partition.get(partition)) is None or not owner.running
+        ]
+        if idle:
+            self._consumer.pause(idle)
+            self._paused.update(idle)
+
+    def on_revoked(self, partitions: list[TopicPartition]) -> None:
+        """Commit the tasks of these partitions and let go of them."""
+        leaving = self._holders(partitions)
+        running = [held.task for held in leaving if held.running and held.task is not None]
+        if running:
+            try:
+                self._commit(running)
+            except (CommitFailedError, BrokerError) as error:
+                log.warning("tasks are given up without a commit: %s", error)
+        for held in leaving:
+            self._release(held)
+
+    def on_lost(self, partitions: list[TopicPartition]) -> None:
+        """Others may have these tasks already: close without a commit."""
+        for held in self._holders(partitions):
+            log.warning("task %s is lost: the group went on without this worker", held.task_id)
+            self._release(held)
+
+    # -- one round ---------------------------------------------------------------------------------
+
+    def add(self, batches: Collection[FetchedBatch]) -> None:
+        """Buffer what was fetched; a partition whose buffer is full is paused."""
+        full = []
+        for batch in batches:
+            partition = batch.topic_partition
+            held = self._by_partition.get(partition)
+            if held is None or held.task is None or not held.running:
+                continue
+            held.task.add(partition, columns_of(batch))
+            if (
+                held.task.buffered_bytes(partition) > self._settings.buffer_bytes_per_partition
+                and partition not in self._paused
+            ):
+                full.append(partition)
+        if full:
+            self._consumer.pause(full)
+            self._paused.update(full)
+
+    def advance(self) -> None:
+        """Move waiting and restored tasks on, and resume partitions whose buffers have room.
+
+        Raises:
+            LockedError: a task's folder stays locked for longer than `lock_timeout_ms`.
+            StreamkitError: a restore failed.
+        """
+        for held in list(self._held.values()):
+            if held.task is None:
+                self._open(held)
+        while not self._restorer.finished.empty():
+            self._restored(self._restorer.finished.get())
+        room = []
+        for partition in self._paused:
+            held_by = self._by_partition.get(partition)
+            if held_by is None or not held_by.running or held_by.task is None:
+                continue
+            waiting = held_by.task.buffered_bytes(partition)
+            if waiting <= self._settings.buffer_bytes_per_partition // 2:
+                room.append(partition)
+        if room:
+            self._consumer.resume(room)
+            self._paused.difference_update(room)
+
+    def process(self) -> int:
+        """Process what is ready for a while, a chunk a task in turn; how many records."""
+        taken = 0
+        end = time.monotonic() + ROUND_SECONDS
+        running = [held for held in self._held.values() if held.running]
+        lag = self._consumer.fetch_lag
+        while running:
+            again = []
+            for held in running:
+                task = held.task
+                assert task is not None
+                if not task.is_ready(self._clock.now_ms(), lag):
+                    continue
+                begin = time.monotonic()
+                count = task.process(held.chunk)
+                used = time.monotonic() - begin
+                taken += count
+                if count >= held.chunk:
+                    again.append(held)
+                if used > CHUNK_SECONDS:
+                    held.chunk = max(1, int(held.chunk * CHUNK_SECONDS / used))
+                elif held.chunk < CHUNK_RECORDS:
+                    held.chunk = min(CHUNK_RECORDS, held.chunk * 2)
+            if time.monotonic() > end:
+                break
+            running = again
+        self.processed += taken
+        return taken
+
+    def punctuate(self) -> None:
+        """Run the wall-clock punctuators that are due."""
+        now_ms = self._clock.now_ms()
+        for task in self.running():
+            task.punctuate_wall_clock(now_ms)
+
+    def next_punctuation_ms(self) -> int:
+        """When the next wall-clock punctuator is due, far away if there is none."""
+        return min(
+            (task.next_wall_punctuation_ms() for task in self.running()), default=MAX_TIMESTAMP
+        )
+
+    # -- commit ------------------------------------------------------------------------------------
+
+    @property
+    def commit_requested(self) -> bool:
+        """An operator or a full overlay asks for a commit now."""
+        return any(task.commit_requested for task in self.running())
+
+    def commit(self) -> None:
+        """Commit all running tasks.
+
+        A rebalance in progress refuses commits; the tasks stay as they are for the next attempt.
+
+        Raises:
+            StreamkitError: outputs could not be delivered, or a store could not be written.
+        """
+        self._commit(self.running())
+
+    def _commit(self, tasks: list[Task]) -> None:
+        self.committed_offsets.update(commit_tasks(tasks, self._commit_log))
+
+    # -- what is held ------------------------------------------------------------------------------
+
+    def running(self) -> list[Task]:
+        """Tasks that process records."""
+        return [held.task for held in self._held.values() if held.running and held.task is not None]
+
+    def task_ids(self) -> list[TaskId]:
+        """All that this worker owns."""
+        return sorted(self._held)
+
+    def all_running(self) -> bool:
+        """No task is waiting or being restored."""
+        return all(held.running for held in self._held.values())
+
+    def restoring(self) -> list[RestoreJob]:
+        """Restores that are under way."""
+        return [held.job for held in self._held.values() if held.job is not None]
+
+    def drained(self) -> bool:
+        """Nothing is buffered, and the broker has nothing more as far as is known."""
+        return self.all_running() and all(
+            held.task is not None
+            and held.task.buffered == 0
+            and all(self._consumer.fetch_lag(partition) == 0 for partition in held.inputs)
+            for held in self._held.values()
+        )
+
+    def close(self) -> None:
+        """Close every task without a commit, and give up its folder."""
+        for held in list(self._held.values()):
+            self._release(held)
+        while self._closing:
+            # The restore thread has ended; nobody uses these stores any more.
+            self._close(self._closing.pop())
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _holders(self, partitions: Collection[TopicPartition]) -> list[_Held]:
+        found = (self._by_partition.get(partition) for partition in partitions)
+        return list({held.task_id: held for held in found if held is not None}.values())
+
+    def _open(self, held: _Held) -> None:
+        """Lock the folder, open the stores, begin to restore them."""
+        try:
+            held.folder = self._state.task(held.task_id)
+        except LockedError:
+            waited_ms = self._clock.monotonic_ms() - held.waiting_since_ms
+            if waited_ms > self._settings.lock_timeout_ms:
+                raise
+            return
+        factory = self._factory()
+        changelogs = factory.plan.sub_topology(held.task_id.sub_topology).changelogs
+        if changelogs:
+            held.folder.match_changelogs(self._topic_ids(list(changelogs.values())))
+        held.task = factory.task(
+            held.task_id, directory=held.folder.path, global_stores=self.global_stores
+        )
+        committed = self._consumer.committed(held.inputs)
+        limits = {
+            partition: offset.offset
+            for partition, offset in committed.items()
+            if offset is not None
+        }
+        held.job = RestoreJob(held.task, limits)
+        self._restorer.submit(held.job)
+
+    def _restored(self, job: RestoreJob) -> None:
+        """A restore has ended: start the task, or close it if it was given up meanwhile."""
+        for held in self._closing:
+            if held.job is job:
+                self._closing.remove(held)
+                self._close(held)
+                return
+        if job.error is not None:
+            raise job.error
+        held = self._held[job.task.task_id]
+        held.job = None
+        committed = self._consumer.committed(held.inputs)
+        self._seek_uncommitted(
+            held, [partition for partition in held.inputs if committed.get(partition) is None]
+        )
+        job.task.start(saved_state(committed))
+        held.running = True
+        log.info("task %s runs", held.task_id)
+
+    def _seek_uncommitted(self, held: _Held, partitions: list[TopicPartition]) -> None:
+        """Begin where the source says, its own word before the application's."""
+        factory = self._factory()
+        sub = factory.plan.sub_topology(held.task_id.sub_topology)
+        at_end = []
+        for partition in partitions:
+            topic = partition.topic
+            reset = None
+            for source in sub.sources:
+                if topic in source.topics or (source.pattern and source.pattern.fullmatch(topic)):
+                    reset = source.offset_reset
+            if reset == "none":
+                raise StreamkitError(
+                    f"task {held.task_id}: no offset is committed for {partition}, and its source says "
+                    "offset_reset='none'"
+                )
+            if topic not in factory.plan.internal_topics and (
+                (reset or self._settings.auto_offset_reset) == "latest"
+            ):
+                at_end.append(partition)
+        if at_end:
+            for partition, offset in self._consumer.end_offsets(at_end).items():
+                self._consumer.seek(partition, offset)
+
+    def _release(self, held: _Held) -> None:
+        """Forget a task and close it, now or when the restore thread has let go of its stores."""
+        self._held.pop(held.task_id, None)
+        for partition in held.inputs:
+            self._by_partition.pop(partition, None)
+            self._paused.discard(partition)
+        if held.job is not None:
+            held.job.cancelled = True
+            self._closing.append(held)
+            return
+        self._close(held)
+
+    def _close(self, held: _Held) -> None:
+        held.running = False
+        try:
+            if held.task is not None:
+                for key, count in held.task.context.dropped.items():
+                    self.dropped[key] = self.dropped.get(key, 0) + count
+                held.task.close()
+        finally:
+            if held.folder is not None:
+                held.folder.close()

@@ -1,0 +1,482 @@
+"""Worker: one process's share of an application, from joining the group to leaving it.
+
+Threads: the caller's (signals, progress), the client's network thread, **one** processing thread that owns
+tasks, stores and the consumer, and a restore thread. The processing thread goes round:
+
+    poll -> buffer -> move tasks on -> process, a chunk a task -> punctuate -> commit if it is time
+
+An error on the processing thread stops the worker: tasks close without a commit, the worker leaves the group
+so that others take over at once, and `join` raises it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from streamkit.clock import Clock, SystemClock
+from streamkit.errors import BrokerError, TopologyError
+from streamkit.log.client import (
+    Admin,
+    CommitFailedError,
+    Consumer,
+    NetworkThread,
+    OffsetAndMetadata,
+    Producer,
+)
+from streamkit.log.protocol import ErrorCode
+from streamkit.model.records import TopicPartition
+from streamkit.model.tasks import TaskId
+from streamkit.runtime.assignor import StreamkitAssignor
+from streamkit.runtime.collector import ProducerCollector
+from streamkit.runtime.global_tables import GlobalTables
+from streamkit.runtime.purge import Purger
+from streamkit.runtime.restore import RestoreThread
+from streamkit.runtime.state_directory import StateDirectory
+from streamkit.runtime.task_factory import TaskFactory
+from streamkit.runtime.task_manager import TaskManager
+from streamkit.runtime.task_settings import TaskSettings
+from streamkit.runtime.worker_settings import WorkerSettings
+from streamkit.topology.plan import TopologyPlan, plan
+from streamkit.topology.topology import Topology
+
+__all__ = ["Worker", "WorkerStatus"]
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.1
+_END_CHECK_SECONDS = 0.5
+_END_CHECKS = 2
+_RETRY_COMMIT = (
+    ErrorCode.REBALANCE_IN_PROGRESS,
+    ErrorCode.UNKNOWN_MEMBER_ID,
+    ErrorCode.ILLEGAL_GENERATION,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """What a worker is doing, for progress lines.
+
+    Attributes:
+        state: "starting", "filling global tables", "joining", "restoring", "running", "stopping",
+            "stopped" or "failed".
+        tasks: what it owns.
+        restore_total, restore_done: changelog or global records to read, and read so far.
+        processed: records taken from source partitions.
+        sent: records written, changelogs included.
+        dropped: by (operator, reason).
+        commits: how many commits went through.
+    """
+
+    state: str = "starting"
+    tasks: tuple[TaskId, ...] = ()
+    restore_total: int = 0
+    restore_done: int = 0
+    processed: int = 0
+    sent: int = 0
+    dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    commits: int = 0
+
+    @property
+    def dropped_records(self) -> int:
+        """All dropped records together."""
+        return sum(self.dropped.values())
+
+
+class Worker:
+    """Runs a topology against a cluster.
+
+    Args:
+        topology: what to run.
+        settings: see `WorkerSettings`.
+        clock: wall clock; None: the machine's.
+        network: the client's network thread; None: the one that the process shares.
+
+    Raises:
+        TopologyError: the topology can't run as written.
+
+    Example:
+        A worker in a thread of a test, stopped by hand::
+
+            worker = Worker(topology, settings)
+            worker.start()
+            ...
+            worker.stop()
+            worker.join()
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        settings: WorkerSettings,
+        *,
+        clock: Clock | None = None,
+        network: NetworkThread | None = None,
+    ) -> None:
+        self.settings = settings
+        self.plan: TopologyPlan = plan(topology, settings.application_id)
+        self.status = WorkerStatus()
+        self._clock = clock or SystemClock()
+        self._network = network
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._consumer: Consumer | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="streamkit-processing", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask for a graceful end: finish the chunk, commit, leave the group. Returns at once.
+
+        Safe in signal handlers and from any thread.
+        """
+        self._stopping.set()
+        consumer = self._consumer
+        if consumer is not None:
+            consumer.wakeup()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until the worker has ended.
+
+        Args:
+            timeout: seconds; None: as long as it takes.
+
+        Returns:
+            False if it still runs.
+
+        Raises:
+            StreamkitError: what stopped it.
+        """
+        if not self._ended.wait(timeout):
+            return False
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def run(self) -> None:
+        """Start, and wait for the end."""
+        self.start()
+        self.join()
+
+    # -- the processing thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            _Run(self).run()
+            self._set_state("stopped")
+        except BaseException as error:  # noqa: BLE001  # the thread's boundary: join raises it
+            self._error = error
+            self._set_state("failed")
+        finally:
+            self._ended.set()
+
+    def _set_state(self, state: str) -> None:
+        old = self.status
+        self.status = WorkerStatus(
+            state,
+            old.tasks,
+            old.restore_total,
+            old.restore_done,
+            old.processed,
+            old.sent,
+            old.dropped,
+            old.commits,
+        )
+
+
+class _Run:
+    """Everything that lives as long as the processing thread runs."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.settings = worker.settings
+        self.plan = worker.plan
+        self.clock = worker._clock
+        self.commits = 0
+        self._resources = contextlib.ExitStack()
+        self._topic_ids: dict[str, str] = {}
+        self._factory: TaskFactory | None = None
+
+    def run(self) -> None:
+        settings = self.settings
+        network = self.worker._network
+        name = settings.client_id or settings.application_id
+        with self._resources as resources:
+            self.admin = resources.enter_context(
+                Admin(
+                    settings.bootstrap,
+                    network=network,
+                    client_id=f"{name}-admin",
+                    api_timeout_ms=settings.api_timeout_ms,
+                )
+            )
+            self._check_sources()
+            state = StateDirectory(settings.state_dir, settings.application_id, self._cluster())
+            resources.callback(state.close)
+            self.producer = Producer(
+                settings.bootstrap,
+                network=network,
+                client_id=f"{name}-producer",
+                linger_ms=settings.linger_ms,
+                batch_bytes=settings.batch_bytes,
+                compression=settings.compression,
+            )
+            # What a failed worker has not sent must not be sent; a graceful end has flushed already.
+            resources.callback(self.producer.close, 0)
+            self.collector = ProducerCollector(self.producer)
+            self.restorer = RestoreThread(self._plain_consumer, self.worker_wakeup)
+            self.tasks = TaskManager(
+                settings,
+                self.clock,
+                state,
+                self.restorer,
+                self,
+                factory=self.factory,
+                topic_ids=self.topic_ids,
+            )
+            resources.callback(self.tasks.close)
+            self.global_tables = GlobalTables(
+                self.plan, self._new_factory(), self._global_consumer()
+            )
+            resources.callback(self.global_tables.close)
+            self._report("filling global tables")
+            self.global_tables.fill(self._going)
+            self.tasks.global_stores = self.global_tables.stores
+            self._join_group(name, network)
+            self.purger = Purger(self.plan, self.admin)
+            resources.callback(self.purger.close)
+            self._loop()
+
+    def _join_group(self, name: str, network: NetworkThread | None) -> None:
+        settings = self.settings
+        assignor = StreamkitAssignor(
+            self.plan, self.tasks.member_state, replication_factor=settings.replication_factor
+        )
+        self.assignor = assignor
+        self.consumer = Consumer(
+            settings.bootstrap,
+            network=network,
+            client_id=f"{name}-consumer",
+            group_id=settings.application_id,
+            auto_offset_reset="earliest",
+            assignors=[assignor],
+            session_timeout_ms=settings.session_timeout_ms,
+            max_poll_interval_ms=settings.max_poll_interval_ms,
+            api_timeout_ms=settings.api_timeout_ms,
+        )
+        self._resources.callback(self._leave)
+        host = f"{socket.gethostname()}:{settings.state_dir.resolve()}"
+        self.tasks.connect(self.consumer, assignor, host)
+        self.worker._consumer = self.consumer
+        if self.plan.patterns:
+            raise TopologyError(
+                "sources that read topics by a pattern run in TopologyTestDriver only; name the topics"
+            )
+        self.consumer.subscribe(self.plan.source_topics, listener=self.tasks)
+
+    def _leave(self) -> None:
+        """Leave the group. After an error nothing may be committed on the way out."""
+        self.worker._consumer = None
+        self.restorer.stop()
+        self.tasks.close()
+        self.consumer.close()
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        self._report("joining")
+        tasks = self.tasks
+        interval = self.settings.commit_interval_ms / 1000
+        next_commit = time.monotonic() + interval
+        next_end_check = time.monotonic() + _END_CHECK_SECONDS
+        at_end = 0
+        busy = False
+        while self._going():
+            batches = self.consumer.poll_batches(0.0 if busy else self._idle_seconds(next_commit))
+            if self.assignor.error:
+                raise TopologyError(self.assignor.error)
+            tasks.add(batches)
+            tasks.advance()
+            self.global_tables.update()
+            busy = tasks.process() > 0
+            tasks.punctuate()
+            now = time.monotonic()
+            if now >= next_commit or tasks.commit_requested:
+                self._commit()
+                next_commit = time.monotonic() + interval
+            self._report("running" if tasks.all_running() else "restoring")
+            if self.settings.stop_at_end and not busy and now >= next_end_check:
+                at_end = at_end + 1 if self._everything_is_done() else 0
+                if at_end >= _END_CHECKS:
+                    log.info("every input is processed and committed")
+                    break
+                next_end_check = time.monotonic() + _END_CHECK_SECONDS
+        self._report("stopping")
+        self._commit()
+        self._report("stopping")
+
+    def _idle_seconds(self, next_commit: float) -> float:
+        """How long the next poll may wait."""
+        until_commit = next_commit - time.monotonic()
+        until_punctuation = (self.tasks.next_punctuation_ms() - self.clock.now_ms()) / 1000
+        return max(0.0, min(_POLL_SECONDS, until_commit, until_punctuation))
+
+    def _commit(self) -> None:
+        """Commit everything; a group that is busy or has moved on is no error here, poll tells more."""
+        try:
+            self.tasks.commit()
+        except CommitFailedError as error:
+            log.warning("commit refused: %s", error)
+            return
+        except BrokerError as error:
+            if error.code not in _RETRY_COMMIT:
+                raise
+            log.info("commit refused: %s", error)
+            return
+        self.commits += 1
+        self.purger.purge(self.tasks.committed_offsets)
+
+    def _everything_is_done(self) -> bool:
+        """Whether the group has committed every record of every topic that the application reads."""
+        if not self.tasks.task_ids() and not self.assignor.tasks:
+            # No task of our own: whether the others are done shows in the group's offsets alone.
+            pass
+        elif not self.tasks.drained():
+            return False
+        self._commit()
+        resolved = self.factory().topics
+        partitions = [
+            TopicPartition(topic, partition)
+            for topic in self.plan.source_topics
+            for partition in range(resolved.partitions[topic])
+        ]
+        ends = self.admin.list_offsets(partitions)
+        begins = self.admin.list_offsets(partitions, at="earliest")
+        committed = self.admin.group_offsets(self.settings.application_id)
+        for partition in partitions:
+            end, begin = ends[partition], begins[partition]
+            done = committed.get(partition)
+            if end is None or (begin is not None and begin.offset >= end.offset):
+                continue
+            if done is None or done.offset < end.offset:
+                return False
+        return True
+
+    def _report(self, state: str) -> None:
+        jobs = self.tasks.restoring()
+        total = sum(job.total for job in jobs)
+        done = sum(job.done for job in jobs)
+        tables = getattr(self, "global_tables", None)
+        if state == "filling global tables" and tables is not None:
+            total, done = tables.total, tables.done
+        dropped = dict(self.tasks.dropped)
+        for task in self.tasks.running():
+            for key, count in task.context.dropped.items():
+                dropped[key] = dropped.get(key, 0) + count
+        self.worker.status = WorkerStatus(
+            state,
+            tuple(self.tasks.task_ids()),
+            total,
+            done,
+            self.tasks.processed,
+            self.collector.sent,
+            dropped,
+            self.commits,
+        )
+
+    # -- what the parts ask for --------------------------------------------------------------------
+
+    def factory(self) -> TaskFactory:
+        """Makes tasks; partition counts are looked up when the group has just been given tasks."""
+        if self._factory is None:
+            self._factory = self._new_factory()
+        return self._factory
+
+    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """Ids of topics by name, asked once a topic."""
+        unknown = [topic for topic in topics if topic not in self._topic_ids]
+        if unknown:
+            for name, description in self.admin.describe_topics(unknown).items():
+                self._topic_ids[name] = str(description.topic_id)
+        return {topic: self._topic_ids[topic] for topic in topics if topic in self._topic_ids}
+
+    def flush(self) -> None:
+        """Wait until everything sent so far is acknowledged."""
+        self.producer.flush()
+
+    def end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The offset after the last record of each partition."""
+        return self.consumer.end_offsets(partitions)
+
+    def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit input offsets for the group."""
+        self.consumer.commit(offsets)
+
+    def worker_wakeup(self) -> None:
+        """A restored task is worth an early end of a waiting poll."""
+        consumer = self.worker._consumer
+        if consumer is not None:
+            consumer.wakeup()
+
+    def _going(self) -> bool:
+        return not self.worker._stopping.is_set()
+
+    def _new_factory(self) -> TaskFactory:
+        settings = self.settings
+        return TaskFactory(
+            self.plan,
+            self.plan.resolve(self._counts()),
+            settings=TaskSettings(
+                settings.application_id,
+                settings.max_task_idle_ms,
+                settings.on_deserialization_error,
+                settings.values,
+            ),
+            collector=self.collector,
+            clock=self.clock,
+            store_settings=settings.store_settings,
+            default_serde=settings.default_serde,
+        )
+
+    def _counts(self) -> dict[str, int]:
+        topics = self.plan.external_topics
+        return {
+            name: len(description.partitions)
+            for name, description in self.admin.describe_topics(topics).items()
+        }
+
+    def _check_sources(self) -> None:
+        """A missing source topic, or joined ones that differ, shall be said before anything is joined."""
+        self.plan.resolve(self._counts())
+
+    def _cluster(self) -> str:
+        """Identifies the cluster: its nodes, as it names them itself."""
+        nodes = self.admin.nodes()
+        return ",".join(sorted(f"{node.host}:{node.port}" for node in nodes))
+
+    def _plain_consumer(self) -> Consumer:
+        return self._unassigned_consumer("restore")
+
+    def _global_consumer(self) -> Consumer:
+        return self._unassigned_consumer("global")
+
+    def _unassigned_consumer(self, role: str) -> Consumer:
+        settings = self.settings
+        name = settings.client_id or settings.application_id
+        return Consumer(
+            settings.bootstrap,
+            network=self.worker._network,
+            client_id=f"{name}-{role}",
+            auto_offset_reset="earliest",
+            api_timeout_ms=settings.api_timeout_ms,
+        )
