@@ -119,3 +119,15 @@ def _item(kind: str, cls: type | None, value: Any, version: int) -> Any:
     if kind in ("bytes", "records"):
         return base64.b64decode(value)
     return value
+
+
+def write_batches() -> str:
+    """The record batches that Apache Kafka builds now: a JSON line each; needs a JVM."""
+    return run_java(JAVA_FOLDER / "GoldenBatches.java", "write")
+
+
+def read_batches(raw: list[bytes]) -> list[dict[str, Any]]:
+    """What Apache Kafka reads in these batches; needs a JVM."""
+    text = "".join(one.hex() + "\n" for one in raw)
+    lines = run_java(JAVA_FOLDER / "GoldenBatches.java", "read", stdin=text)
+    return [json.loads(line) for line in lines.splitlines()]
