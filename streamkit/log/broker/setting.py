@@ -6,6 +6,7 @@ from these declarations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,10 +73,10 @@ class Setting:
         """
         problem: str | None = None
         if isinstance(value, int | float) and not isinstance(value, bool):
-            low, high = _BOUNDS.get(self.type, (None, None))
-            low = self.at_least if self.at_least is not None else low
-            high = self.at_most if self.at_most is not None else high
-            if (low is not None and value < low) or (high is not None and value > high):
+            lowest, highest = _BOUNDS.get(self.type, (-math.inf, math.inf))
+            low = lowest if self.at_least is None else self.at_least
+            high = highest if self.at_most is None else self.at_most
+            if not low <= value <= high:
                 problem = f"must be {self.valid_range}"
         elif self.choices is not None and value is not None:
             words = value if isinstance(value, tuple) else (value,)

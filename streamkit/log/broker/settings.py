@@ -311,7 +311,7 @@ def _declared() -> dict[str, Setting]:
     for each in fields(BrokerSettings):
         kind, doc, limits = each.metadata["setting"]
         name = each.name.replace("_", ".")
-        default: SettingValue = getattr(each, "default")
+        default: SettingValue = each.default  # type: ignore[assignment]  # _setting gives each one
         found[name] = Setting(name, kind, default, doc, **limits)
     return found
 

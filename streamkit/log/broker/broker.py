@@ -1,0 +1,288 @@
+"""The broker without its sockets: logs, metadata, groups, waiting fetches. Handlers work on it.
+
+Owned by one thread, the server's event loop; nothing here is thread-safe. A partition's log is made when it
+is first used, so that a topic of many partitions costs little until then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from streamkit.clock import Clock, SystemClock
+from streamkit.errors import BrokerError, ConfigError
+from streamkit.log.broker.failures import refusal
+from streamkit.log.broker.fetch_sessions import FetchSessions
+from streamkit.log.broker.groups import GroupService
+from streamkit.log.broker.internal_log import InternalLog, batch_of
+from streamkit.log.broker.metadata.image import INTERNAL_TOPICS, TopicImage
+from streamkit.log.broker.metadata.service import METADATA_PARTITION, Metadata
+from streamkit.log.broker.services import InternalRecord
+from streamkit.log.broker.settings import BrokerSettings
+from streamkit.log.broker.timers import TimerHandle, Timers
+from streamkit.log.broker.topic_configs import log_defaults
+from streamkit.log.broker.waiters import FetchWaiters
+from streamkit.log.protocol import ErrorCode
+from streamkit.log.storage import LogConfig, LogManager, PartitionLog
+from streamkit.model import TopicPartition
+
+__all__ = ["Broker"]
+
+logger = logging.getLogger(__name__)
+
+_TICK_MS = 1000
+
+
+class Broker:
+    """State and services of one broker; see `services.CoordinatorServices` for what coordinators use.
+
+    Args:
+        settings: `log.dirs` names the data folder.
+        timers: of the loop that owns the broker, or a test's.
+        clock: the time.
+
+    Attributes:
+        host, port: the address that clients are told; the server sets it.
+        cluster_id: unique to the data folder.
+    """
+
+    def __init__(
+        self, settings: BrokerSettings, *, timers: Timers, clock: Clock | None = None
+    ) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.timers = timers
+        self.host, self.port = settings.listen_address
+        self.node_id = settings.node_id
+        self.log_defaults: LogConfig = log_defaults(settings)
+        self.logs = LogManager(
+            settings.data_dir,
+            self.log_defaults,
+            self.clock,
+            node_id=settings.node_id,
+            retention_check_ms=settings.log_retention_check_interval_ms,
+            producer_expiration_ms=settings.producer_id_expiration_ms,
+        )
+        self.waiters = FetchWaiters(timers)
+        self.fetch_sessions = FetchSessions(
+            settings.max_incremental_fetch_session_cache_slots, self.clock
+        )
+        self._open_logs: dict[tuple[str, int], PartitionLog] = {}
+        self._tick: TimerHandle | None = None
+
+    def open(self) -> None:
+        """Lock and recover the data folder, replay metadata and groups, begin housekeeping.
+
+        Raises:
+            LockedError: another process has the folder open.
+            StorageError: the disk refused, or the metadata log is damaged.
+        """
+        self.logs.open()
+        try:
+            self.metadata = Metadata(self.logs, self.node_id)
+            self.metadata.open(self.clock.now_ms())
+            self._match_logs_with_topics()
+            self.groups = GroupService(self)
+            self.groups.load()
+        except BaseException:
+            self.logs.close()
+            raise
+        self._tick = self.timers.call_later(_TICK_MS, self._housekeeping)
+
+    def close(self) -> None:
+        """Force everything to the disk, and leave the mark of a clean stop."""
+        if self._tick is not None:
+            self._tick.cancel()
+        self.drain()
+        self._open_logs.clear()
+        self.logs.close()
+
+    def drain(self) -> None:
+        """Answer everybody who waits; from now on nobody does."""
+        self.waiters.stop()
+        self.groups.close()
+
+    @property
+    def cluster_id(self) -> str:
+        """The cluster's id, unique to the data folder."""
+        return self.logs.cluster_id
+
+    # Topics and their logs.
+
+    def topic(self, name: str) -> TopicImage:
+        """The topic called `name`.
+
+        Raises:
+            BrokerError: UNKNOWN_TOPIC_OR_PARTITION.
+        """
+        found = self.metadata.image.topics.get(name)
+        if found is None:
+            raise refusal(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"This server does not host topic '{name}'."
+            )
+        return found
+
+    def topic_by_id(self, topic_id: UUID) -> TopicImage:
+        """The topic with the id.
+
+        Raises:
+            BrokerError: UNKNOWN_TOPIC_ID.
+        """
+        found = self.metadata.image.topics_by_id.get(topic_id)
+        if found is None:
+            raise refusal(
+                ErrorCode.UNKNOWN_TOPIC_ID, f"This server does not host topic ID {topic_id}."
+            )
+        return found
+
+    def partition_log(self, topic: str, partition: int) -> PartitionLog:
+        """The log of a partition, made if it is used for the first time.
+
+        Raises:
+            BrokerError: UNKNOWN_TOPIC_OR_PARTITION.
+            StorageError: it can't be made.
+        """
+        log = self._open_logs.get((topic, partition))
+        if log is not None:
+            return log
+        image = self.topic(topic)
+        if not 0 <= partition < image.partitions:
+            raise refusal(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+                f"This server does not host partition {topic}-{partition}.",
+                topic_partition=(topic, partition),
+            )
+        key = TopicPartition(topic, partition)
+        log = self.logs.get(key)
+        if log is None:
+            log = self.logs.create(key, image.topic_id, self.log_config(image))
+        self._open_logs[topic, partition] = log
+        return log
+
+    def log_config(self, topic: TopicImage) -> LogConfig:
+        """What a topic's settings make of its logs."""
+        return LogConfig.from_settings(topic.configs, self.log_defaults)
+
+    def create_topic(
+        self, name: str, partitions: int, configs: Mapping[str, str], *, internal: bool = False
+    ) -> TopicImage:
+        """Make a topic; its settings were checked. Raises as `Metadata.create_topic`."""
+        return self.metadata.create_topic(
+            name, partitions, configs, self.clock.now_ms(), internal=internal
+        )
+
+    def auto_create_topic(self, name: str) -> TopicImage:
+        """Make a topic that a client has named, with the broker's defaults.
+
+        Raises:
+            BrokerError: as `Metadata.create_topic`.
+        """
+        if name in INTERNAL_TOPICS:
+            return self._internal_topic(name)
+        logger.info("creating topic %s on a client's first use of it", name)
+        return self.create_topic(name, self.settings.num_partitions, {})
+
+    def delete_topic(self, topic: TopicImage) -> None:
+        """Take a topic and its logs away."""
+        self.metadata.delete_topic(topic, self.clock.now_ms())
+        for partition in range(topic.partitions):
+            self._open_logs.pop((topic.name, partition), None)
+            key = TopicPartition(topic.name, partition)
+            if self.logs.get(key) is not None:
+                self.logs.delete(key)
+            self.waiters.changed(key)
+        self.groups.topic_deleted(topic.name)
+
+    def set_topic_configs(self, topic: TopicImage, changes: Mapping[str, str | None]) -> None:
+        """Change a topic's settings, which were checked; they hold at once."""
+        self.metadata.set_configs(topic, changes, self.clock.now_ms())
+        config = self.log_config(topic)
+        for partition in range(topic.partitions):
+            log = self.logs.get(TopicPartition(topic.name, partition))
+            if log is not None:
+                log.config = config
+
+    def appended(self, topic: str, partition: int, size: int) -> None:
+        """Wake the fetches that wait for `size` bytes more in a partition."""
+        self.waiters.arrived((topic, partition), size)
+
+    # What coordinators use.
+
+    def append_internal(
+        self, topic: str, partition: int, batch_records: Sequence[InternalRecord], now_ms: int
+    ) -> None:
+        """See `services.CoordinatorServices.append_internal`."""
+        if topic not in self.metadata.image.topics:
+            self._internal_topic(topic)
+        log = self.partition_log(topic, partition)
+        data = batch_of(batch_records, now_ms)
+        log.append(data, now_ms=now_ms, from_client=False)
+        self.appended(topic, partition, len(data))
+
+    def internal_logs(self, topic: str) -> Sequence[InternalLog]:
+        """See `services.CoordinatorServices.internal_logs`."""
+        image = self.metadata.image.topics.get(topic)
+        if image is None:
+            return []
+        found = (
+            (index, self.logs.get(TopicPartition(topic, index)))
+            for index in range(image.partitions)
+        )
+        return [InternalLog(index, log) for index, log in found if log is not None]
+
+    def partition_exists(self, topic: str, partition: int) -> bool:
+        """Whether the topic exists and has that partition."""
+        image = self.metadata.image.topics.get(topic)
+        return image is not None and 0 <= partition < image.partitions
+
+    def topic_id(self, topic: str) -> UUID | None:
+        """The topic's id, or None if there is no such topic."""
+        image = self.metadata.image.topics.get(topic)
+        return None if image is None else image.topic_id
+
+    def topic_name(self, topic_id: UUID) -> str | None:
+        """The name of the topic with that id, or None if there is none."""
+        image = self.metadata.image.topics_by_id.get(topic_id)
+        return None if image is None else image.name
+
+    def partition_counts(self) -> Mapping[str, int]:
+        """Every topic with its number of partitions."""
+        return {name: image.partitions for name, image in self.metadata.image.topics.items()}
+
+    def _internal_topic(self, name: str) -> TopicImage:
+        settings = self.settings
+        compacted = {"cleanup.policy": "compact", "compression.type": "producer"}
+        if name == "__consumer_offsets":
+            compacted["segment.bytes"] = str(max(1 << 20, settings.offsets_topic_segment_bytes))
+            partitions = settings.offsets_topic_num_partitions
+        else:
+            compacted["segment.bytes"] = str(
+                max(1 << 20, settings.transaction_state_log_segment_bytes)
+            )
+            partitions = settings.transaction_state_log_num_partitions
+        return self.create_topic(name, partitions, compacted, internal=True)
+
+    def _match_logs_with_topics(self) -> None:
+        """Delete logs of topics that were deleted; give the others their settings."""
+        image = self.metadata.image
+        for log in self.logs.logs():
+            key = log.topic_partition
+            if key == METADATA_PARTITION:
+                continue
+            topic = image.topics.get(key.topic)
+            if topic is None or key.partition >= topic.partitions or log.topic_id != topic.topic_id:
+                logger.info("deleting the log of %s: its topic was deleted", key)
+                self.logs.delete(key)
+                continue
+            try:
+                log.config = self.log_config(topic)
+            except ConfigError as error:
+                logger.warning("settings of topic %s are ignored: %s", topic.name, error)
+
+    def _housekeeping(self) -> None:
+        self._tick = self.timers.call_later(_TICK_MS, self._housekeeping)
+        try:
+            self.logs.tick(self.clock.now_ms())
+        except (OSError, BrokerError) as error:
+            logger.error("housekeeping of the logs failed: %s", error)

@@ -1,0 +1,323 @@
+"""One client's connection: frames in, answers out, in order.
+
+A connection has one request in hand at a time, as in Apache Kafka: the next one is taken up when the answer to
+the last is written. Further requests wait in the buffer; when that is full, or the client doesn't read its
+answers, reading stops and TCP slows the client down. So a connection holds at most its buffer, one request
+and one answer.
+
+The buffer grows to the size of the request that is arriving, as its bytes arrive: a length that lies
+allocates nothing. Records of a request are views of the buffer, valid until its handler returns.
+
+Bytes that are no request, a request of an unknown API or version, and a request above
+`socket.request.max.bytes` close the connection with one line in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections.abc import Awaitable
+from typing import Any, Protocol, cast
+
+from streamkit.errors import ProtocolError
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.failures import code_of
+from streamkit.log.broker.registry import Api, apis
+from streamkit.log.protocol import (
+    ApiKey,
+    ErrorCode,
+    RequestHeader,
+    decode_request,
+    decode_request_header,
+    response_class,
+)
+from streamkit.log.protocol.codec import encode_parts
+from streamkit.log.protocol.messages.api_versions import ApiVersionsRequest
+from streamkit.log.protocol.wire import info_of
+
+__all__ = ["ClientConnection", "ConnectionOwner"]
+
+logger = logging.getLogger(__name__)
+
+_LENGTH = struct.Struct(">i")
+_HEAD = struct.Struct(">ii")
+_FIRST_BUFFER = 8 << 10
+_KEPT_BUFFER = 64 << 10
+_JOINED_BYTES = 64 << 10
+_WRITE_HIGH_WATER = 256 << 10
+
+
+class ConnectionOwner(Protocol):
+    """The server, as its connections know it."""
+
+    broker: Broker
+
+    def opened(self, connection: ClientConnection) -> bool:
+        """A client has connected; False: there are too many."""
+        ...
+
+    def closed(self, connection: ClientConnection) -> None:
+        """The connection is gone."""
+        ...
+
+
+class ClientConnection(asyncio.BufferedProtocol):
+    """See the module. `id` is unique in this process."""
+
+    def __init__(self, owner: ConnectionOwner, number: int) -> None:
+        self.id = number
+        self.client_host = ""
+        self.last_used_ms = 0
+        self._owner = owner
+        self._broker = owner.broker
+        self._apis = apis()
+        self._max_request = owner.broker.settings.socket_request_max_bytes
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray(_FIRST_BUFFER)
+        self._begin = 0  # what is between begin and end was received and not taken up
+        self._end = 0
+        self._pending: asyncio.Future[Any] | None = None
+        self._writable = True
+        self._reading = True
+        self._closing = False
+        self._draining = False
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.client_host = f"/{peer[0]}" if peer else "/unknown"
+        self._transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER)
+        self.last_used_ms = self._broker.clock.monotonic_ms()
+        if not self._owner.opened(self):
+            self.close("too many connections (max.connections)")
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever it was, it's over
+        self._closing = True
+        self._transport = None
+        if self._pending is not None:
+            self._pending.cancel()
+        self._buffer = bytearray()
+        self._begin = self._end = 0
+        self._owner.closed(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - our own measure
+        if self._end == len(self._buffer):
+            self._make_room()
+        return memoryview(self._buffer)[self._end :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._end += nbytes
+        if self._pending is None:
+            self._take_up()
+        elif self._end == len(self._buffer):
+            self._pause()
+
+    def eof_received(self) -> bool:
+        return False  # closes, after what was written
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        if self._pending is None:
+            self._take_up()
+
+    # What the server and handlers call.
+
+    def close(self, reason: str) -> None:
+        """Close after the answers that were written; `reason` goes to the log."""
+        if not self._closing:
+            logger.warning("closing the connection of %s: %s", self.client_host, reason)
+            self._shut()
+
+    def drain(self) -> None:
+        """Close when the request in hand, if there is one, is answered."""
+        self._draining = True
+        if self._pending is None:
+            self._shut()
+
+    def abort(self) -> None:
+        """Close at once, answers that were not sent are lost."""
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is in hand."""
+        return self._pending is not None
+
+    def trim(self) -> None:
+        """Give back a buffer that was needed for large requests."""
+        if self._begin == self._end and len(self._buffer) > _KEPT_BUFFER:
+            self._buffer = bytearray(_FIRST_BUFFER)
+            self._begin = self._end = 0
+
+    # Frames.
+
+    def _take_up(self) -> None:
+        """Answer requests as long as whole ones are there and answers are taken."""
+        while self._pending is None and self._writable and not self._closing:
+            have = self._end - self._begin
+            if have < 4:
+                break
+            (size,) = _LENGTH.unpack_from(self._buffer, self._begin)
+            if not 0 <= size <= self._max_request:
+                self.close(
+                    f"a request of {size} bytes (socket.request.max.bytes={self._max_request})"
+                )
+                return
+            if have < 4 + size:
+                break
+            start = self._begin + 4
+            self._begin = start + size
+            with memoryview(self._buffer) as whole, whole[start : start + size] as frame:
+                self._handle(frame)
+        if self._begin == self._end:
+            self._begin = self._end = 0
+        if self._pending is None and self._writable:
+            self._resume()
+        elif self._end == len(self._buffer):
+            self._pause()
+
+    def _make_room(self) -> None:
+        """Move what is there to the front, of a larger buffer if the request that arrives needs one."""
+        have = self._end - self._begin
+        size = len(self._buffer)
+        needed = size
+        if have >= 4:
+            needed = 4 + _LENGTH.unpack_from(self._buffer, self._begin)[0]
+        if self._begin == 0 or needed > size:
+            # Twofold at most: memory follows the bytes that came, not the length that was announced.
+            size = max(size + 1, min(max(needed, _KEPT_BUFFER), 2 * size))
+        fresh = bytearray(size)
+        fresh[:have] = memoryview(self._buffer)[self._begin : self._end]
+        self._buffer = fresh
+        self._begin, self._end = 0, have
+
+    def _pause(self) -> None:
+        if self._reading and self._transport is not None:
+            self._transport.pause_reading()
+            self._reading = False
+
+    def _resume(self) -> None:
+        if not self._reading and self._transport is not None and not self._closing:
+            self._transport.resume_reading()
+            self._reading = True
+
+    def _shut(self) -> None:
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()
+
+    # Requests.
+
+    def _handle(self, frame: memoryview) -> None:
+        self.last_used_ms = self._broker.clock.monotonic_ms()
+        try:
+            header = decode_request_header(frame)
+            api = self._apis.get(header.api_key)
+            if api is None:
+                self.close(f"a request of an API that isn't served: {header.api_key}")
+                return
+            if not api.lowest <= header.api_version <= api.highest:
+                if api.key is not ApiKey.API_VERSIONS:
+                    self.close(
+                        f"{api.key.name} in version {header.api_version}, which isn't served"
+                    )
+                    return
+                request: Any = ApiVersionsRequest()
+            else:
+                request = decode_request(header, frame)
+        except ProtocolError as error:
+            self.close(str(error))
+            return
+        context = RequestContext(
+            header.api_version,
+            self._broker.clock.now_ms(),
+            header.client_id or "",
+            self.client_host,
+            connection=self,
+        )
+        try:
+            answer = api.handler(self._broker, request, context)
+        except Exception as error:  # noqa: BLE001 - the boundary: one request harms no other
+            self._failed(api, header, error)
+            return
+        if answer is None:
+            return
+        if isinstance(answer, Awaitable):
+            self._pending = asyncio.ensure_future(answer)
+            self._pending.add_done_callback(lambda done: self._done(api, header, done))
+        else:
+            self._send(api, header, answer)
+
+    def _done(self, api: Api, header: RequestHeader, done: asyncio.Future[Any]) -> None:
+        self._pending = None
+        if self._closing or done.cancelled():
+            return
+        error = done.exception()
+        if isinstance(error, Exception):
+            self._failed(api, header, error)
+        elif done.result() is not None:
+            self._send(api, header, done.result())
+        if self._draining:
+            self._shut()
+        else:
+            self._take_up()
+
+    def _send(self, api: Api, header: RequestHeader, answer: Any) -> None:
+        info = info_of(type(answer))
+        version = header.api_version if api.lowest <= header.api_version <= api.highest else 0
+        parts: list[bytes] = [b""]
+        try:
+            encode_parts(answer, version, parts)
+        except ProtocolError as error:
+            logger.error("an answer to %s can't be written", api.key.name, exc_info=error)
+            self.close("no answer can be given")
+            return
+        size = sum(map(len, parts)) + 4
+        if version in info.flexible and api.key is not ApiKey.API_VERSIONS:
+            parts[0] = _HEAD.pack(size + 1, header.correlation_id) + b"\0"
+        else:
+            parts[0] = _HEAD.pack(size, header.correlation_id)
+        assert self._transport is not None
+        if size <= _JOINED_BYTES:
+            self._transport.write(b"".join(parts))
+        else:
+            # Records go from the log to the socket as they are, uncopied.
+            self._transport.writelines(_gathered(parts))
+
+    def _failed(self, api: Api, header: RequestHeader, error: Exception) -> None:
+        """Answer with an error in the answer's own field, or close."""
+        code = code_of(error, during=f"{api.key.name} from {self.client_host}")
+        if self._closing:
+            return
+        answer = response_class(api.key)()
+        if hasattr(answer, "error_code") and code is not ErrorCode.NONE:
+            answer.error_code = code
+            self._send(api, header, answer)
+        else:
+            self.close(f"{api.key.name} failed: {code.name}")
+
+
+def _gathered(parts: list[bytes]) -> list[bytes]:
+    """Small pieces joined, large ones as they are."""
+    out: list[bytes] = []
+    small: list[bytes] = []
+    for part in parts:
+        if len(part) < _JOINED_BYTES:
+            small.append(part)
+        else:
+            if small:
+                out.append(b"".join(small))
+                small = []
+            out.append(part)
+    if small:
+        out.append(b"".join(small))
+    return out

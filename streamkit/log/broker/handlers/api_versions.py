@@ -1,0 +1,57 @@
+"""ApiVersions (key 18): what this broker serves.
+
+| version | change |
+| --- | --- |
+| 3 | flexible; the client's name and version; finalized features |
+| 4 | features whose lowest version is 0 |
+
+A newer version is answered in version 0 with UNSUPPORTED_VERSION and the versions served, so that the client can
+ask again (KIP-511).
+"""
+
+from __future__ import annotations
+
+import re
+
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.registry import apis, handles
+from streamkit.log.protocol import ApiKey, ErrorCode
+from streamkit.log.protocol.messages.api_versions import (
+    ApiVersion,
+    ApiVersionsRequest,
+    ApiVersionsResponse,
+)
+
+_NEWEST = 4
+_SOFTWARE_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
+
+
+@handles(ApiVersionsRequest)
+def api_versions(
+    broker: Broker,  # noqa: ARG001 - the same for every broker
+    request: ApiVersionsRequest,
+    context: RequestContext,
+) -> ApiVersionsResponse:
+    """List the APIs with a handler. Left out: features, since one node has none to agree on."""
+    if context.api_version > _NEWEST:
+        return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=_served())
+    if context.api_version >= 3 and not (
+        _SOFTWARE_NAME.fullmatch(request.client_software_name)
+        and _SOFTWARE_NAME.fullmatch(request.client_software_version)
+    ):
+        return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST)
+    return ApiVersionsResponse(api_keys=_served())
+
+
+def _served() -> list[ApiVersion]:
+    # librdkafka takes compression for unsupported unless Produce is announced from version 0 on;
+    # Apache Kafka announces it so too (KAFKA-18659) and serves it from version 3.
+    return [
+        ApiVersion(
+            api_key=key,
+            min_version=0 if key == ApiKey.PRODUCE else api.lowest,
+            max_version=api.highest,
+        )
+        for key, api in sorted(apis().items())
+    ]

@@ -1,0 +1,117 @@
+"""Metadata (key 3): the node, and topics with their partitions.
+
+| version | change |
+| --- | --- |
+| 0 | an empty list of topics stands for all of them |
+| 1 | null stands for all topics; controller, internal topics |
+| 2 | cluster id |
+| 4 | the client says whether topics may be created |
+| 5 | offline replicas |
+| 7 | leader epochs |
+| 8-10 | authorized operations of the cluster |
+| 9 | flexible |
+| 10 | topic ids in the answer |
+| 12 | topics may be asked for by id |
+| 13 | an error code for the whole answer |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from streamkit.log.broker.authorization import (
+    ALL_CLUSTER_OPERATIONS,
+    ALL_TOPIC_OPERATIONS,
+    NOT_ASKED,
+)
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.failures import code_of
+from streamkit.log.broker.metadata.image import TopicImage
+from streamkit.log.broker.registry import handles
+from streamkit.log.protocol.messages.metadata import (
+    MetadataRequest,
+    MetadataRequestTopic,
+    MetadataResponse,
+    MetadataResponseBroker,
+    MetadataResponsePartition,
+    MetadataResponseTopic,
+)
+
+_NO_ID = UUID(int=0)
+
+
+@handles(MetadataRequest)
+def metadata(broker: Broker, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
+    """Describe topics; make those that are named and missing, where settings and client allow it."""
+    version = context.api_version
+    operations = ALL_TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
+    cluster_operations = (
+        ALL_CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
+    )
+    answer = MetadataResponse(
+        brokers=[
+            MetadataResponseBroker(node_id=broker.node_id, host=broker.host, port=broker.port)
+        ],
+        cluster_id=broker.cluster_id,
+        controller_id=broker.node_id,
+        topics=[
+            _described(broker, topic, operations) if isinstance(topic, TopicImage) else topic
+            for topic in _asked(broker, request, version)
+        ],
+    )
+    if 8 <= version <= 10:
+        answer.cluster_authorized_operations = cluster_operations
+    return answer
+
+
+def _asked(
+    broker: Broker, request: MetadataRequest, version: int
+) -> Iterator[TopicImage | MetadataResponseTopic]:
+    """The topics that the client wants, with an error in place of those that can't be had."""
+    if request.topics is None or (version == 0 and not request.topics):
+        yield from broker.metadata.image.topics.values()
+        return
+    may_create = broker.settings.auto_create_topics_enable and (
+        version < 4 or request.allow_auto_topic_creation
+    )
+    for asked in request.topics:
+        try:
+            yield _found(broker, asked, may_create)
+        except Exception as error:  # noqa: BLE001 - mapped to a code
+            yield MetadataResponseTopic(
+                error_code=code_of(error, during="Metadata"),
+                name=asked.name if version >= 12 else asked.name or "",
+                topic_id=asked.topic_id,
+            )
+
+
+def _found(broker: Broker, asked: MetadataRequestTopic, may_create: bool) -> TopicImage:
+    if asked.topic_id != _NO_ID:
+        return broker.topic_by_id(asked.topic_id)
+    name = asked.name or ""
+    known = broker.metadata.image.topics.get(name)
+    if known is not None or not may_create:
+        return known or broker.topic(name)
+    return broker.auto_create_topic(name)
+
+
+def _described(broker: Broker, topic: TopicImage, operations: int) -> MetadataResponseTopic:
+    node = broker.node_id
+    return MetadataResponseTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        is_internal=topic.is_internal,
+        partitions=[
+            MetadataResponsePartition(
+                partition_index=index,
+                leader_id=node,
+                leader_epoch=epoch,
+                replica_nodes=[node],
+                isr_nodes=[node],
+            )
+            for index, epoch in enumerate(topic.leader_epochs)
+        ],
+        topic_authorized_operations=operations,
+    )

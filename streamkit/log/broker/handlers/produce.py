@@ -1,0 +1,114 @@
+"""Produce (key 0): append record batches.
+
+| version | change |
+| --- | --- |
+| 3 | the first with record batches of format 2 (KIP-98), the oldest served |
+| 5 | log start offset in the answer |
+| 8 | reasons for each refused record |
+| 9 | flexible |
+| 10 | where the leader is, when it isn't here |
+| 12 | transactions add their partitions by themselves (KIP-890) |
+| 13 | topics are named by id |
+
+On one node the leader is every replica: acks=1 and acks=all are answered alike, when the records are in the page
+cache (see `log.flush.*` for more). acks=0 has no answer; a failure closes the connection, as in Apache Kafka.
+Left out: records of transactions.
+"""
+
+from __future__ import annotations
+
+from streamkit.errors import BrokerError
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.failures import code_of, message_of, refusal
+from streamkit.log.broker.metadata.image import INTERNAL_TOPICS
+from streamkit.log.broker.registry import handles
+from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol.messages.produce import (
+    BatchIndexAndErrorMessage,
+    PartitionProduceData,
+    PartitionProduceResponse,
+    ProduceRequest,
+    ProduceResponse,
+    TopicProduceData,
+    TopicProduceResponse,
+)
+from streamkit.log.storage import LogError
+
+_BY_ID = 13
+
+
+@handles(ProduceRequest)
+def produce(
+    broker: Broker, request: ProduceRequest, context: RequestContext
+) -> ProduceResponse | None:
+    """Append each partition's batch; one partition's failure doesn't touch the others."""
+    answers = [
+        TopicProduceResponse(
+            name=topic.name,
+            topic_id=topic.topic_id,
+            partition_responses=_topic(broker, request, topic, context),
+        )
+        for topic in request.topic_data
+    ]
+    if request.acks == 0:
+        failed = [p for topic in answers for p in topic.partition_responses if p.error_code]
+        if failed:
+            code = ErrorCode(failed[0].error_code).name
+            context.connection.close(f"Produce with acks=0 failed: {code}")
+        return None
+    return ProduceResponse(responses=answers)
+
+
+def _topic(
+    broker: Broker, request: ProduceRequest, topic: TopicProduceData, context: RequestContext
+) -> list[PartitionProduceResponse]:
+    try:
+        if request.acks not in (-1, 0, 1):
+            raise refusal(
+                ErrorCode.INVALID_REQUIRED_ACKS, f"acks is {request.acks}; it must be -1, 0 or 1"
+            )
+        by_id = context.api_version >= _BY_ID
+        name = broker.topic_by_id(topic.topic_id).name if by_id else topic.name
+        if name in INTERNAL_TOPICS and context.client_id != "__admin_client":
+            raise refusal(
+                ErrorCode.INVALID_TOPIC_EXCEPTION, f"{name} is written by the broker alone"
+            )
+        return [_partition(broker, name, data, context.now_ms) for data in topic.partition_data]
+    except BrokerError as error:
+        return [_failed(data.index, error) for data in topic.partition_data]
+
+
+def _partition(
+    broker: Broker, topic: str, data: PartitionProduceData, now_ms: int
+) -> PartitionProduceResponse:
+    try:
+        log = broker.partition_log(topic, data.index)
+        records = data.records
+        if not records:
+            raise refusal(ErrorCode.INVALID_RECORD, f"no record batch for {topic}-{data.index}")
+        result = log.append(records, now_ms=now_ms)
+    except Exception as error:  # noqa: BLE001 - mapped to a code
+        return _failed(data.index, error)
+    if not result.duplicate:
+        broker.appended(topic, data.index, len(records))
+    return PartitionProduceResponse(
+        index=data.index,
+        base_offset=result.base_offset,
+        log_append_time_ms=result.log_append_time_ms,
+        log_start_offset=result.log_start_offset,
+    )
+
+
+def _failed(index: int, error: Exception) -> PartitionProduceResponse:
+    reasons = error.record_errors if isinstance(error, LogError) else ()
+    return PartitionProduceResponse(
+        index=index,
+        error_code=code_of(error, during="Produce"),
+        base_offset=-1,
+        error_message=message_of(error),
+        record_errors=[
+            BatchIndexAndErrorMessage(batch_index=at, batch_index_error_message=reason)
+            for at, reason in reasons
+        ],
+    )

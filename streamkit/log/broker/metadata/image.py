@@ -1,0 +1,92 @@
+"""The cluster as `__cluster_metadata-0` describes it: topics, ids, partitions, configs, producer ids.
+
+Pure: state changes in `replay` alone, live and at a restart. Records are those of Apache Kafka:
+
+| record | what it does here |
+| --- | --- |
+| TopicRecord | a topic with its id |
+| PartitionRecord | one partition of it |
+| ConfigRecord | a topic's setting; a null value removes it |
+| RemoveTopicRecord | the topic is gone, with partitions and settings |
+| ProducerIdsRecord | producer ids below it may have been given out |
+| others | read over |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from streamkit.log.protocol.messages import metadata_log as log
+
+__all__ = ["TOPIC_RESOURCE", "ClusterImage", "TopicImage"]
+
+TOPIC_RESOURCE = 2
+"""The number of topics among the kinds of things that have settings."""
+
+
+@dataclass(slots=True)
+class TopicImage:
+    """One topic.
+
+    Attributes:
+        name: its name.
+        topic_id: its id, unique over all time.
+        leader_epochs: each partition's leader epoch, by partition.
+        configs: settings that differ from the broker's, as texts by name.
+        is_internal: the broker's own, as `__consumer_offsets`.
+    """
+
+    name: str
+    topic_id: UUID
+    leader_epochs: list[int] = field(default_factory=list)
+    configs: dict[str, str] = field(default_factory=dict)
+    is_internal: bool = False
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions it has."""
+        return len(self.leader_epochs)
+
+
+class ClusterImage:
+    """What the metadata log says up to now."""
+
+    def __init__(self) -> None:
+        self.topics: dict[str, TopicImage] = {}
+        self.topics_by_id: dict[UUID, TopicImage] = {}
+        self.next_producer_id = 0
+
+    def replay(self, record: object) -> None:
+        """Apply one record. A record about a topic that is gone changes nothing."""
+        match record:
+            case log.TopicRecord():
+                internal = record.name in INTERNAL_TOPICS
+                topic = TopicImage(record.name, record.topic_id, is_internal=internal)
+                self.topics[record.name] = self.topics_by_id[record.topic_id] = topic
+            case log.PartitionRecord():
+                if (known := self.topics_by_id.get(record.topic_id)) is not None:
+                    # Partitions are written in order, so each new one is the next.
+                    if record.partition_id == known.partitions:
+                        known.leader_epochs.append(record.leader_epoch)
+                    else:
+                        known.leader_epochs[record.partition_id] = record.leader_epoch
+            case log.RemoveTopicRecord():
+                if (gone := self.topics_by_id.pop(record.topic_id, None)) is not None:
+                    del self.topics[gone.name]
+            case log.ConfigRecord(resource_type=kind) if kind == TOPIC_RESOURCE:
+                configured = self.topics.get(record.resource_name)
+                if configured is None:
+                    return
+                if record.value is None:
+                    configured.configs.pop(record.name, None)
+                else:
+                    configured.configs[record.name] = record.value
+            case log.ProducerIdsRecord():
+                self.next_producer_id = record.next_producer_id
+            case _:
+                pass
+
+
+INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
+"""Topics that the broker makes and writes by itself."""

@@ -1,0 +1,220 @@
+"""The broker on a socket: `serve` runs one until it is told to stop, `BrokerServer` starts and stops one.
+
+Everything runs on one event loop. Stopping drains: no new connections, requests in hand are answered (waiting
+fetches and members at once), then the logs are forced to the disk and the folder is unlocked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from streamkit.clock import Clock, SystemClock
+from streamkit.errors import StreamkitError
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.connection import ClientConnection
+from streamkit.log.broker.settings import BrokerSettings, parse_listener
+from streamkit.log.broker.timers import LoopTimers, TimerHandle
+
+__all__ = ["AddressInUseError", "BrokerServer", "new_event_loop", "serve"]
+
+logger = logging.getLogger(__name__)
+
+_SWEEP_MS = 5_000
+_DRAIN_SECONDS = 5.0
+
+
+class AddressInUseError(StreamkitError, OSError):
+    """The address can't be listened on. Attribute `address` is "host:port"."""
+
+    def __init__(self, message: str, *, address: str) -> None:
+        super().__init__(message)
+        self.address = address
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Uvloop's where the platform has it, else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+class BrokerServer:
+    """A broker that listens. `start` and `stop` are called on the loop that it runs on.
+
+    Args:
+        settings: `listeners` says where; port 0 takes a free one.
+        clock: the time.
+
+    Attributes:
+        broker: set by `start`.
+    """
+
+    broker: Broker
+
+    def __init__(self, settings: BrokerSettings, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock: Clock = clock or SystemClock()
+        self._connections: set[ClientConnection] = set()
+        self._numbers = itertools.count(1)
+        self._server: asyncio.Server | None = None
+        self._sweep: TimerHandle | None = None
+        self._idle_since_ms = 0
+        self._empty = asyncio.Event()
+        self._address = ("", 0)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as host:port."""
+        host, port = self._address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    @property
+    def idle_ms(self) -> int:
+        """For how long no client has been connected; 0 while one is."""
+        return 0 if self._connections else self._clock.monotonic_ms() - self._idle_since_ms
+
+    async def start(self) -> None:
+        """Open the data folder and listen.
+
+        Raises:
+            AddressInUseError: the address is taken, or isn't this machine's.
+            LockedError: another process has the folder open.
+            StorageError: the folder can't be read or written.
+        """
+        loop = asyncio.get_running_loop()
+        host, port = self._settings.listen_address
+        broker = Broker(self._settings, timers=LoopTimers(loop), clock=self._clock)
+        broker.open()
+        self.broker = broker
+        try:
+            self._server = await loop.create_server(self._connect, host, port, backlog=1024)
+        except OSError as error:
+            broker.close()
+            reason = error.strerror or str(error)
+            raise AddressInUseError(
+                f"can't listen on {host}:{port}: {reason}; choose another address with --listen, "
+                "or stop what uses it",
+                address=f"{host}:{port}",
+            ) from error
+        found = self._server.sockets[0].getsockname()
+        self._address = (host, found[1])
+        advertised = self._settings.advertised_listeners
+        if advertised:
+            broker.host, broker.port = parse_listener(advertised)
+            broker.port = broker.port or found[1]
+        else:
+            # Nobody can connect to "every interface"; on one machine its loopback will do.
+            anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+            broker.host, broker.port = anywhere.get(host, host), found[1]
+        self._idle_since_ms = self._clock.monotonic_ms()
+        self._sweep = broker.timers.call_later(_SWEEP_MS, self._swept)
+        logger.info("listening on %s, data in %s", self.address, self._settings.data_dir)
+
+    async def stop(self) -> None:
+        """Drain and close; see the module. Harmless when it isn't started."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        if self._sweep is not None:
+            self._sweep.cancel()
+        self.broker.drain()
+        for connection in list(self._connections):
+            connection.drain()
+        if self._connections:
+            self._empty.clear()
+            try:
+                await asyncio.wait_for(self._empty.wait(), _DRAIN_SECONDS)
+            except TimeoutError:
+                for connection in list(self._connections):
+                    connection.abort()
+        self.broker.close()
+        logger.info("stopped")
+
+    # What connections call.
+
+    def opened(self, connection: ClientConnection) -> bool:
+        """See `connection.ConnectionOwner`."""
+        self._connections.add(connection)
+        return len(self._connections) <= self._settings.max_connections
+
+    def closed(self, connection: ClientConnection) -> None:
+        """See `connection.ConnectionOwner`."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._idle_since_ms = self._clock.monotonic_ms()
+            self._empty.set()
+
+    def _connect(self) -> ClientConnection:
+        return ClientConnection(self, next(self._numbers))
+
+    def _swept(self) -> None:
+        """Close connections that were idle too long; take back large buffers of the others."""
+        self._sweep = self.broker.timers.call_later(_SWEEP_MS, self._swept)
+        now_ms = self._clock.monotonic_ms()
+        longest = self._settings.connections_max_idle_ms
+        for connection in list(self._connections):
+            idle_ms = now_ms - connection.last_used_ms
+            if connection.busy:
+                continue
+            if idle_ms >= _SWEEP_MS:
+                connection.trim()
+            if 0 <= longest < idle_ms:
+                connection.drain()
+
+
+async def serve(
+    settings: BrokerSettings,
+    *,
+    ready: Callable[[BrokerServer], None] | None = None,
+    stop: asyncio.Event | None = None,
+    idle_exit_ms: int | None = None,
+    clock: Clock | None = None,
+) -> None:
+    """Run a broker until `stop` is set or the task is cancelled, then drain it.
+
+    Args:
+        settings: where to listen and where the data lies.
+        ready: called once it listens.
+        stop: ends it.
+        idle_exit_ms: also end when no client was connected for so long; None: never.
+        clock: the time.
+
+    Raises:
+        AddressInUseError, LockedError, StorageError: it can't start; as `BrokerServer.start`.
+    """
+    server = BrokerServer(settings, clock=clock)
+    await server.start()
+    stopping = stop or asyncio.Event()
+    try:
+        if ready is not None:
+            ready(server)
+        if idle_exit_ms is None:
+            await stopping.wait()
+        while idle_exit_ms is not None and not stopping.is_set():
+            left_ms = max(1, idle_exit_ms - server.idle_ms)
+            try:
+                await asyncio.wait_for(stopping.wait(), left_ms / 1000)
+            except TimeoutError:
+                if server.idle_ms >= idle_exit_ms:
+                    logger.info("no client for %d s: stopping", idle_exit_ms // 1000)
+                    break
+    finally:
+        await server.stop()
+
+
+def with_address(settings: BrokerSettings, host: str, port: int) -> BrokerSettings:
+    """`settings`, listening elsewhere."""
+    return replace(settings, listeners=f"PLAINTEXT://{host}:{port}")

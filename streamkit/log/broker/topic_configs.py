@@ -1,0 +1,55 @@
+"""Where a topic's settings come from: its own, else the broker's, else Kafka's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streamkit.errors import ConfigError
+from streamkit.log.broker.setting import Setting
+from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
+from streamkit.log.storage import TOPIC_SETTINGS, LogConfig, TopicSetting
+
+__all__ = ["broker_default", "check_topic_configs", "log_defaults"]
+
+
+def broker_default(setting: TopicSetting, settings: BrokerSettings) -> str:
+    """The text that holds for a topic which doesn't set `setting` itself."""
+    match setting.name:
+        case "retention.ms":
+            return str(settings.retention_ms)
+        case "segment.ms":
+            return str(settings.roll_ms)
+    if setting.server_name is not None and setting.server_name in BROKER_SETTINGS:
+        text = Setting.text(settings.value(setting.server_name))
+        if text is not None:
+            return text
+    return setting.default
+
+
+def log_defaults(settings: BrokerSettings) -> LogConfig:
+    """What a topic without settings of its own gets."""
+    # Ranges are those of the broker settings here: tests run with segments smaller than topics may ask for.
+    found: dict[str, str] = {}
+    for setting in TOPIC_SETTINGS.values():
+        text = broker_default(setting, settings)
+        try:
+            setting.parse(text)
+        except ConfigError:
+            continue
+        found[setting.name] = text
+    return LogConfig.from_settings(found)
+
+
+def check_topic_configs(configs: Mapping[str, str | None]) -> None:
+    """Check names and values of a topic's settings.
+
+    Raises:
+        ConfigError: an unknown name, a null value, or a value out of its range, which is named.
+    """
+    for name, text in configs.items():
+        setting = TOPIC_SETTINGS.get(name)
+        if setting is None:
+            raise ConfigError(f"Unknown topic config name: {name}")
+        if text is None:
+            raise ConfigError(f"Null value not supported for topic configs: {name}")
+        setting.parse(text)

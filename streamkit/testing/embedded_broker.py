@@ -1,0 +1,163 @@
+"""A broker inside the test's own process: on a free port, in a temporary folder, gone afterwards.
+
+The whole server runs on a thread with an event loop of its own; clients reach it over a socket, as any other
+Kafka broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from streamkit.clock import Clock
+from streamkit.errors import ClosedError
+from streamkit.log.broker.server import BrokerServer, new_event_loop, serve
+from streamkit.log.broker.settings import BrokerSettings
+
+__all__ = ["EmbeddedBroker"]
+
+_FAST_SETTINGS = {"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "4"}
+
+
+class EmbeddedBroker:
+    """A Kafka broker for tests: `with EmbeddedBroker() as broker:`, or `start` and `stop`.
+
+    Args:
+        port: where to listen on 127.0.0.1; 0 takes a free port.
+        data_dir: the data folder, which is kept; None takes a temporary one, which is removed.
+        settings: broker settings by Kafka's names, as texts.
+        clock: the broker's time; None: the machine's.
+
+    Attributes:
+        bootstrap: "127.0.0.1:port", once it is started.
+
+    Raises:
+        ConfigError: an unknown setting or a value out of range.
+        StreamkitError: from `start`: it can't listen, or the folder can't be used.
+
+    Example:
+        >>> from streamkit.testing import EmbeddedBroker
+        >>> with EmbeddedBroker() as broker:
+        ...     broker.bootstrap.startswith("127.0.0.1:")
+        True
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        data_dir: str | Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = BrokerSettings.from_properties({**_FAST_SETTINGS, **(settings or {})})
+        self._port = port
+        self._data_dir = None if data_dir is None else Path(data_dir)
+        self._temporary: str | None = None
+        self._clock = clock
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._bootstrap = ""
+
+    @property
+    def bootstrap(self) -> str:
+        """The address for a client's `bootstrap.servers`.
+
+        Raises:
+            ClosedError: it isn't running.
+        """
+        if self._thread is None:
+            raise ClosedError("the broker isn't running; use it in a with statement, or start it")
+        return self._bootstrap
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder.
+
+        Raises:
+            ClosedError: it was never started, and has no folder yet.
+        """
+        if self._data_dir is None:
+            raise ClosedError("the broker has no data folder before it is started")
+        return self._data_dir
+
+    def start(self) -> EmbeddedBroker:
+        """Start it and wait until it can be reached. After `stop`, a fixed folder keeps its topics."""
+        if self._thread is not None:
+            return self
+        if self._data_dir is None:
+            self._temporary = tempfile.mkdtemp(prefix="streamkit-broker-")
+            self._data_dir = Path(self._temporary)
+        self._ready.clear()
+        self._failure = None
+        self._thread = threading.Thread(target=self._run, name="embedded-broker", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            self._thread = None
+            self._remove_temporary()
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Stop it cleanly and remove a temporary folder. Harmless when it isn't running."""
+        if self._thread is None:
+            return
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+        self._remove_temporary()
+        if self._failure is not None:
+            raise self._failure
+
+    def __enter__(self) -> EmbeddedBroker:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        settings = replace(
+            self._settings,
+            listeners=f"PLAINTEXT://127.0.0.1:{self._port}",
+            log_dirs=str(self._data_dir),
+        )
+        loop = self._loop = new_event_loop()
+        try:
+            loop.run_until_complete(self._serve(settings))
+        except BaseException as error:  # noqa: BLE001 - raised again on the caller's thread
+            self._failure = error
+        finally:
+            loop.close()
+            self._ready.set()
+
+    async def _serve(self, settings: BrokerSettings) -> None:
+        self._stop = asyncio.Event()
+        await serve(settings, ready=self._listening, stop=self._stop, clock=self._clock)
+
+    def _listening(self, server: BrokerServer) -> None:
+        self._bootstrap = server.address
+        self._ready.set()
+
+    def _remove_temporary(self) -> None:
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
+            self._data_dir = None
