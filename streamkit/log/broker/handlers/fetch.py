@@ -27,10 +27,10 @@ from uuid import UUID
 from streamkit.errors import BrokerError
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
-from streamkit.log.broker.failures import code_of, refusal
+from streamkit.log.broker.failures import code_of
 from streamkit.log.broker.fetch_sessions import FetchItem, FetchSession, TopicKey
+from streamkit.log.broker.leader_epochs import check_leader_epoch
 from streamkit.log.broker.registry import handles
-from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.fetch import (
     AbortedTransaction,
     EpochEndOffset,
@@ -155,8 +155,11 @@ class _Reading:
         return topic
 
     def _partition(self, item: FetchItem, left: int) -> PartitionData:
-        log = self._broker.partition_log(self._name(item.topic), item.partition)
-        _check_epoch(item.leader_epoch, log.leader_epochs.latest)
+        name = self._name(item.topic)
+        log = self._broker.partition_log(name, item.partition)
+        check_leader_epoch(
+            item.leader_epoch, self._broker.topic(name).leader_epochs[item.partition]
+        )
         if item.last_fetched_epoch >= 0:
             epoch, end_offset = log.end_offset_for_epoch(item.last_fetched_epoch)
             if end_offset >= 0 and (
@@ -190,16 +193,4 @@ class _Reading:
                 for each in aborted
             ],
             records=result.data,
-        )
-
-
-def _check_epoch(asked: int, current: int) -> None:
-    """A consumer that knows another leader must refresh its metadata first (KIP-320)."""
-    if asked < 0:
-        return
-    if asked > max(current, 0):
-        raise refusal(ErrorCode.UNKNOWN_LEADER_EPOCH, f"leader epoch {asked} isn't known here")
-    if asked < current:
-        raise refusal(
-            ErrorCode.FENCED_LEADER_EPOCH, f"leader epoch {asked} is older than {current}"
         )

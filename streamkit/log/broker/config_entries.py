@@ -1,0 +1,89 @@
+"""Settings as answers list them: value, where it comes from, synonyms, type and documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from streamkit.log.broker.setting import Setting
+from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
+from streamkit.log.broker.topic_configs import broker_default
+from streamkit.log.storage import TOPIC_SETTINGS, SettingType
+
+__all__ = ["ConfigEntry", "ConfigSynonym", "broker_entries", "topic_entries"]
+
+TOPIC_CONFIG = 1
+STATIC_BROKER_CONFIG = 4
+DEFAULT_CONFIG = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSynonym:
+    """A name under which a setting's value was looked for, and what stands there."""
+
+    name: str
+    value: str | None
+    source: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEntry:
+    """One setting. `synonyms` begin with the one that holds; `source` is numbered as in DescribeConfigs."""
+
+    name: str
+    value: str | None
+    source: int
+    synonyms: tuple[ConfigSynonym, ...]
+    type: SettingType
+    documentation: str
+    read_only: bool
+
+
+def topic_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Iterator[ConfigEntry]:
+    """Every setting of a topic whose own settings are `configs`."""
+    for setting in TOPIC_SETTINGS.values():
+        synonyms = []
+        if setting.name in configs:
+            synonyms.append(ConfigSynonym(setting.name, configs[setting.name], TOPIC_CONFIG))
+        server_name = setting.server_name
+        default = broker_default(setting, settings)
+        if server_name is not None:
+            if default != setting.default:
+                synonyms.append(ConfigSynonym(server_name, default, STATIC_BROKER_CONFIG))
+            synonyms.append(ConfigSynonym(server_name, setting.default, DEFAULT_CONFIG))
+        value, source = (
+            (synonyms[0].value, synonyms[0].source)
+            if synonyms
+            else (
+                setting.default,
+                DEFAULT_CONFIG,
+            )
+        )
+        yield ConfigEntry(
+            setting.name,
+            value,
+            source,
+            tuple(synonyms),
+            setting.type,
+            setting.documentation,
+            read_only=False,
+        )
+
+
+def broker_entries(settings: BrokerSettings) -> Iterator[ConfigEntry]:
+    """Every setting of the broker; none can be changed while it runs."""
+    for setting in BROKER_SETTINGS.values():
+        value = Setting.text(settings.value(setting.name))
+        default = Setting.text(setting.default)
+        synonyms = [ConfigSynonym(setting.name, default, DEFAULT_CONFIG)]
+        if value != default:
+            synonyms.insert(0, ConfigSynonym(setting.name, value, STATIC_BROKER_CONFIG))
+        yield ConfigEntry(
+            setting.name,
+            value,
+            synonyms[0].source,
+            tuple(synonyms),
+            setting.type,
+            setting.doc,
+            read_only=True,
+        )

@@ -1,0 +1,73 @@
+"""DeleteRecords (key 21): forget a partition's records before an offset.
+
+| version | change |
+| --- | --- |
+| 2 | flexible |
+
+Offset -1 stands for the high watermark.
+"""
+
+from __future__ import annotations
+
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.failures import code_of, refusal
+from streamkit.log.broker.registry import handles
+from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol.messages.delete_records import (
+    DeleteRecordsPartition,
+    DeleteRecordsPartitionResult,
+    DeleteRecordsRequest,
+    DeleteRecordsResponse,
+    DeleteRecordsTopicResult,
+)
+
+_NOTHING = -1
+_HIGH_WATERMARK = -1
+
+
+@handles(DeleteRecordsRequest)
+def delete_records(
+    broker: Broker,
+    request: DeleteRecordsRequest,
+    context: RequestContext,  # noqa: ARG001
+) -> DeleteRecordsResponse:
+    """Move each partition's log start forward; answers with the first offset that is left."""
+    return DeleteRecordsResponse(
+        topics=[
+            DeleteRecordsTopicResult(
+                name=topic.name,
+                partitions=[_deleted(broker, topic.name, each) for each in topic.partitions],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _deleted(
+    broker: Broker, topic: str, asked: DeleteRecordsPartition
+) -> DeleteRecordsPartitionResult:
+    result = DeleteRecordsPartitionResult(
+        partition_index=asked.partition_index, low_watermark=_NOTHING
+    )
+    try:
+        image = broker.topic(topic)
+        log = broker.partition_log(topic, asked.partition_index)
+        if image.is_internal or not _deletable(log.config.cleanup_policy):
+            raise refusal(
+                ErrorCode.POLICY_VIOLATION, f"records of {topic} go by compaction, not by request"
+            )
+        before = log.high_watermark if asked.offset == _HIGH_WATERMARK else asked.offset
+        if not 0 <= before <= log.high_watermark:
+            raise refusal(
+                ErrorCode.OFFSET_OUT_OF_RANGE,
+                f"offset {asked.offset} is beyond the high watermark {log.high_watermark}",
+            )
+        result.low_watermark = log.delete_records_before(before)
+    except Exception as error:  # noqa: BLE001 - mapped to a code
+        result.error_code = code_of(error, during="DeleteRecords")
+    return result
+
+
+def _deletable(cleanup_policy: frozenset[str]) -> bool:
+    return "delete" in cleanup_policy

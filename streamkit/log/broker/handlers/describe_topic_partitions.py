@@ -1,0 +1,88 @@
+"""DescribeTopicPartitions (key 75): topics and partitions, a page at a time (KIP-966).
+
+An empty list of topics stands for all. Topics come in the order of their names; the cursor says where the next
+page begins.
+"""
+
+from __future__ import annotations
+
+from streamkit.log.broker.authorization import ALL_TOPIC_OPERATIONS
+from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.failures import refusal
+from streamkit.log.broker.metadata.image import TopicImage
+from streamkit.log.broker.metadata.topic_names import topic_name_problem
+from streamkit.log.broker.registry import handles
+from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol.messages.describe_topic_partitions import (
+    Cursor,
+    DescribeTopicPartitionsRequest,
+    DescribeTopicPartitionsResponse,
+    DescribeTopicPartitionsResponsePartition,
+    DescribeTopicPartitionsResponseTopic,
+)
+
+
+@handles(DescribeTopicPartitionsRequest)
+def describe_topic_partitions(
+    broker: Broker,
+    request: DescribeTopicPartitionsRequest,
+    context: RequestContext,  # noqa: ARG001
+) -> DescribeTopicPartitionsResponse:
+    """Describe topics from the cursor on, until the page is full. Left out: nothing."""
+    topics = broker.metadata.image.topics
+    cursor = request.cursor
+    if cursor is not None and cursor.partition_index < 0:
+        raise refusal(ErrorCode.INVALID_REQUEST, "a cursor's partition can't be negative")
+    names = sorted({topic.name for topic in request.topics} or topics)
+    left = min(request.response_partition_limit, broker.settings.max_request_partition_size_limit)
+    left = max(1, left)
+    answer = DescribeTopicPartitionsResponse()
+    for name in names:
+        if cursor is not None and name < cursor.topic_name:
+            continue
+        topic = topics.get(name)
+        if topic is None:
+            answer.topics.append(_missing(name))
+            continue
+        first = cursor.partition_index if cursor is not None and name == cursor.topic_name else 0
+        if left == 0:
+            answer.next_cursor = Cursor(topic_name=name, partition_index=first)
+            break
+        end = min(topic.partitions, first + left)
+        answer.topics.append(_described(broker, topic, first, end))
+        left -= max(0, end - first)
+        if end < topic.partitions:
+            answer.next_cursor = Cursor(topic_name=name, partition_index=end)
+            break
+    return answer
+
+
+def _missing(name: str) -> DescribeTopicPartitionsResponseTopic:
+    legal = topic_name_problem(name) is None
+    code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if legal else ErrorCode.INVALID_TOPIC_EXCEPTION
+    return DescribeTopicPartitionsResponseTopic(error_code=code, name=name)
+
+
+def _described(
+    broker: Broker, topic: TopicImage, first: int, end: int
+) -> DescribeTopicPartitionsResponseTopic:
+    node = broker.node_id
+    return DescribeTopicPartitionsResponseTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        is_internal=topic.is_internal,
+        partitions=[
+            DescribeTopicPartitionsResponsePartition(
+                partition_index=index,
+                leader_id=node,
+                leader_epoch=topic.leader_epochs[index],
+                replica_nodes=[node],
+                isr_nodes=[node],
+                eligible_leader_replicas=[],
+                last_known_elr=[],
+            )
+            for index in range(first, end)
+        ],
+        topic_authorized_operations=ALL_TOPIC_OPERATIONS,
+    )
