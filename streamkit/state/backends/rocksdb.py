@@ -196,7 +196,7 @@ class RocksDBBackend(Backend):
     def _forward(self, bottom: bytes, top: bytes) -> Iterator[tuple[bytes, bytes]]:
         options = rocksdict.ReadOptions()
         options.set_iterate_upper_bound(top)
-        return _stripped(self._db.items(from_key=bottom, read_opt=options))
+        return _stripped(self._db.items(from_key=bottom, read_opt=options), options)
 
     def _backward(self, bottom: bytes, top: bytes) -> Iterator[tuple[bytes, bytes]]:
         # No lower bound in the read options: rocksdict sets it as the upper bound.
@@ -270,7 +270,10 @@ def _options(settings: StoreSettings, block_cache: Any, write_buffers: Any) -> A
     return options
 
 
-def _stripped(items: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+def _stripped(
+    items: Iterator[tuple[bytes, bytes]],
+    options: Any,  # noqa: ARG001 - owns the bound's memory, which rocksdict reads from
+) -> Iterator[tuple[bytes, bytes]]:
     for key, value in items:
         yield key[1:], value
 

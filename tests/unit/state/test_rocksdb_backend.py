@@ -59,6 +59,17 @@ def test_range_shows_the_moment_it_was_made(backend: RocksDBBackend) -> None:
     assert list(backwards) == [(b"b", b"2"), (b"a", b"1")]
 
 
+def test_upper_bound_of_a_range_outlives_the_call_that_set_it(backend: RocksDBBackend) -> None:
+    """RocksDB keeps a pointer to the bound, into an object that rocksdict doesn't hold on to."""
+    keys = [b"%08d" % number for number in range(500)]
+    backend.write(keys, keys)
+    for _ in range(20):
+        entries = backend.range(b"", b"00000400")
+        rubbish = [bytes([number % 7]) * 9 for number in range(1_000)]
+        assert [key for key, _ in entries] == keys[:400]
+        assert rubbish
+
+
 def test_second_opening_says_who_is_to_blame(backend: RocksDBBackend, tmp_path: Path) -> None:
     with pytest.raises(LockedError, match="in use by another process") as caught:
         RocksDBBackend(tmp_path / "db", SETTINGS)
