@@ -1,0 +1,174 @@
+"""streamkit: Kafka Streams for Python, with the log in the box.
+
+The names that applications use. `streamkit.testing` holds what tests need, `streamkit.log.client` the Kafka
+client beneath, `streamkit.topology` the low-level topology.
+
+Each name is imported when it is first used: importing one part of the package (the pytest plugin, the
+command line) doesn't load the others.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from streamkit._version import VERSION
+
+if TYPE_CHECKING:
+    from streamkit.app import App, AppSettings, Topic
+    from streamkit.dsl import (
+        BranchedKStream,
+        GlobalKTable,
+        HoppingWindows,
+        KGroupedStream,
+        KGroupedTable,
+        KStream,
+        KTable,
+        StreamsBuilder,
+        TimeWindowedKStream,
+        TumblingWindows,
+    )
+    from streamkit.errors import (
+        BrokerError,
+        ConfigError,
+        ProcessingError,
+        SerdeError,
+        StorageError,
+        StreamkitError,
+        TopologyError,
+    )
+    from streamkit.model import Record, RecordInfo, TaskId, TopicPartition, Window, Windowed
+    from streamkit.operators.process import (
+        FixedKeyProcessor,
+        FixedKeyProcessorContext,
+        Processor,
+        ProcessorContext,
+    )
+    from streamkit.operators.timestamps import (
+        partition_time_if_negative,
+        record_time,
+        record_time_or_fail,
+        wall_clock_time,
+    )
+    from streamkit.serde import (
+        BooleanSerde,
+        BytesSerde,
+        FloatSerde,
+        IntegerSerde,
+        JsonSerde,
+        Serde,
+        StringSerde,
+        serde_for,
+    )
+    from streamkit.state.spec import StoreKind, StoreSpec
+    from streamkit.topology import Topology
+
+__all__ = [
+    "App",
+    "AppSettings",
+    "BooleanSerde",
+    "BranchedKStream",
+    "BrokerError",
+    "BytesSerde",
+    "ConfigError",
+    "FixedKeyProcessor",
+    "FixedKeyProcessorContext",
+    "FloatSerde",
+    "GlobalKTable",
+    "HoppingWindows",
+    "IntegerSerde",
+    "JsonSerde",
+    "KGroupedStream",
+    "KGroupedTable",
+    "KStream",
+    "KTable",
+    "ProcessingError",
+    "Processor",
+    "ProcessorContext",
+    "Record",
+    "RecordInfo",
+    "Serde",
+    "SerdeError",
+    "StorageError",
+    "StoreKind",
+    "StoreSpec",
+    "StreamkitError",
+    "StreamsBuilder",
+    "StringSerde",
+    "TaskId",
+    "TimeWindowedKStream",
+    "Topic",
+    "TopicPartition",
+    "Topology",
+    "TopologyError",
+    "TumblingWindows",
+    "Window",
+    "Windowed",
+    "__version__",
+    "partition_time_if_negative",
+    "record_time",
+    "record_time_or_fail",
+    "serde_for",
+    "wall_clock_time",
+]
+
+__version__ = VERSION
+
+_HOMES = {
+    "App": "streamkit.app",
+    "AppSettings": "streamkit.app",
+    "BooleanSerde": "streamkit.serde",
+    "BranchedKStream": "streamkit.dsl",
+    "BrokerError": "streamkit.errors",
+    "BytesSerde": "streamkit.serde",
+    "ConfigError": "streamkit.errors",
+    "FixedKeyProcessor": "streamkit.operators.process",
+    "FixedKeyProcessorContext": "streamkit.operators.process",
+    "FloatSerde": "streamkit.serde",
+    "GlobalKTable": "streamkit.dsl",
+    "HoppingWindows": "streamkit.dsl",
+    "IntegerSerde": "streamkit.serde",
+    "JsonSerde": "streamkit.serde",
+    "KGroupedStream": "streamkit.dsl",
+    "KGroupedTable": "streamkit.dsl",
+    "KStream": "streamkit.dsl",
+    "KTable": "streamkit.dsl",
+    "ProcessingError": "streamkit.errors",
+    "Processor": "streamkit.operators.process",
+    "ProcessorContext": "streamkit.operators.process",
+    "Record": "streamkit.model",
+    "RecordInfo": "streamkit.model",
+    "Serde": "streamkit.serde",
+    "SerdeError": "streamkit.errors",
+    "StorageError": "streamkit.errors",
+    "StoreKind": "streamkit.state.spec",
+    "StoreSpec": "streamkit.state.spec",
+    "StreamkitError": "streamkit.errors",
+    "StreamsBuilder": "streamkit.dsl",
+    "StringSerde": "streamkit.serde",
+    "TaskId": "streamkit.model",
+    "TimeWindowedKStream": "streamkit.dsl",
+    "Topic": "streamkit.app",
+    "TopicPartition": "streamkit.model",
+    "Topology": "streamkit.topology",
+    "TopologyError": "streamkit.errors",
+    "TumblingWindows": "streamkit.dsl",
+    "Window": "streamkit.model",
+    "Windowed": "streamkit.model",
+    "partition_time_if_negative": "streamkit.operators.timestamps",
+    "record_time": "streamkit.operators.timestamps",
+    "record_time_or_fail": "streamkit.operators.timestamps",
+    "serde_for": "streamkit.serde",
+    "wall_clock_time": "streamkit.operators.timestamps",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'streamkit' has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

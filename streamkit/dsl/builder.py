@@ -15,7 +15,7 @@ from streamkit.dsl.stream_node import StreamNode
 from streamkit.errors import ConfigError
 from streamkit.operators.getter import StoreGetter
 from streamkit.operators.timestamps import FieldTime
-from streamkit.serde import JsonSerde
+from streamkit.serde import JsonSerde, Serde
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.graph import Graph
 from streamkit.topology.graph_nodes import (
@@ -75,6 +75,16 @@ class StreamsBuilder:
         self._graph = Graph(
             optional_serde(default_key) or JsonSerde(), optional_serde(default_value) or JsonSerde()
         )
+
+    @property
+    def default_key(self) -> Serde[Any]:
+        """The serde of keys where the program says none."""
+        return self._graph.default_key
+
+    @property
+    def default_value(self) -> Serde[Any]:
+        """The serde of values where the program says none."""
+        return self._graph.default_value
 
     @overload
     def stream(

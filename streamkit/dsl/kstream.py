@@ -55,6 +55,11 @@ class KStream(Generic[K, V]):
     def __init__(self, place: StreamNode) -> None:
         self._place = place
 
+    @property
+    def place(self) -> StreamNode:
+        """Where the stream stands in the program."""
+        return self._place
+
     # -- record by record --------------------------------------------------------------------------
 
     def filter(

@@ -32,13 +32,11 @@ class SourceTableOptions(TypedDict, total=False):
     Attributes:
         store: its name; the changelog is called `<app>-<store>-changelog`. Without one a name is
             generated, which changes when the program does.
-        cache: True puts a record cache before it, False none; by default the app's setting decides.
         log: False: no changelog, state is lost with its folder; a mapping: the changelog topic's settings.
         backend: "rocksdb" or "memory"; by default the app's setting decides.
     """
 
     store: str
-    cache: bool
     log: bool | Mapping[str, str]
     backend: str
 
@@ -88,8 +86,7 @@ def resolve_store(
     if backend not in (None, "rocksdb", "memory"):
         raise ConfigError(f"backend is 'rocksdb' or 'memory', not {backend!r}")
     log = options.get("log", True)
-    fields: dict[str, Any] = {"backend": backend, "cached": options.get("cache")}
-    fields["logged"] = log is not False
+    fields: dict[str, Any] = {"backend": backend, "logged": log is not False}
     if isinstance(log, Mapping):
         fields["changelog_config"] = dict(log)
     return name, fields

@@ -1,0 +1,529 @@
+"""App: one application: its settings, its topics, and the decorators that build its topology.
+
+An app builds while its module is imported: each decorator calls the function beneath it at once, with
+the stream or table that it asks for. `app.topology()` gives the result; the worker runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from re import Pattern
+from typing import Any, Generic, TypeVar, Unpack, overload
+
+from streamkit.dsl.builder import StreamsBuilder
+from streamkit.dsl.kstream import KStream
+from streamkit.dsl.ktable import GlobalKTable, KTable
+from streamkit.dsl.options import SerdeLike, SourceTableOptions, optional_serde
+from streamkit.dsl.windows.durations import to_ms
+from streamkit.errors import ConfigError
+from streamkit.model.records import Record
+from streamkit.operators.process import Processor, ProcessorContext
+from streamkit.serde import Serde
+from streamkit.state.spec import StoreKind, StoreSpec
+from streamkit.topology.names import check_name
+from streamkit.topology.nodes import TimestampExtractor
+from streamkit.topology.topology import Topology
+
+__all__ = ["Agent", "App", "AppSettings", "StreamSource", "TableSource", "Topic"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+T = TypeVar("T")
+
+AgentFunction = Callable[[Record[K, V], ProcessorContext[Any, Any]], object]
+TimerFunction = Callable[[int, ProcessorContext[Any, Any]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """Settings of one application, checked.
+
+    Attributes:
+        app_id: also the consumer group, and the first part of internal topics' names.
+        bootstrap: `host:port`, more of them separated by commas; None: the bundled broker.
+        state_dir: the folder that state lives in; None: the user's data folder.
+        processing_guarantee: "at_least_once".
+        commit_interval_ms: how often progress is committed.
+        max_task_idle_ms: how long an empty partition holds its task back; -1: not at all, 0: while the
+            broker has data for it.
+        auto_offset_reset: where to begin without a committed offset, "earliest" or "latest".
+        on_processing_error: "fail" stops the worker when a function raises, "continue" counts the
+            record and goes on.
+        on_deserialization_error: the same for records that can't be decoded.
+        store_backend: "rocksdb" or "memory", for stores that say none.
+        default_key, default_value: serdes where the program says none; None: JSON.
+
+    Raises:
+        ConfigError: a value out of range; the message names the range.
+    """
+
+    app_id: str
+    bootstrap: str | None = None
+    state_dir: Path | None = None
+    processing_guarantee: str = "at_least_once"
+    commit_interval_ms: int = 30_000
+    max_task_idle_ms: int = 0
+    auto_offset_reset: str = "earliest"
+    on_processing_error: str = "fail"
+    on_deserialization_error: str = "fail"
+    store_backend: str = "rocksdb"
+    default_key: Serde[Any] | None = None
+    default_value: Serde[Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.app_id)
+        _one_of("processing_guarantee", self.processing_guarantee, ("at_least_once",))
+        _one_of("auto_offset_reset", self.auto_offset_reset, ("earliest", "latest"))
+        _one_of("on_processing_error", self.on_processing_error, ("fail", "continue"))
+        _one_of("on_deserialization_error", self.on_deserialization_error, ("fail", "continue"))
+        _one_of("store_backend", self.store_backend, ("rocksdb", "memory"))
+        _at_least("commit_interval_ms", self.commit_interval_ms, 1)
+        _at_least("max_task_idle_ms", self.max_task_idle_ms, -1)
+        if self.bootstrap is not None:
+            _check_bootstrap(self.bootstrap)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[K, V]):
+    """A topic and how its records are read and written.
+
+    Attributes:
+        timestamp: event time, `f(key, value)` -> ms since the epoch; None: the record's own.
+        timestamp_extractor: the same with all that is known; None: as `timestamp` says.
+        offset_reset: where to begin without a committed offset; None: the app's setting.
+    """
+
+    name: str
+    key: Serde[K]
+    value: Serde[V]
+    timestamp: Callable[[K, V], int] | None = field(default=None, compare=False)
+    timestamp_extractor: TimestampExtractor | None = field(default=None, compare=False)
+    offset_reset: str | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StreamSource(KStream[K, V]):
+    """A topic's stream: use it as it is, or decorate a function that gets it."""
+
+    def __call__(self, build: Callable[[KStream[K, V]], T]) -> Callable[[KStream[K, V]], T]:
+        build(self)
+        return build
+
+
+class TableSource(KTable[K, V]):
+    """A topic's table: use it as it is, or decorate a function that gets it."""
+
+    def __call__(self, build: Callable[[KTable[K, V]], T]) -> Callable[[KTable[K, V]], T]:
+        build(self)
+        return build
+
+
+class App:
+    """One application.
+
+    Args:
+        app_id: names the consumer group, the state folder and internal topics: letters, digits,
+            ".", "_" and "-".
+        commit_interval_ms: a timedelta or milliseconds.
+        default_key, default_value: types or serdes where the program says none; JSON by default.
+        optimize: source topics of tables serve as their changelogs.
+
+    The other arguments are the attributes of `AppSettings`.
+
+    Raises:
+        ConfigError: a setting out of range; the message names the range.
+
+    Example:
+        >>> app = App("word-count")
+        >>> lines = app.topic("lines", key=str, value=str)
+        >>> @app.stream(lines)
+        ... def count_words(lines: KStream[str, str]) -> None:
+        ...     words = lines.flat_map_values(str.split, value=str)
+        ...     words.group_by(lambda _, word: word, key=str).count(store="words").to_stream().to("totals")
+        >>> [store.name for store in app.topology().stores.values()]
+        ['words']
+    """
+
+    def __init__(
+        self,
+        app_id: str,
+        *,
+        bootstrap: str | None = None,
+        state_dir: str | Path | None = None,
+        processing_guarantee: str = "at_least_once",
+        commit_interval_ms: timedelta | int = 30_000,
+        max_task_idle_ms: int = 0,
+        auto_offset_reset: str = "earliest",
+        on_processing_error: str = "fail",
+        on_deserialization_error: str = "fail",
+        store_backend: str = "rocksdb",
+        default_key: SerdeLike[Any] | None = None,
+        default_value: SerdeLike[Any] | None = None,
+        optimize: bool = False,
+    ) -> None:
+        self.settings = AppSettings(
+            app_id=app_id,
+            bootstrap=bootstrap,
+            state_dir=None if state_dir is None else Path(state_dir),
+            processing_guarantee=processing_guarantee,
+            commit_interval_ms=to_ms(commit_interval_ms, "commit_interval_ms", least=1),
+            max_task_idle_ms=max_task_idle_ms,
+            auto_offset_reset=auto_offset_reset,
+            on_processing_error=on_processing_error,
+            on_deserialization_error=on_deserialization_error,
+            store_backend=store_backend,
+            default_key=optional_serde(default_key),
+            default_value=optional_serde(default_value),
+        )
+        self._optimize = optimize
+        self._builder = StreamsBuilder(default_key=default_key, default_value=default_value)
+        self._sources: dict[tuple[str, object], Any] = {}
+        self._agents: dict[str, Agent] = {}
+
+    @property
+    def app_id(self) -> str:
+        """The application's id."""
+        return self.settings.app_id
+
+    @property
+    def builder(self) -> StreamsBuilder:
+        """The program, for what the decorators don't offer."""
+        return self._builder
+
+    def topology(self) -> Topology:
+        """What the decorators have built so far.
+
+        Raises:
+            TopologyError: names or topics clash.
+        """
+        return self._builder.build(optimize=self._optimize)
+
+    # -- topics ------------------------------------------------------------------------------------
+
+    @overload
+    def topic(
+        self,
+        name: str,
+        *,
+        key: SerdeLike[K],
+        value: SerdeLike[V],
+        timestamp: Callable[[K, V], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+    ) -> Topic[K, V]: ...
+
+    @overload
+    def topic(
+        self,
+        name: str,
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+    ) -> Topic[Any, Any]: ...
+
+    def topic(
+        self,
+        name: str,
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+    ) -> Topic[Any, Any]:
+        """Describe a topic, to be read with `stream`, `table`, `global_table` or `agent`.
+
+        Args:
+            key, value: types or serdes; by default the app's.
+            timestamp: event time, `f(key, value)` -> ms since the epoch; by default the record's own.
+            timestamp_extractor: the same with all that is known, see `TimestampExtractor`.
+            offset_reset: "earliest", "latest" or "none" (an error); by default the app's setting.
+        """
+        return Topic(
+            check_name(name),
+            optional_serde(key) or self._builder.default_key,
+            optional_serde(value) or self._builder.default_value,
+            timestamp,
+            timestamp_extractor,
+            offset_reset,
+        )
+
+    @overload
+    def stream(self, topic: Topic[K, V], *, name: str | None = None) -> StreamSource[K, V]: ...
+
+    @overload
+    def stream(
+        self, topic: str | Pattern[str], *, name: str | None = None
+    ) -> StreamSource[Any, Any]: ...
+
+    def stream(
+        self, topic: Topic[Any, Any] | str | Pattern[str], *, name: str | None = None
+    ) -> StreamSource[Any, Any]:
+        """A topic as a stream; as a decorator, the function beneath gets it and builds on it.
+
+        Asking for a topic again gives the same stream.
+
+        Args:
+            topic: a `Topic`, or a name or compiled pattern of topics with the app's serdes.
+            name: of the source in the topology.
+        """
+
+        def make() -> StreamSource[Any, Any]:
+            if isinstance(topic, Topic):
+                stream = self._builder.stream(topic.name, name=name, **_reading(topic))
+            else:
+                stream = self._builder.stream(topic, name=name)
+            return StreamSource(stream.place)
+
+        identity = topic.name if isinstance(topic, Topic) else topic
+        stream: StreamSource[Any, Any] = self._once("stream", identity, make)
+        return stream
+
+    @overload
+    def table(
+        self, topic: Topic[K, V], *, name: str | None = None, **options: Unpack[SourceTableOptions]
+    ) -> TableSource[K, V]: ...
+
+    @overload
+    def table(
+        self, topic: str, *, name: str | None = None, **options: Unpack[SourceTableOptions]
+    ) -> TableSource[Any, Any]: ...
+
+    def table(
+        self,
+        topic: Topic[Any, Any] | str,
+        *,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> TableSource[Any, Any]:
+        """A topic as a table; as a decorator, the function beneath gets it and builds on it.
+
+        Asking for a topic again gives the same table.
+
+        Args:
+            topic: a `Topic`, or the name of one with the app's serdes.
+            name: of the source in the topology.
+            options: see `SourceTableOptions`.
+        """
+
+        def make() -> TableSource[Any, Any]:
+            described = topic if isinstance(topic, Topic) else self.topic(topic)
+            table = self._builder.table(described.name, name=name, **_reading(described), **options)
+            return TableSource(table.place, table.backing)
+
+        table: TableSource[Any, Any] = self._once("table", str(topic), make)
+        return table
+
+    @overload
+    def global_table(
+        self, topic: Topic[K, V], *, name: str | None = None, **options: Unpack[SourceTableOptions]
+    ) -> GlobalKTable[K, V]: ...
+
+    @overload
+    def global_table(
+        self, topic: str, *, name: str | None = None, **options: Unpack[SourceTableOptions]
+    ) -> GlobalKTable[Any, Any]: ...
+
+    def global_table(
+        self,
+        topic: Topic[Any, Any] | str,
+        *,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> GlobalKTable[Any, Any]:
+        """A topic as a table that every worker holds whole. Asking for a topic again gives the same one.
+
+        Args:
+            topic: a `Topic`, or the name of one with the app's serdes.
+            name: of the source in the topology.
+            options: see `SourceTableOptions`.
+        """
+
+        def make() -> GlobalKTable[Any, Any]:
+            described = topic if isinstance(topic, Topic) else self.topic(topic)
+            reading = _reading(described)
+            reading.pop("offset_reset")
+            return self._builder.global_table(described.name, name=name, **reading, **options)
+
+        table: GlobalKTable[Any, Any] = self._once("global table", str(topic), make)
+        return table
+
+    def store(
+        self,
+        name: str,
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        log: bool | Mapping[str, str] = True,
+        backend: str | None = None,
+    ) -> StoreSpec:
+        """Add a key-value store for agents and processors, who ask for it by name.
+
+        Args:
+            key, value: types or serdes; by default the app's.
+            log: False: no changelog, state is lost with its folder; a mapping: the changelog topic's
+                settings.
+            backend: "rocksdb" or "memory"; by default the app's setting decides.
+        """
+        spec = StoreSpec(
+            check_name(name),
+            StoreKind.KEY_VALUE,
+            optional_serde(key) or self._builder.default_key,
+            optional_serde(value) or self._builder.default_value,
+            backend=backend,
+            logged=log is not False,
+            changelog_config=dict(log) if isinstance(log, Mapping) else {},
+        )
+        self._builder.add_state_store(spec)
+        return spec
+
+    # -- handlers ----------------------------------------------------------------------------------
+
+    def agent(
+        self,
+        topic: Topic[K, V],
+        *,
+        stores: Iterable[str] = (),
+        to: Topic[Any, Any] | str | None = None,
+        name: str | None = None,
+    ) -> Callable[[AgentFunction[K, V]], AgentFunction[K, V]]:
+        """Decorate `f(record, context)` to handle each record of a topic inside its task.
+
+        It shares the task's commit: what it stores and sends counts together with the record's offset.
+
+        Args:
+            stores: names of stores that it uses (`context.store(name)`).
+            to: where what it forwards (`context.forward(record)`) is written; None: nowhere.
+            name: of the agent in the topology; by default the function's.
+        """
+        source = self.stream(topic)
+
+        def decorate(function: AgentFunction[K, V]) -> AgentFunction[K, V]:
+            agent_name = name if name is not None else getattr(function, "__name__", "agent")
+            if agent_name in self._agents:
+                raise ConfigError(
+                    f"an agent named {agent_name!r} is there already: give it a name="
+                )
+            agent = self._agents[agent_name] = Agent(function)
+            forwarded = source.process(agent.supplier, stores=stores, name=agent_name)
+            if isinstance(to, Topic):
+                forwarded.to(to.name, key=to.key, value=to.value)
+            elif to is not None:
+                forwarded.to(to)
+            return function
+
+        return decorate
+
+    def timer(
+        self, *, every: timedelta | int, clock: str = "stream", agent: str | None = None
+    ) -> Callable[[TimerFunction], TimerFunction]:
+        """Decorate `f(timestamp_ms, context)` to be called again and again in each task of an agent.
+
+        It sees the agent's stores, and what it forwards goes where the agent's records go.
+
+        Args:
+            every: a timedelta or milliseconds, at least 1 ms.
+            clock: "stream": as record timestamps advance; "wall": by the machine's clock.
+            agent: name of the agent; None: the only one.
+
+        Raises:
+            ConfigError: an interval or clock out of range, or no such agent.
+        """
+        interval_ms = to_ms(every, "every", least=1)
+        _one_of("clock", clock, ("stream", "wall"))
+        if agent is None and len(self._agents) == 1:
+            agent = next(iter(self._agents))
+        if agent is None or agent not in self._agents:
+            known = ", ".join(repr(name) for name in self._agents) or "none yet: write it before"
+            raise ConfigError(
+                f"a timer belongs to an agent, name it with agent=; there are: {known}"
+            )
+        timers = self._agents[agent].timers
+
+        def decorate(function: TimerFunction) -> TimerFunction:
+            timers.append((interval_ms, clock, function))
+            return function
+
+        return decorate
+
+    def _once(self, kind: str, identity: object, make: Callable[[], Any]) -> Any:
+        if isinstance(identity, Pattern):
+            identity = (identity.pattern, identity.flags)
+        key = (kind, identity)
+        if key not in self._sources:
+            self._sources[key] = make()
+        return self._sources[key]
+
+
+class Agent:
+    """A handler and its timers: what a task makes a processor of."""
+
+    def __init__(self, function: AgentFunction[Any, Any]) -> None:
+        self.function = function
+        self.timers: list[tuple[int, str, TimerFunction]] = []
+
+    def supplier(self) -> Processor[Any, Any, Any, Any]:
+        return _AgentProcessor(self)
+
+
+class _AgentProcessor(Processor[Any, Any, Any, Any]):
+    """Calls an agent's functions inside a task."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._function = agent.function
+
+    def init(self, context: ProcessorContext[Any, Any]) -> None:
+        super().init(context)
+        for interval_ms, clock, function in self._agent.timers:
+            context.schedule(interval_ms, _Timer(function, context), clock=clock)
+
+    def process(self, record: Record[Any, Any]) -> None:
+        self._function(record, self.context)
+
+
+class _Timer:
+    def __init__(self, function: TimerFunction, context: ProcessorContext[Any, Any]) -> None:
+        self._function = function
+        self._context = context
+
+    def __call__(self, timestamp_ms: int) -> None:
+        self._function(timestamp_ms, self._context)
+
+
+def _reading(topic: Topic[Any, Any]) -> dict[str, Any]:
+    return {
+        "key": topic.key,
+        "value": topic.value,
+        "timestamp": topic.timestamp,
+        "timestamp_extractor": topic.timestamp_extractor,
+        "offset_reset": topic.offset_reset,
+    }
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        choices = " or ".join(repr(choice) for choice in allowed)
+        raise ConfigError(f"{name} is {choices}, not {value!r}")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} is an int of {least} or more, not {value!r}")
+
+
+def _check_bootstrap(bootstrap: str) -> None:
+    for address in bootstrap.split(","):
+        host, separator, port = address.strip().rpartition(":")
+        if not separator or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ConfigError(
+                f"bootstrap is host:port, more of them separated by commas, not {bootstrap!r}"
+            )
