@@ -28,7 +28,8 @@ from streamkit.log.protocol.apis import (
     request_class,
     response_class,
 )
-from streamkit.log.protocol.codec import Buffer, decode_struct_at, encode_parts, skip_tags
+from streamkit.log.protocol.codec import decode_struct_at, encode_parts
+from streamkit.log.protocol.varint import Buffer, skip_tags
 from streamkit.log.protocol.wire import info_of
 
 __all__ = [

@@ -17,19 +17,14 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from streamkit.errors import ProtocolError
-from streamkit.log.protocol.codec import (
-    Buffer,
-    decode_struct_at,
-    encode_struct,
-    encode_uvarint,
-    read_uvarint,
-)
+from streamkit.log.protocol.codec import decode_struct_at, encode_struct
 from streamkit.log.protocol.messages import (
     consumer_protocol,
     group_log,
     metadata_log,
     transaction_log,
 )
+from streamkit.log.protocol.varint import Buffer, encode_uvarint, read_uvarint
 from streamkit.log.protocol.wire import info_of
 
 __all__ = [
