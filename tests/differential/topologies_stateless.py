@@ -113,11 +113,12 @@ def dynamic_routing_by_time(builder: StreamsBuilder, params: Params) -> None:
 
 
 def repartition_after_select_key(builder: StreamsBuilder, params: Params) -> None:
-    builder.stream("in", key=str, value=int).select_key(
-        lambda _, value: None if value is None or value % 5 == 0 else f"r{value % 5}", key=str
-    ).repartition(name="rp", key=str, value=int).map_values_with_key(
-        lambda key, value: f"{text(key)}={text(value)}", value=str
-    ).to("out")
+    def remainder(_key: str | None, value: int | None) -> Any:
+        return None if value is None or value % 5 == 0 else f"r{value % 5}"
+
+    builder.stream("in", key=str, value=int).select_key(remainder, key=str).repartition(
+        name="rp", key=str, value=int
+    ).map_values_with_key(lambda key, value: f"{text(key)}={text(value)}", value=str).to("out")
 
 
 def timestamp_extractor(builder: StreamsBuilder, params: Params) -> None:

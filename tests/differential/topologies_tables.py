@@ -135,9 +135,12 @@ def table_to_stream_with_mapper(builder: StreamsBuilder, params: Params) -> None
 
 
 def stream_to_table(builder: StreamsBuilder, params: Params) -> None:
-    builder.stream("in", key=str, value=int).map_values(
-        lambda value: None if value is None or value < 8 else value, value=int
-    ).to_table(store="latest").to_stream().to("out")
+    def at_least_8(value: int | None) -> Any:
+        return None if value is None or value < 8 else value
+
+    builder.stream("in", key=str, value=int).map_values(at_least_8, value=int).to_table(
+        store="latest"
+    ).to_stream().to("out")
 
 
 # -- table_group -------------------------------------------------------------------------------------
@@ -199,9 +202,11 @@ def stream_table_left(builder: StreamsBuilder, params: Params) -> None:
 
 def stream_table_rekeyed(builder: StreamsBuilder, params: Params) -> None:
     table = builder.table("t", key=str, value=str, store="table")
-    builder.stream("s", key=str, value=dict).select_key(
-        lambda _, order: None if order is None or order["amt"] % 5 == 0 else order["cust"], key=str
-    ).left_join(
+
+    def key_of(_key: str | None, order: Order | None) -> Any:
+        return None if order is None or order["amt"] % 5 == 0 else order["cust"]
+
+    builder.stream("s", key=str, value=dict).select_key(key_of, key=str).left_join(
         table,
         lambda key, order, row: f"{text(key)}:{plus(order and order['id'], row)}",
         with_key=True,

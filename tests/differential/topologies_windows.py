@@ -83,6 +83,10 @@ def multi_stage_order_totals(builder: StreamsBuilder, params: Params) -> None:
     ).left_join(names, lambda total, name: f"{total}+{text(name)}", value=str).to("out")
 
 
+def above(total: int, limit: int) -> Any:
+    return None if total <= limit else f"{total}>{limit}"
+
+
 def multi_stage_pipeline_300(builder: StreamsBuilder, params: Params) -> None:
     limits = builder.table("limits", key=str, value=int, store="limit")
     sums = (
@@ -102,6 +106,6 @@ def multi_stage_pipeline_300(builder: StreamsBuilder, params: Params) -> None:
     sums.to("sums")
     sums.map(lambda key, total: (key.key, total), key=str, value=int).join(
         limits,
-        lambda total, limit: None if total <= limit else f"{total}>{limit}",
+        above,
         value=str,
     ).filter(lambda _, value: value is not None).to("alerts")
