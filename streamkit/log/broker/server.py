@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from streamkit.clock import Clock, SystemClock
 from streamkit.errors import StreamkitError
@@ -180,6 +179,7 @@ async def serve(
     *,
     ready: Callable[[BrokerServer], None] | None = None,
     stop: asyncio.Event | None = None,
+    stopping: Callable[[], None] | None = None,
     idle_exit_ms: int | None = None,
     clock: Clock | None = None,
 ) -> None:
@@ -189,6 +189,7 @@ async def serve(
         settings: where to listen and where the data lies.
         ready: called once it listens.
         stop: ends it.
+        stopping: called when it is about to stop, with the folder still locked.
         idle_exit_ms: also end when no client was connected for so long; None: never.
         clock: the time.
 
@@ -197,24 +198,21 @@ async def serve(
     """
     server = BrokerServer(settings, clock=clock)
     await server.start()
-    stopping = stop or asyncio.Event()
+    stopped = stop or asyncio.Event()
     try:
         if ready is not None:
             ready(server)
         if idle_exit_ms is None:
-            await stopping.wait()
-        while idle_exit_ms is not None and not stopping.is_set():
+            await stopped.wait()
+        while idle_exit_ms is not None and not stopped.is_set():
             left_ms = max(1, idle_exit_ms - server.idle_ms)
             try:
-                await asyncio.wait_for(stopping.wait(), left_ms / 1000)
+                await asyncio.wait_for(stopped.wait(), left_ms / 1000)
             except TimeoutError:
                 if server.idle_ms >= idle_exit_ms:
                     logger.info("no client for %d s: stopping", idle_exit_ms // 1000)
                     break
     finally:
+        if stopping is not None:
+            stopping()
         await server.stop()
-
-
-def with_address(settings: BrokerSettings, host: str, port: int) -> BrokerSettings:
-    """`settings`, listening elsewhere."""
-    return replace(settings, listeners=f"PLAINTEXT://{host}:{port}")

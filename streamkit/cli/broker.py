@@ -1,0 +1,113 @@
+"""`streamkit broker`: run the bundled broker in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+import click
+
+from streamkit.errors import ConfigError
+from streamkit.log.broker.local import default_data_dir, remove_address, write_address
+from streamkit.log.broker.server import BrokerServer, new_event_loop, serve
+from streamkit.log.broker.setting import Setting, read_properties
+from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
+
+__all__ = ["broker"]
+
+
+class _WithSettings(click.Command):
+    """Lists every setting below the options."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Settings (--config FILE, or --set NAME=VALUE)"):
+            formatter.write_dl(
+                [(name, _described(setting)) for name, setting in sorted(BROKER_SETTINGS.items())]
+            )
+
+
+@click.command(cls=_WithSettings)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    help="Where to listen; port 0 takes a free one.  [default: 127.0.0.1:9092]",
+)
+@click.option("--advertise", metavar="HOST:PORT", help="The address that clients are told to use.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the log lies.  [default: $STREAMKIT_DATA_DIR, or one in your home]",
+)
+@click.option(
+    "--config",
+    "config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A properties file with settings.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="One setting; may be repeated.",
+)
+@click.option("--idle-exit", type=click.IntRange(min=1), metavar="SECONDS", hidden=True)
+def broker(
+    *,
+    listen: str | None,
+    advertise: str | None,
+    data_dir: Path | None,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    idle_exit: int | None,
+) -> None:
+    """Run a Kafka broker of one node until SIGTERM or Ctrl-C, which let it finish what it is at."""
+    values: dict[str, str] = {}
+    if config is not None:
+        values.update(read_properties(config))
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: expected NAME=VALUE")
+        values[name.strip()] = value.strip()
+    if listen is not None:
+        values["listeners"] = listen
+    if advertise is not None:
+        values["advertised.listeners"] = advertise
+    if data_dir is not None or not values.get("log.dirs"):
+        values["log.dirs"] = str(data_dir or default_data_dir())
+    settings = BrokerSettings.from_properties(values)
+    logging.getLogger("streamkit.log").setLevel(logging.INFO)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_run(settings, idle_exit))
+
+
+async def _run(settings: BrokerSettings, idle_exit: int | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def ready(server: BrokerServer) -> None:
+        write_address(settings.data_dir, server.broker.cluster_id, server.address)
+        click.echo(f"streamkit broker, data in {settings.data_dir}, listening on {server.address}")
+
+    try:
+        await serve(
+            settings,
+            ready=ready,
+            stop=stop,
+            stopping=lambda: remove_address(settings.data_dir),
+            idle_exit_ms=None if idle_exit is None else idle_exit * 1000,
+        )
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _described(setting: Setting) -> str:
+    default = Setting.text(setting.default)
+    shown = "not set" if default is None else default or "empty"
+    return f"{setting.doc} {setting.type.name.lower()}, {setting.valid_range}; default {shown}."
