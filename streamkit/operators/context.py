@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from streamkit.clock import Clock
 from streamkit.model.records import EMPTY_HEADERS, Headers
@@ -46,6 +46,7 @@ class RecordContext:
         self.raw_value: bytes | None = None
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RecordCollector:
     """Where sinks and changelogs send records: the worker's producer, or a test driver's lists."""
 
@@ -66,6 +67,7 @@ class RecordCollector:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Cancellable:
     """A scheduled punctuator."""
 
@@ -73,6 +75,7 @@ class Cancellable:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class TaskContext:
     """The services of one task, for its operators. Subclassed in `runtime`.
 

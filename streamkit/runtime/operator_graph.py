@@ -23,7 +23,8 @@ class OperatorGraph:
         self.operators: list[Operator] = []
         self._by_topic: dict[str, SourceOperator] = {}
         self._patterns: list[tuple[SourceNode, SourceOperator]] = []
-        by_name: dict[str, Operator] = {}
+        self._by_name: dict[str, Operator] = {}
+        by_name = self._by_name
         for node in sub_topology.nodes:
             operator: Operator
             if isinstance(node, SourceNode):
@@ -40,6 +41,10 @@ class OperatorGraph:
             operator.name = node.name
             by_name[node.name] = operator
             self.operators.append(operator)
+
+    def operator(self, name: str) -> Operator:
+        """The operator called `name`, the first one if there is none."""
+        return self._by_name.get(name, self.operators[0])
 
     def source_for(self, topic: str) -> SourceOperator:
         """The source that reads `topic`.

@@ -30,8 +30,9 @@ from streamkit.clock import Clock
 from streamkit.errors import ConfigError, ProcessingError, SerdeError, caused_by
 from streamkit.model.records import EMPTY_HEADERS, TopicPartition
 from streamkit.model.tasks import TaskId
+from streamkit.operators.base import Operator
 from streamkit.operators.context import Cancellable, RecordCollector, TaskContext
-from streamkit.operators.source import SourceOperator
+from streamkit.operators.failure import explain
 from streamkit.runtime.operator_graph import OperatorGraph
 from streamkit.runtime.partition_group import (
     DISABLED,
@@ -49,6 +50,12 @@ __all__ = ["Committable", "RunningTaskContext", "Task"]
 
 NEGATIVE_TIMESTAMP: Final = "negative timestamp"
 UNDECODABLE: Final = "undecodable"
+FAILED: Final = "processing error"
+
+
+def raise_error(error: Exception) -> NoReturn:
+    """Raise `error`, whose cause is set already and must not be touched by a `from`."""
+    raise error
 
 
 class Committable:
@@ -175,6 +182,7 @@ class Task:
         self._settings = settings
         self._collector = collector
         self._continue_on_undecodable: Final = settings.on_deserialization_error == "continue"
+        self._continue_on_failure: Final = settings.on_processing_error == "continue"
         self.context = RunningTaskContext(
             settings.application_id,
             task_id,
@@ -219,8 +227,9 @@ class Task:
             context.node = operator.name
             try:
                 operator.init(context)
-            except Exception as error:  # noqa: BLE001  # a user's init; named and raised again
-                self._raise(error, operator.name, "while it started")
+            except Exception as error:  # noqa: BLE001  # a user's init: explained, never passed over
+                raise_error(explain(error, operator, context, when="while it started"))
+        context.node = ""
         self.running = True
 
     def close(self) -> None:
@@ -428,7 +437,8 @@ class Task:
                     buffer.head_timestamp = timestamp
                     return True
                 position += 1
-                self._pass_over(buffer, position, NEGATIVE_TIMESTAMP)
+                self.context.drop(buffer.source.name, NEGATIVE_TIMESTAMP)
+                self._pass_over(buffer, position)
             if not buffer.advance_columns():
                 return False
 
@@ -450,10 +460,11 @@ class Task:
                 except Exception as error:  # noqa: BLE001  # judged, counted or raised again
                     self._point_at(buffer, position)
                     self._failed(source, error)
-                    self._pass_over(buffer, position + 1, UNDECODABLE)
+                    self._pass_over(buffer, position + 1)
                     continue
                 if timestamp < 0:
-                    self._pass_over(buffer, position + 1, NEGATIVE_TIMESTAMP)
+                    self.context.drop(source.name, NEGATIVE_TIMESTAMP)
+                    self._pass_over(buffer, position + 1)
                     continue
                 buffer.head_timestamp = timestamp
                 buffer.head_key = key
@@ -463,11 +474,10 @@ class Task:
             if not buffer.advance_columns():
                 return False
 
-    def _pass_over(self, buffer: PartitionBuffer, position: i64, reason: str) -> None:
-        """Drop the record before `position`."""
+    def _pass_over(self, buffer: PartitionBuffer, position: i64) -> None:
+        """Be done with the record before `position`, unprocessed."""
         buffer.position = position
         buffer.buffered -= 1
-        self.context.drop(buffer.source.name, reason)
         self.processed += 1
         self._dirty = True
 
@@ -524,7 +534,6 @@ class Task:
                     source.process_raw(topic, raw_key, raw_value, timestamp, headers)
                 except Exception as error:  # noqa: BLE001  # judged, counted or raised again
                     self._failed(source, error)
-                    context.drop(source.name, UNDECODABLE)
                 position += 1
                 if stream_time >= stream_queue.next_due_ms:
                     self._punctuate_stream_time(topic, record.partition)
@@ -559,8 +568,8 @@ class Task:
                     context.stream_time = timestamp
             try:
                 source.process(key, value, timestamp, record.headers)
-            except Exception as error:  # noqa: BLE001  # named and raised again
-                self._raise(error, source.name)
+            except Exception as error:  # noqa: BLE001  # judged, counted or raised again
+                self._failed(source, error)
             buffer.position = position + 1
             buffer.buffered -= 1
             taken += 1
@@ -584,8 +593,8 @@ class Task:
     def _punctuate(self, punctuator: Punctuator, timestamp_ms: int) -> None:
         try:
             punctuator.callback(timestamp_ms)
-        except Exception as error:  # noqa: BLE001  # named and raised again
-            self._raise(error, punctuator.node, "in a punctuator")
+        except Exception as error:  # noqa: BLE001  # judged, counted or raised again
+            self._failed(self._graph.operator(punctuator.node), error, "in a punctuator")
 
     def _leave_record(self, timestamp_ms: i64) -> None:
         """No record is being processed."""
@@ -612,15 +621,21 @@ class Task:
 
     # -- errors ------------------------------------------------------------------------------------
 
-    def _failed(self, source: SourceOperator, error: Exception) -> None:
-        """Return if the app passes over such records; else raise the error with its facts."""
-        if isinstance(error, SerdeError) and error.node == source.name:
-            if self._continue_on_undecodable:
-                return
-            raise self._undecodable(source, error)
-        self._raise(error, source.name)
+    def _failed(self, start: Operator, error: Exception, when: str = "") -> None:
+        """Count the record if the app goes on after such errors; else raise what the user shall see."""
+        context = self.context
+        if isinstance(error, SerdeError) and error.node == start.name:
+            if not self._continue_on_undecodable:
+                raise self._undecodable(start, error)
+            context.drop(start.name, UNDECODABLE)
+            return
+        explained = explain(error, start, context, when=when)
+        if self._continue_on_failure and isinstance(explained, ProcessingError):
+            context.drop(explained.node, FAILED)
+            return
+        raise explained
 
-    def _undecodable(self, source: SourceOperator, error: SerdeError) -> SerdeError:
+    def _undecodable(self, source: Operator, error: SerdeError) -> SerdeError:
         record = self.context.record
         located = SerdeError(
             f"source {source.name!r} can't decode a record: topic {record.topic}, partition "
@@ -634,20 +649,3 @@ class Task:
         )
         caused_by(located, error)
         return located
-
-    def _raise(self, error: Exception, node: str, when: str = "") -> NoReturn:
-        """Raise `error` as the user shall see it: with operator, place in the code, source record."""
-        if isinstance(error, ProcessingError):
-            raise error
-        record = self.context.record
-        located = ProcessingError(
-            f"operator {node!r} raised {type(error).__name__}{' ' + when if when else ''}: {error}\n"
-            f"  record: topic {record.topic}, partition {record.partition}, offset {record.offset}",
-            node=node,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            task=str(self.task_id),
-        )
-        caused_by(located, error)
-        raise located

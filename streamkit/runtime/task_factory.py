@@ -138,6 +138,7 @@ class TaskFactory:
                 self._settings.application_id,
                 max_task_idle_ms=DISABLED,
                 on_deserialization_error=self._settings.on_deserialization_error,
+                on_processing_error=self._settings.on_processing_error,
                 values=self._settings.values,
             ),
         )

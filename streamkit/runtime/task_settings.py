@@ -19,6 +19,8 @@ class TaskSettings:
         max_task_idle_ms: how long an empty partition holds a task back; see `PartitionGroup`.
         on_deserialization_error: "fail" stops the worker at a record that can't be decoded,
             "continue" counts it and goes on.
+        on_processing_error: "fail" stops the worker when a user's function raises, "continue" counts
+            the record and goes on with the next; what was done before the error stays done.
         values: further settings, for operators.
 
     Raises:
@@ -28,13 +30,12 @@ class TaskSettings:
     application_id: str
     max_task_idle_ms: int = 0
     on_deserialization_error: str = "fail"
+    on_processing_error: str = "fail"
     values: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.max_task_idle_ms < -1:
             raise ConfigError(f"max_task_idle_ms is -1 or more, not {self.max_task_idle_ms}")
-        if self.on_deserialization_error not in ("fail", "continue"):
-            raise ConfigError(
-                "on_deserialization_error is 'fail' or 'continue', not "
-                f"{self.on_deserialization_error!r}"
-            )
+        for name in ("on_deserialization_error", "on_processing_error"):
+            if getattr(self, name) not in ("fail", "continue"):
+                raise ConfigError(f"{name} is 'fail' or 'continue', not {getattr(self, name)!r}")

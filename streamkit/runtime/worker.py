@@ -440,6 +440,7 @@ class _Run:
                 settings.application_id,
                 settings.max_task_idle_ms,
                 settings.on_deserialization_error,
+                settings.on_processing_error,
                 settings.values,
             ),
             collector=self.collector,

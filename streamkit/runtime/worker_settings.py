@@ -29,7 +29,7 @@ class WorkerSettings:
         max_task_idle_ms: how long an empty partition holds its task back; see `PartitionGroup`.
         auto_offset_reset: where to begin without a committed offset, "earliest" or "latest", for
             sources that don't say.
-        on_deserialization_error: "fail" or "continue".
+        on_deserialization_error, on_processing_error: "fail" or "continue"; see `TaskSettings`.
         buffer_bytes_per_partition: fetched and not processed yet; a full buffer pauses its partition.
         max_poll_interval_ms: a worker stuck for longer loses its tasks.
         session_timeout_ms: a worker silent for longer loses its tasks.
@@ -54,6 +54,7 @@ class WorkerSettings:
     max_task_idle_ms: int = 0
     auto_offset_reset: str = "earliest"
     on_deserialization_error: str = "fail"
+    on_processing_error: str = "fail"
     buffer_bytes_per_partition: int = 16 * _MIB
     max_poll_interval_ms: int = 300_000
     session_timeout_ms: int = 45_000

@@ -56,7 +56,7 @@ class TopologyTestDriver:
         backend: "rocksdb" or "memory" for stores whose specification names none; None: RocksDB.
         state_dir: where stores live; None: a temporary folder, gone at close.
         topics: names of topics that the topology reads by a pattern.
-        on_deserialization_error: "fail" or "continue"; None: the app's, else "fail".
+        on_deserialization_error, on_processing_error: "fail" or "continue"; None: the app's, else "fail".
 
     Raises:
         TopologyError: the topology can't run as written.
@@ -82,13 +82,11 @@ class TopologyTestDriver:
         state_dir: str | Path | None = None,
         topics: Collection[str] = (),
         on_deserialization_error: str | None = None,
+        on_processing_error: str | None = None,
     ) -> None:
         topology = _topology_of(source)
         app_id = application_id or getattr(source, "application_id", None) or "test"
         app_settings = getattr(source, "settings", None)
-        policy = on_deserialization_error
-        if policy is None:
-            policy = str(getattr(app_settings, "on_deserialization_error", "fail"))
         store_backend = backend or getattr(app_settings, "store_backend", None) or "rocksdb"
         self._closed = False
         self._clock = ManualClock(wall_clock_start_ms)
@@ -100,7 +98,13 @@ class TopologyTestDriver:
         self._factory = TaskFactory(
             self._plan,
             self._plan.resolve(known),
-            settings=TaskSettings(app_id, on_deserialization_error=policy),
+            settings=TaskSettings(
+                app_id,
+                on_deserialization_error=on_deserialization_error
+                or str(getattr(app_settings, "on_deserialization_error", "fail")),
+                on_processing_error=on_processing_error
+                or str(getattr(app_settings, "on_processing_error", "fail")),
+            ),
             collector=self._topics,
             clock=self._clock,
             store_settings=StoreSettings(backend=store_backend),
