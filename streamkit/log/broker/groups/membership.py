@@ -509,12 +509,12 @@ class Membership:
     def append_failed(
         self, group: Group, value: GroupMetadata, out: AnyOutcome, now_ms: int
     ) -> None:
-        """The record of `value` could not be written: nobody may act on it.
+        """The record of `value` could not be written: nobody may act on it, and its members join again.
 
         The answers that belonged to it have been turned into errors already.
         """
-        if group.state is GroupState.COMPLETING_REBALANCE and group.generation == value.generation:
-            self._refuse_syncs(group, ErrorCode.COORDINATOR_NOT_AVAILABLE, out)
+        settled = group.state in (GroupState.COMPLETING_REBALANCE, GroupState.STABLE)
+        if settled and group.generation == value.generation:
             self._prepare_rebalance(group, out, now_ms)
 
     def dissolve(self, group: Group, error: ErrorCode, out: AnyOutcome) -> None:

@@ -60,7 +60,8 @@ def offset_commit(
                     metadata=partition.committed_metadata or "",
                     commit_timestamp_ms=context.now_ms,
                     expire_timestamp_ms=expire_ms,
-                    topic_id=broker.topic_id(name) or NO_UUID,
+                    # The record of an offset with a retention has no room for the topic's id.
+                    topic_id=(expire_ms is None and broker.topic_id(name)) or NO_UUID,
                 )
     errors = broker.groups.commit_offsets(
         CommitOffsets(
