@@ -7,12 +7,40 @@ polling thread, inside poll.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from re import Pattern
+from typing import TypeVar
 
-from streamkit.log.client.assignors import Assignor
+from streamkit.errors import BrokerError, ClosedError, ConfigError, StreamkitError
+from streamkit.log.client.assignors import (
+    Assignor,
+    CooperativeStickyAssignor,
+    RangeAssignor,
+)
+from streamkit.log.client.cluster import ClusterClient
+from streamkit.log.client.columns import split_batch, take_batch, to_records
+from streamkit.log.client.fetcher import Chunk, Fetcher, FetchSettings, FetchState
+from streamkit.log.client.member import (
+    Assigned,
+    GroupMember,
+    Lost,
+    MemberSettings,
+    Prepare,
+    encode_subscription,
+)
 from streamkit.log.client.network import NetworkThread
+from streamkit.log.client.offsets import (
+    EARLIEST,
+    LATEST,
+    commit_offsets,
+    fetch_committed,
+    list_offsets,
+)
 from streamkit.log.client.records import (
     ConsumerGroupMetadata,
     ConsumerRecord,
@@ -20,9 +48,17 @@ from streamkit.log.client.records import (
     OffsetAndMetadata,
     OffsetAndTimestamp,
 )
+from streamkit.log.client.settings import ClientSettings, parse_bootstrap, require_range
+from streamkit.log.protocol import ErrorCode
 from streamkit.model import TopicPartition
 
 __all__ = ["Consumer", "RebalanceListener"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_DEFAULT_HEARTBEAT_MS = 3_000
 
 
 class RebalanceListener:
@@ -110,7 +146,68 @@ class Consumer:
         retry_backoff_ms: int = 100,
         metadata_max_age_ms: int = 300_000,
     ) -> None:
-        raise NotImplementedError
+        self._settings = ClientSettings(
+            parse_bootstrap(bootstrap),
+            client_id,
+            request_timeout_ms=request_timeout_ms,
+            api_timeout_ms=api_timeout_ms,
+            retry_backoff_ms=retry_backoff_ms,
+            metadata_max_age_ms=metadata_max_age_ms,
+        )
+        _require_choice("auto_offset_reset", auto_offset_reset, ("earliest", "latest", "none"))
+        _require_choice("isolation_level", isolation_level, ("read_uncommitted", "read_committed"))
+        require_range("max_poll_records", max_poll_records, 1)
+        require_range("max_partition_fetch_bytes", max_partition_fetch_bytes, 1)
+        require_range("prefetch_bytes", prefetch_bytes, 1)
+        require_range("session_timeout_ms", session_timeout_ms, 1)
+        require_range("max_poll_interval_ms", max_poll_interval_ms, 1)
+        if heartbeat_interval_ms == 0:
+            heartbeat_interval_ms = min(_DEFAULT_HEARTBEAT_MS, max(session_timeout_ms // 3, 1))
+        require_range("heartbeat_interval_ms", heartbeat_interval_ms, 1, session_timeout_ms - 1)
+        self._network = network or NetworkThread.shared()
+        self._cluster = ClusterClient(self._settings)
+        self._state = FetchState()
+        self._group_id = group_id
+        self._group_instance_id = group_instance_id
+        self._read_committed = isolation_level == "read_committed"
+        self._max_poll_records = max_poll_records
+        self._check_crcs = check_crcs
+        self._assignors = tuple(assignors) or (RangeAssignor(), CooperativeStickyAssignor())
+        # All members have to speak one protocol until the group's leader has chosen a strategy.
+        self._cooperative = all(a.cooperative for a in self._assignors)
+        self._fetcher = Fetcher(
+            self._network,
+            self._cluster,
+            self._state,
+            FetchSettings(
+                group_id=group_id,
+                auto_offset_reset=auto_offset_reset,
+                read_committed=self._read_committed,
+                min_bytes=fetch_min_bytes,
+                max_wait_ms=fetch_max_wait_ms,
+                max_bytes=fetch_max_bytes,
+                max_partition_bytes=max_partition_fetch_bytes,
+                prefetch_bytes=prefetch_bytes,
+            ),
+        )
+        self._member: GroupMember | None = None
+        self._member_settings = MemberSettings(
+            group_id=group_id or "",
+            group_instance_id=group_instance_id,
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=heartbeat_interval_ms,
+            max_poll_interval_ms=max_poll_interval_ms,
+            assignors=self._assignors,
+        )
+        self._listener = RebalanceListener()
+        self._topics: set[str] = set()
+        # Of `poll` only: fetched under an epoch, and not returned yet.
+        self._leftover: deque[tuple[int, FetchedBatch]] = deque()
+        self._auto_commit = enable_auto_commit and group_id is not None
+        self._auto_commit_seconds = auto_commit_interval_ms / 1000
+        self._next_auto_commit = time.monotonic() + self._auto_commit_seconds
+        self._commit_order = asyncio.Lock()
+        self._closed = False
 
     # Which partitions
 
@@ -119,7 +216,10 @@ class Consumer:
 
         Positions of partitions that stay are kept.
         """
-        raise NotImplementedError
+        self._check_open()
+        if self._member is not None:
+            raise ConfigError("the consumer subscribes to topics: unsubscribe before assign")
+        self._set_assignment(partitions)
 
     def subscribe(
         self,
@@ -137,19 +237,38 @@ class Consumer:
         Raises:
             ConfigError: the consumer has no group_id.
         """
-        raise NotImplementedError
+        self._check_open()
+        if self._group_id is None:
+            raise ConfigError("subscribe needs a group_id; assign reads without a group")
+        if self._member is None and self._state.partitions:
+            raise ConfigError("partitions are assigned by hand: unsubscribe before subscribe")
+        if isinstance(topics, str):
+            raise ConfigError(f"topics is the text {topics!r}: give a list, or a compiled pattern")
+        self._listener = listener or RebalanceListener()
+        if self._member is None:
+            self._member = GroupMember(
+                self._network, self._cluster, self._state, self._member_settings
+            )
+        if isinstance(topics, Pattern):
+            self._topics = set()
+            self._network.call_soon(self._member.subscribe, (), topics)
+        else:
+            self._topics = set(topics)
+            self._network.call_soon(self._member.subscribe, self._topics, None)
 
     def unsubscribe(self) -> None:
         """Leave the group and drop all partitions."""
-        raise NotImplementedError
+        self._check_open()
+        self._leave_group()
+        self._set_assignment(())
 
     def assignment(self) -> set[TopicPartition]:
         """What is assigned now."""
-        raise NotImplementedError
+        return set(self._state.partitions)
 
     def subscription(self) -> set[str]:
         """Names of the topics subscribed to."""
-        raise NotImplementedError
+        return set(self._topics)
 
     # Records
 
@@ -165,7 +284,31 @@ class Consumer:
             BrokerError: the broker refuses.
             CorruptRecordError: a batch is damaged.
         """
-        raise NotImplementedError
+        if not self._leftover:
+            for batch in self._take(timeout, self._max_poll_records, advance=False):
+                epoch = self._state.partitions[batch.topic_partition].epoch
+                self._leftover.append((epoch, batch))
+        else:
+            self._before_poll()
+        records: list[ConsumerRecord] = []
+        for _ in range(len(self._leftover)):
+            room = self._max_poll_records - len(records)
+            if room <= 0:
+                break
+            epoch, batch = self._leftover.popleft()
+            state = self._state.partitions.get(batch.topic_partition)
+            # A seek or a rebalance since it was fetched makes it void.
+            if state is None or state.epoch != epoch:
+                continue
+            if state.paused:
+                self._leftover.append((epoch, batch))
+                continue
+            taken, rest = split_batch(batch, room)
+            records += to_records(taken)
+            state.position = taken.next_offset
+            if rest is not None:
+                self._leftover.appendleft((epoch, rest))
+        return records
 
     def poll_batches(
         self, timeout: float = 0.0, *, max_records: int = 10_000
@@ -182,29 +325,35 @@ class Consumer:
         Raises:
             As `poll`.
         """
-        raise NotImplementedError
+        return self._take(timeout, max_records, advance=True)
 
     def __iter__(self) -> Iterator[ConsumerRecord]:
         """Records for ever, waiting for more at the end."""
-        raise NotImplementedError
+        while not self._closed:
+            yield from self.poll(1.0)
 
     def wakeup(self) -> None:
         """Make a waiting poll of another thread return at once."""
-        raise NotImplementedError
+        with self._state.condition:
+            self._state.woken = True
+            self._state.condition.notify_all()
 
     # Positions
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read on from this offset. The partition has to be assigned."""
-        raise NotImplementedError
+        self._require_assigned(partition)
+        require_range("offset", offset, 0)
+        self._state.seek(partition, offset=offset)
+        self._fetcher.notify()
 
     def seek_to_beginning(self, partitions: Collection[TopicPartition] = ()) -> None:
         """Read on from the first record; no partitions given: of all assigned."""
-        raise NotImplementedError
+        self._seek_to(partitions, EARLIEST)
 
     def seek_to_end(self, partitions: Collection[TopicPartition] = ()) -> None:
         """Read only what comes from now on; no partitions given: of all assigned."""
-        raise NotImplementedError
+        self._seek_to(partitions, LATEST)
 
     def position(self, partition: TopicPartition, timeout: float | None = None) -> int:
         """The offset of the next record that poll returns; waits until it is known.
@@ -213,19 +362,46 @@ class Consumer:
             OffsetResetError: there is none, and no reset policy.
             BrokerError: REQUEST_TIMED_OUT after `timeout` (None: api_timeout_ms).
         """
-        raise NotImplementedError
+        self._require_assigned(partition)
+        seconds = self._settings.api_timeout_ms / 1000 if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        self._fetcher.notify()
+        with self._state.condition:
+            while True:
+                self._raise_error()
+                state = self._state.partitions[partition]
+                if state.position >= 0:
+                    return state.position
+                rest = deadline - time.monotonic()
+                if rest <= 0:
+                    raise BrokerError(
+                        f"no position of {partition} within {seconds} s",
+                        code=ErrorCode.REQUEST_TIMED_OUT,
+                        retriable=True,
+                        topic_partition=partition,
+                    )
+                self._state.condition.wait(rest)
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         """Return nothing of these until `resume`; what was prefetched is kept."""
-        raise NotImplementedError
+        for tp in partitions:
+            self._require_assigned(tp)
+        with self._state.condition:
+            for tp in partitions:
+                self._state.partitions[tp].paused = True
 
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         """End a pause."""
-        raise NotImplementedError
+        for tp in partitions:
+            self._require_assigned(tp)
+        with self._state.condition:
+            for tp in partitions:
+                self._state.partitions[tp].paused = False
+        self._fetcher.notify()
 
     def paused(self) -> set[TopicPartition]:
         """What is paused now."""
-        raise NotImplementedError
+        return {tp for tp, state in self._state.partitions.items() if state.paused}
 
     def fetch_lag(self, partition: TopicPartition) -> int | None:
         """Records between the position and the end known from the last fetch.
@@ -234,29 +410,47 @@ class Consumer:
             0 or more; None as long as no fetch of this partition has been answered since it was
             assigned or sought. Never asks the broker.
         """
-        raise NotImplementedError
+        with self._state.condition:
+            state = self._state.partitions.get(partition)
+            if state is None or state.end < 0 or state.position < 0:
+                return None
+            return max(state.end - state.position, 0)
 
     def beginning_offsets(
         self, partitions: Collection[TopicPartition], timeout: float | None = None
     ) -> dict[TopicPartition, int]:
         """The first offset in the log, asked now."""
-        raise NotImplementedError
+        return self._offsets_at(partitions, EARLIEST, timeout)
 
     def end_offsets(
         self, partitions: Collection[TopicPartition], timeout: float | None = None
     ) -> dict[TopicPartition, int]:
         """The offset of the next record to be written (read_committed: last stable), asked now."""
-        raise NotImplementedError
+        return self._offsets_at(partitions, LATEST, timeout)
 
     def offsets_for_times(
         self, times: Mapping[TopicPartition, int], timeout: float | None = None
     ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
         """The first record at or after a time (milliseconds since the epoch); None if none is."""
-        raise NotImplementedError
+        return self._run(
+            lambda deadline: list_offsets(
+                self._cluster, dict(times), read_committed=self._read_committed, deadline=deadline
+            ),
+            timeout,
+        )
 
     def partitions_for(self, topic: str, timeout: float | None = None) -> int | None:
         """How many partitions a topic has; None if it does not exist."""
-        raise NotImplementedError
+
+        async def ask(deadline: float) -> int | None:
+            try:
+                return len((await self._cluster.topic(topic, deadline=deadline)).partitions)
+            except BrokerError as error:
+                if error.code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+                    return None
+                raise
+
+        return self._run(ask, timeout)
 
     # The group
 
@@ -276,37 +470,298 @@ class Consumer:
             BrokerError: REBALANCE_IN_PROGRESS (poll, then commit again), or another refusal.
             ConfigError: the consumer has no group_id.
         """
-        raise NotImplementedError
+        entries = self._to_commit(offsets)
+        if entries:
+            self._run(lambda deadline: self._commit(entries, deadline), timeout)
 
     def commit_nowait(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None = None
     ) -> Future[None]:
         """Commit without waiting; commits reach the coordinator in the order of the calls."""
-        raise NotImplementedError
+        entries = self._to_commit(offsets)
+
+        async def run() -> None:
+            if entries:
+                await self._commit(entries, self._cluster.deadline())
+
+        return self._network.submit(run())
 
     def committed(
         self, partitions: Collection[TopicPartition], timeout: float | None = None
     ) -> dict[TopicPartition, OffsetAndMetadata | None]:
         """What the group committed last; None where nothing."""
-        raise NotImplementedError
+        group_id = self._require_group()
+        wanted = list(partitions)
+        found = self._run(
+            lambda deadline: fetch_committed(self._cluster, group_id, wanted, deadline=deadline),
+            timeout,
+        )
+        return {tp: found.get(tp) for tp in wanted}
 
     def group_metadata(self) -> ConsumerGroupMetadata:
         """Who this consumer is in its group, for transactions."""
-        raise NotImplementedError
+        if self._member is not None:
+            return self._member.metadata()
+        return ConsumerGroupMetadata(
+            self._require_group(), group_instance_id=self._group_instance_id
+        )
 
     def enforce_rebalance(self) -> None:
         """Join the group again at the next poll (for assignors that want another round)."""
-        raise NotImplementedError
+        if self._member is not None:
+            self._network.call_soon(self._member.rejoin)
 
     def close(self, timeout: float | None = None) -> None:
         """Commit if enable_auto_commit, leave the group, give up all resources.
 
         The listener's on_revoked is called first. A second call does nothing.
         """
-        raise NotImplementedError
+        if self._closed:
+            return
+        try:
+            self._leave_group(timeout)
+            if self._auto_commit and self._state.partitions:
+                self._commit_quietly(timeout)
+        finally:
+            self._closed = True
+            self._state.assign(())
+            self._network.run(self._shut())
 
     def __enter__(self) -> Consumer:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    # Polling
+
+    def _take(self, timeout: float, max_records: int, *, advance: bool) -> list[FetchedBatch]:
+        deadline = time.monotonic() + timeout
+        batches: list[FetchedBatch] = []
+        count = 0
+        while True:
+            self._before_poll()
+            while count < max_records:
+                with self._state.condition:
+                    chunk = self._state.next_chunk()
+                if chunk is None:
+                    break
+                state = chunk.state
+                batch = take_batch(chunk, check_crcs=self._check_crcs)
+                if batch is not None:
+                    batches.append(batch)
+                    count += len(batch.columns)
+                    if advance:
+                        state.position = batch.next_offset
+                else:
+                    self._pass_over(chunk, batches, advance=advance)
+                if chunk.next >= len(chunk.entries):
+                    self._state.finish(chunk)
+                    self._fetcher.notify()
+            if batches or not self._wait_for_news(deadline):
+                return batches
+
+    def _pass_over(self, chunk: Chunk, batches: list[FetchedBatch], *, advance: bool) -> None:
+        """Move past a batch without records: with the batch before it, if there is one."""
+        tp = chunk.state.topic_partition
+        offset = chunk.entries[chunk.next - 1][1].next_offset
+        before = next((b for b in reversed(batches) if b.topic_partition == tp), None)
+        if before is not None:
+            before.next_offset = offset
+        if before is None or advance:
+            chunk.state.position = offset
+
+    def _wait_for_news(self, deadline: float) -> bool:
+        """Wait until something has happened; False at the deadline, or when woken."""
+        condition = self._state.condition
+        with condition:
+            while True:
+                if self._state.woken:
+                    self._state.woken = False
+                    return False
+                if self._state.error is not None or self._state.next_chunk() is not None:
+                    return True
+                if self._member is not None and self._member.events:
+                    return True
+                rest = deadline - time.monotonic()
+                if rest <= 0:
+                    return False
+                if self._auto_commit:
+                    rest = min(rest, self._auto_commit_seconds)
+                condition.wait(rest)
+                if self._auto_commit and time.monotonic() >= self._next_auto_commit:
+                    return True
+
+    def _before_poll(self) -> None:
+        self._check_open()
+        member = self._member
+        if member is not None:
+            member.last_poll = time.monotonic()
+            while member.events:
+                self._handle(member, member.events.popleft())
+        if self._auto_commit and time.monotonic() >= self._next_auto_commit:
+            self._next_auto_commit = time.monotonic() + self._auto_commit_seconds
+            self.commit_nowait()
+        with self._state.condition:
+            self._raise_error()
+
+    def _raise_error(self) -> None:
+        error, self._state.error = self._state.error, None
+        if error is not None:
+            raise error
+
+    # Rebalances, on the polling thread
+
+    def _handle(self, member: GroupMember, event: Prepare | Assigned | Lost) -> None:
+        if isinstance(event, Lost):
+            lost = sorted(self._state.partitions)
+            self._set_assignment(())
+            if lost:
+                self._listener.on_lost(lost)
+        elif isinstance(event, Prepare):
+            self._prepare(member, event)
+        else:
+            self._take_assignment(member, event)
+
+    def _prepare(self, member: GroupMember, event: Prepare) -> None:
+        owned = sorted(self._state.partitions)
+        self._topics = set(event.topics)
+        if self._auto_commit and owned:
+            self._commit_quietly(None)
+        generation = member.metadata().generation_id
+        protocols = [
+            (
+                assignor.name,
+                encode_subscription(
+                    event.topics, owned, assignor.user_data(event.topics), generation
+                ),
+            )
+            for assignor in self._assignors
+        ]
+        if not self._cooperative and owned:
+            self._listener.on_revoked(owned)
+            self._set_assignment(())
+        event.answer(protocols)
+
+    def _take_assignment(self, member: GroupMember, event: Assigned) -> None:
+        if member.metadata().generation_id != event.generation:
+            # Lost in the meantime: what was assigned belongs to others.
+            event.answer(True)
+            return
+        before = set(self._state.partitions)
+        after = set(event.assignment.partitions)
+        revoked = sorted(before - after)
+        if revoked:
+            self._listener.on_revoked(revoked)
+            self._set_assignment(before & after)
+        event.assignor.on_assignment(event.assignment, event.generation)
+        self._set_assignment(after)
+        self._listener.on_assigned(sorted(after - before))
+        event.answer(bool(revoked) and self._cooperative)
+
+    def _leave_group(self, timeout: float | None = None) -> None:
+        member = self._member
+        if member is None:
+            return
+        owned = sorted(self._state.partitions)
+        if owned:
+            if self._auto_commit:
+                self._commit_quietly(timeout)
+            self._listener.on_revoked(owned)
+        self._set_assignment(())
+        self._network.run(member.close())
+        self._member = None
+        self._topics = set()
+
+    # Positions
+
+    def _set_assignment(self, partitions: Collection[TopicPartition]) -> None:
+        self._state.assign(partitions)
+        self._fetcher.notify()
+
+    def _seek_to(self, partitions: Collection[TopicPartition], reset_to: int) -> None:
+        for tp in partitions:
+            self._require_assigned(tp)
+        for tp in partitions or list(self._state.partitions):
+            self._state.seek(tp, reset_to=reset_to)
+        self._fetcher.notify()
+
+    def _offsets_at(
+        self, partitions: Collection[TopicPartition], at: int, timeout: float | None
+    ) -> dict[TopicPartition, int]:
+        found = self._run(
+            lambda deadline: list_offsets(
+                self._cluster,
+                dict.fromkeys(partitions, at),
+                read_committed=self._read_committed,
+                deadline=deadline,
+            ),
+            timeout,
+        )
+        return {tp: entry.offset for tp, entry in found.items() if entry is not None}
+
+    # Commits
+
+    def _to_commit(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        self._check_open()
+        self._require_group()
+        if offsets is None:
+            states = self._state.partitions
+            return {
+                tp: OffsetAndMetadata(state.position)
+                for tp, state in states.items()
+                if state.position >= 0
+            }
+        return {
+            tp: o if isinstance(o, OffsetAndMetadata) else OffsetAndMetadata(o)
+            for tp, o in offsets.items()
+        }
+
+    async def _commit(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], deadline: float
+    ) -> None:
+        # One after the other, so that an older commit never overtakes a newer one.
+        async with self._commit_order:
+            await commit_offsets(self._cluster, self.group_metadata(), offsets, deadline=deadline)
+
+    def _commit_quietly(self, timeout: float | None) -> None:
+        """Commit positions where a failure only means that records come again."""
+        try:
+            self.commit(timeout=5.0 if timeout is None else timeout)
+        except StreamkitError as error:
+            _log.warning("group %s: offsets are not committed: %s", self._group_id, error)
+
+    # Checks and calls
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the consumer was closed")
+
+    def _require_assigned(self, tp: TopicPartition) -> None:
+        self._check_open()
+        if tp not in self._state.partitions:
+            raise ConfigError(f"{tp} is not assigned to this consumer")
+
+    def _require_group(self) -> str:
+        if self._group_id is None:
+            raise ConfigError("the consumer has no group_id: nothing can be committed")
+        return self._group_id
+
+    def _run(self, ask: Callable[[float], Awaitable[T]], timeout: float | None) -> T:
+        self._check_open()
+
+        async def run() -> T:
+            return await ask(self._cluster.deadline(timeout))
+
+        return self._network.run(run())
+
+    async def _shut(self) -> None:
+        await self._fetcher.close()
+        await self._cluster.close()
+
+
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}: it has to be one of {', '.join(choices)}")

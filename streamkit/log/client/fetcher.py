@@ -1,0 +1,617 @@
+"""Prefetching: whole record batches from the leaders into bounded buffers.
+
+`FetchState` is where the threads meet: what is assigned, from where, and what has arrived. One lock guards
+it, taken once a fetch or a record batch, never once a record. `Fetcher` runs on the network thread: it
+resolves positions and keeps fetches under way. The calling thread takes chunks out and decodes them.
+
+A partition's `epoch` changes whenever it is assigned or sought; whatever was asked under an older
+one is dropped when it arrives.
+
+A broker answers a connection's requests one by one, and a fetch of partitions without news
+waits there; so fetches go over several connections (lanes). Partitions that had data last time may use all
+of them, those that wait only the first two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from streamkit.errors import BrokerError, NotReachableError, StreamkitError
+from streamkit.log.client.backoff import Backoff
+from streamkit.log.client.cluster import ClusterClient, broker_error
+from streamkit.log.client.errors import OffsetResetError
+from streamkit.log.client.network import NetworkThread
+from streamkit.log.client.offsets import EARLIEST, LATEST, by_topic, fetch_committed, list_offsets
+from streamkit.log.protocol import NO_UUID, ErrorCode
+from streamkit.log.protocol.batch import BatchHeader, batches
+from streamkit.log.protocol.messages import FetchRequest, FetchTopic
+from streamkit.log.protocol.messages.fetch import FetchPartition, PartitionData
+from streamkit.model import TopicPartition
+
+__all__ = ["Chunk", "FetchSettings", "FetchState", "Fetcher", "PartitionState"]
+
+_log = logging.getLogger(__name__)
+
+_WAITING_LANES = 2
+_LANES = 6
+_STALE_METADATA = frozenset(
+    {
+        ErrorCode.NOT_LEADER_OR_FOLLOWER,
+        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode.UNKNOWN_TOPIC_ID,
+        ErrorCode.INCONSISTENT_TOPIC_ID,
+        ErrorCode.FENCED_LEADER_EPOCH,
+        ErrorCode.UNKNOWN_LEADER_EPOCH,
+        ErrorCode.LEADER_NOT_AVAILABLE,
+        ErrorCode.REPLICA_NOT_AVAILABLE,
+        ErrorCode.KAFKA_STORAGE_ERROR,
+        ErrorCode.OFFSET_NOT_AVAILABLE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSettings:
+    """The consumer's settings that matter for fetching; see `Consumer`."""
+
+    group_id: str | None
+    auto_offset_reset: str
+    read_committed: bool
+    min_bytes: int
+    max_wait_ms: int
+    max_bytes: int
+    max_partition_bytes: int
+    prefetch_bytes: int
+
+
+class PartitionState:
+    """One assigned partition. Guarded by the lock of its `FetchState`.
+
+    Attributes:
+        topic_partition: which.
+        epoch: changes with every assignment and seek.
+        position: offset of the next record for the caller; -1 while not known.
+        fetch_offset: offset of the next fetch; -1 while the position is not known.
+        reset_to: where to look the position up: a time for ListOffsets, or None: first the
+            committed offset, then the policy.
+        paused: nothing is fetched or returned.
+        end: high watermark or last stable offset of the last fetch; -1 before the first.
+        chunks, buffered: what has arrived and was not taken, and its bytes.
+        in_flight: the epoch under which a fetch is under way, or -1.
+        active: the last fetch brought data.
+    """
+
+    __slots__ = (
+        "active",
+        "buffered",
+        "chunks",
+        "end",
+        "epoch",
+        "fetch_offset",
+        "in_flight",
+        "not_before",
+        "paused",
+        "position",
+        "reset_to",
+        "topic_partition",
+    )
+
+    def __init__(self, topic_partition: TopicPartition, epoch: int) -> None:
+        self.topic_partition = topic_partition
+        self.epoch = epoch
+        self.position = -1
+        self.fetch_offset = -1
+        self.reset_to: int | None = None
+        self.paused = False
+        self.end = -1
+        self.chunks: deque[Chunk] = deque()
+        self.buffered = 0
+        self.in_flight = -1
+        self.active = True
+        self.not_before = 0.0
+
+
+class Chunk:
+    """What one fetch brought of one partition: whole batches, and which of them is next.
+
+    Attributes:
+        state, epoch: the partition, and under which epoch it was asked.
+        data: the batches' bytes.
+        entries: position and header of each batch; `next` is the index of the first not taken.
+        end: see `PartitionState`.
+        aborted: transactions to leave out, by first offset: (first offset, producer id).
+        aborting: producer ids whose aborted transaction is open at `next`.
+    """
+
+    __slots__ = ("aborted", "aborting", "data", "end", "entries", "epoch", "next", "size", "state")
+
+    def __init__(
+        self,
+        state: PartitionState,
+        epoch: int,
+        data: bytes,
+        entries: list[tuple[int, BatchHeader]],
+        end: int,
+        aborted: list[tuple[int, int]],
+    ) -> None:
+        self.state = state
+        self.epoch = epoch
+        self.data = data
+        self.entries = entries
+        self.end = end
+        self.aborted = aborted
+        self.aborting: set[int] = set()
+        self.next = 0
+        self.size = len(data)
+
+
+class FetchState:
+    """What is assigned and what has arrived.
+
+    Attributes:
+        condition: its lock guards everything here; notified when a poll may go on.
+        partitions: what is assigned.
+        error: raised by the next poll.
+        woken: a poll that waits should return.
+    """
+
+    def __init__(self) -> None:
+        self.condition = threading.Condition()
+        self.partitions: dict[TopicPartition, PartitionState] = {}
+        self.error: StreamkitError | None = None
+        self.woken = False
+        self.buffered = 0
+        self._turn: deque[PartitionState] = deque()
+        self._epoch = 0
+
+    # The calling thread
+
+    def assign(self, partitions: Collection[TopicPartition]) -> None:
+        """Replace what is assigned; partitions that stay keep position, pause and buffers."""
+        with self.condition:
+            kept = {}
+            for tp in partitions:
+                state = self.partitions.pop(tp, None)
+                if state is None:
+                    self._epoch += 1
+                    state = PartitionState(tp, self._epoch)
+                kept[tp] = state
+            for gone in self.partitions.values():
+                self._clear(gone)
+            self.partitions = kept
+
+    def seek(self, tp: TopicPartition, *, offset: int = -1, reset_to: int | None = None) -> None:
+        """Move a position; to an offset, or to what is found at `reset_to`."""
+        with self.condition:
+            state = self.partitions[tp]
+            self._clear(state)
+            state.position = state.fetch_offset = offset
+            state.reset_to = reset_to
+            state.active = True
+            state.not_before = 0.0
+
+    def next_chunk(self) -> Chunk | None:
+        """The chunk whose turn it is, left in place; holds the lock (condition) already."""
+        for _ in range(len(self._turn)):
+            state = self._turn[0]
+            if not state.chunks:
+                self._turn.popleft()
+            elif state.paused:
+                self._turn.rotate(-1)
+            else:
+                return state.chunks[0]
+        return None
+
+    def finish(self, chunk: Chunk) -> None:
+        """A chunk was read to its end: forget it, and let the next partition have its turn."""
+        with self.condition:
+            state = chunk.state
+            if state.chunks and state.chunks[0] is chunk:
+                state.chunks.popleft()
+                state.buffered -= chunk.size
+                self.buffered -= chunk.size
+            if self._turn and self._turn[0] is state:
+                self._turn.rotate(-1)
+
+    # The network thread
+
+    def arrived(self, chunk: Chunk) -> None:
+        """Add a chunk; holds the lock already."""
+        state = chunk.state
+        if not state.chunks:
+            self._turn.append(state)
+        state.chunks.append(chunk)
+        state.buffered += chunk.size
+        self.buffered += chunk.size
+
+    def fail(self, error: StreamkitError) -> None:
+        """Let the next poll raise."""
+        with self.condition:
+            if self.error is None:
+                self.error = error
+            self.condition.notify_all()
+
+    def _clear(self, state: PartitionState) -> None:
+        self._epoch += 1
+        state.epoch = self._epoch
+        self.buffered -= state.buffered
+        state.buffered = 0
+        state.chunks.clear()
+        state.end = -1
+        state.position = state.fetch_offset = -1
+        if state in self._turn:
+            self._turn.remove(state)
+
+
+class Fetcher:
+    """Keeps positions resolved and fetches under way, on the network thread.
+
+    Args:
+        network: whose loop this runs on.
+        cluster: the connections.
+        state: shared with the calling thread.
+        settings: of the consumer.
+    """
+
+    def __init__(
+        self,
+        network: NetworkThread,
+        cluster: ClusterClient,
+        state: FetchState,
+        settings: FetchSettings,
+    ) -> None:
+        self._network = network
+        self._cluster = cluster
+        self._state = state
+        self._settings = settings
+        self._signalled = False
+        self._lanes: dict[int, set[int]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resolving: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._closed = False
+        self._silent_since: float | None = None
+
+    def notify(self) -> None:
+        """Look at the state soon; from any thread."""
+        if not self._signalled:
+            self._signalled = True
+            self._network.call_soon(self._on_signal)
+
+    async def close(self) -> None:
+        """Stop; buffers stay as they are."""
+        self._closed = True
+        tasks = [t for t in (self._resolving, self._refreshing, *self._tasks) if t is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _on_signal(self) -> None:
+        self._signalled = False
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Start the fetches that are possible now."""
+        if self._closed:
+            return
+        nodes: dict[int, list[PartitionState]] = {}
+        unresolved = False
+        leaderless = False
+        now = asyncio.get_running_loop().time()
+        cluster = self._cluster.cluster
+        with self._state.condition:
+            states = self._state.partitions
+            self._cluster.track({tp.topic for tp in states})
+            full = self._state.buffered >= self._settings.prefetch_bytes
+            for tp, state in states.items():
+                if state.fetch_offset < 0:
+                    unresolved = True
+                    continue
+                if (
+                    state.paused
+                    or full
+                    or state.in_flight == state.epoch
+                    or state.buffered >= self._settings.max_partition_bytes
+                ):
+                    continue
+                if state.not_before > now:
+                    self._network.loop.call_at(state.not_before, self.notify)
+                    continue
+                leader = cluster.leader(tp.topic, tp.partition)
+                if leader < 0:
+                    leaderless = True
+                else:
+                    nodes.setdefault(leader, []).append(state)
+        if unresolved and (self._resolving is None or self._resolving.done()):
+            self._resolving = asyncio.create_task(self._resolve())
+        if leaderless:
+            self._refresh()
+        for node, ready in nodes.items():
+            self._start(node, ready)
+
+    def _start(self, node: int, ready: list[PartitionState]) -> None:
+        busy = self._lanes.setdefault(node, set())
+        free = [lane for lane in range(_LANES) if lane not in busy]
+        if not free:
+            return
+        lane = free[0]
+        if lane >= _WAITING_LANES:
+            ready = [state for state in ready if state.active]
+            if not ready:
+                return
+        with self._state.condition:
+            asked = [(state, state.epoch, state.fetch_offset) for state in ready]
+            for state in ready:
+                state.in_flight = state.epoch
+        busy.add(lane)
+        task = asyncio.create_task(self._fetch(node, lane, asked))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(
+        self, node: int, lane: int, asked: list[tuple[PartitionState, int, int]]
+    ) -> None:
+        pause = 0.0
+        try:
+            await self._fetch_once(node, lane, asked)
+            self._silent_since = None
+        except NotReachableError as error:
+            _log.debug("fetch from broker %d: %s", node, error)
+            pause = self._cluster.settings.retry_backoff_ms / 1000
+            self._unreachable(error)
+            self._refresh()
+        except StreamkitError as error:
+            self._state.fail(error)
+            pause = 1.0
+        finally:
+            self._lanes[node].discard(lane)
+            not_before = self._network.loop.time() + pause
+            with self._state.condition:
+                for state, epoch, _ in asked:
+                    if state.in_flight == epoch:
+                        state.in_flight = -1
+                        if pause:
+                            state.not_before = not_before
+            if not self._closed:
+                self._network.loop.call_soon(self._schedule)
+
+    async def _fetch_once(
+        self, node: int, lane: int, asked: list[tuple[PartitionState, int, int]]
+    ) -> None:
+        connection = await self._cluster.connection(node, f"fetch{lane}")
+        topics = self._cluster.cluster.topics
+        wanted = {state.topic_partition: (state, epoch, offset) for state, epoch, offset in asked}
+        ids = {}
+        for topic in {tp.topic for tp in wanted}:
+            info = topics.get(topic)
+            ids[topic] = NO_UUID if info is None else info.topic_id
+        # From 13 on, topics go by id; brokers that are too old for ids have none.
+        highest = 12 if NO_UUID in ids.values() else None
+        version = connection.version_of(FetchRequest, highest=highest)
+        response = await connection.request(
+            self._request(wanted, ids),
+            version,
+            timeout_ms=self._cluster.settings.request_timeout_ms + self._settings.max_wait_ms,
+        )
+        if response.error_code != ErrorCode.NONE:
+            error = broker_error(response.error_code, f"fetching from broker {node}")
+            if not error.retriable and response.error_code not in _STALE_METADATA:
+                raise error
+            raise NotReachableError(str(error))
+        names = {topic_id: topic for topic, topic_id in ids.items()}
+        arrived = False
+        for topic in response.responses:
+            name = topic.topic or names.get(topic.topic_id, "")
+            for answer in topic.partitions:
+                asked_for = wanted.get(TopicPartition(name, answer.partition_index))
+                if asked_for is not None:
+                    arrived = self._answered(*asked_for, answer) or arrived
+        if arrived:
+            with self._state.condition:
+                self._state.condition.notify_all()
+
+    def _request(
+        self,
+        wanted: Mapping[TopicPartition, tuple[PartitionState, int, int]],
+        ids: Mapping[str, UUID],
+    ) -> FetchRequest:
+        settings = self._settings
+        return FetchRequest(
+            max_wait_ms=settings.max_wait_ms,
+            min_bytes=settings.min_bytes,
+            max_bytes=settings.max_bytes,
+            isolation_level=1 if settings.read_committed else 0,
+            topics=[
+                FetchTopic(
+                    topic=topic,
+                    topic_id=ids[topic],
+                    partitions=[
+                        FetchPartition(
+                            partition=p,
+                            fetch_offset=wanted[TopicPartition(topic, p)][2],
+                            partition_max_bytes=settings.max_partition_bytes,
+                        )
+                        for p in indexes
+                    ],
+                )
+                for topic, indexes in by_topic(wanted).items()
+            ],
+        )
+
+    def _answered(
+        self, state: PartitionState, epoch: int, offset: int, answer: PartitionData
+    ) -> bool:
+        """Take in what came for a partition; whether the caller has something to see."""
+        tp = state.topic_partition
+        code = ErrorCode(answer.error_code)
+        if code is not ErrorCode.NONE:
+            return self._refused(state, epoch, offset, code)
+        end = answer.last_stable_offset if self._settings.read_committed else answer.high_watermark
+        data = bytes(answer.records) if answer.records is not None else b""
+        try:
+            entries = batches(data)
+        except StreamkitError as error:
+            self._state.fail(error)
+            return True
+        if data and not entries:
+            # A batch larger than the bound comes whole, unless the broker is broken.
+            self._state.fail(
+                broker_error(ErrorCode.CORRUPT_MESSAGE, f"{tp}: a fetch brought no whole batch")
+            )
+            return True
+        aborted = sorted((a.first_offset, a.producer_id) for a in answer.aborted_transactions or ())
+        with self._state.condition:
+            if state.epoch != epoch:
+                return False
+            changed = state.end != end
+            state.end = end
+            state.active = bool(entries)
+            if entries:
+                state.fetch_offset = entries[-1][1].next_offset
+                self._state.arrived(Chunk(state, epoch, data, entries, end, aborted))
+        return bool(entries) or changed
+
+    def _refused(self, state: PartitionState, epoch: int, offset: int, code: ErrorCode) -> bool:
+        tp = state.topic_partition
+        if code is ErrorCode.OFFSET_OUT_OF_RANGE:
+            if self._settings.auto_offset_reset == "none":
+                self._state.fail(
+                    OffsetResetError(
+                        f"offset {offset} of {tp} is not in the log, and auto_offset_reset is "
+                        '"none": seek, or set a policy',
+                        code=code,
+                        offsets={tp: offset},
+                    )
+                )
+                self._hold(state, epoch)
+                return True
+            _log.info("offset %d of %s is not in the log: reset", offset, tp)
+            with self._state.condition:
+                if state.epoch == epoch:
+                    state.position = state.fetch_offset = -1
+                    state.reset_to = self._policy()
+            return False
+        if code in _STALE_METADATA:
+            _log.debug("fetching %s: %s", tp, code.name)
+            self._hold(state, epoch, self._cluster.settings.retry_backoff_ms / 1000)
+            self._refresh()
+            return False
+        self._state.fail(broker_error(code, f"fetching {tp}", topic_partition=tp))
+        self._hold(state, epoch)
+        return True
+
+    def _hold(self, state: PartitionState, epoch: int, seconds: float = 1.0) -> None:
+        with self._state.condition:
+            if state.epoch == epoch:
+                state.not_before = self._network.loop.time() + seconds
+
+    def _policy(self) -> int:
+        return EARLIEST if self._settings.auto_offset_reset == "earliest" else LATEST
+
+    # Positions
+
+    async def _resolve(self) -> None:
+        """Find positions for partitions without one, until all have one."""
+        backoff = Backoff(
+            self._cluster.settings.retry_backoff_ms,
+            self._cluster.settings.retry_backoff_max_ms,
+            self._cluster.settings.random,
+        )
+        while not self._closed:
+            with self._state.condition:
+                missing = [
+                    (s, s.epoch, s.reset_to)
+                    for s in self._state.partitions.values()
+                    if s.fetch_offset < 0
+                ]
+            if not missing:
+                break
+            try:
+                await self._resolve_once(missing)
+                self._silent_since = None
+            except (BrokerError, NotReachableError) as error:
+                if not error.retriable:
+                    self._state.fail(error)
+                elif isinstance(error, NotReachableError):
+                    self._unreachable(error)
+                await asyncio.sleep(backoff.next_seconds())
+            else:
+                backoff.reset()
+        self.notify()
+
+    async def _resolve_once(self, missing: list[tuple[PartitionState, int, int | None]]) -> None:
+        cluster = self._cluster
+        # Short: a seek or a new assignment should not wait for an old question.
+        deadline = cluster.deadline(5.0)
+        found: dict[TopicPartition, int] = {}
+        unknown = [s.topic_partition for s, _, reset_to in missing if reset_to is None]
+        if unknown and self._settings.group_id is not None:
+            committed = await fetch_committed(
+                cluster, self._settings.group_id, unknown, deadline=deadline
+            )
+            found = {tp: entry.offset for tp, entry in committed.items()}
+        without = [tp for tp in unknown if tp not in found]
+        if without and self._settings.auto_offset_reset == "none":
+            names = ", ".join(str(tp) for tp in sorted(without))
+            self._state.fail(
+                OffsetResetError(
+                    f'no committed offset for {names}, and auto_offset_reset is "none"',
+                    code=ErrorCode.OFFSET_OUT_OF_RANGE,
+                    offsets=dict.fromkeys(without, -1),
+                )
+            )
+            self._set_positions(missing, found)
+            await asyncio.sleep(1.0)
+            return
+        times = dict.fromkeys(without, self._policy())
+        times |= {s.topic_partition: r for s, _, r in missing if r is not None}
+        self._set_positions(missing, found)
+        if times:
+            listed = await list_offsets(
+                cluster, times, read_committed=self._settings.read_committed, deadline=deadline
+            )
+            found = {tp: entry.offset for tp, entry in listed.items() if entry is not None}
+            self._set_positions(missing, found)
+
+    def _set_positions(
+        self,
+        asked: Iterable[tuple[PartitionState, int, int | None]],
+        found: Mapping[TopicPartition, int],
+    ) -> None:
+        with self._state.condition:
+            for state, epoch, _ in asked:
+                offset = found.get(state.topic_partition)
+                if offset is not None and state.epoch == epoch:
+                    state.position = state.fetch_offset = offset
+            self._state.condition.notify_all()
+        self.notify()
+
+    def _unreachable(self, error: NotReachableError) -> None:
+        """Tell the caller once no broker has answered for too long."""
+        now = self._network.loop.time()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif now - self._silent_since > self._cluster.settings.api_timeout_ms / 1000:
+            self._state.fail(error)
+            self._silent_since = now
+
+    def _refresh(self) -> None:
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh_once())
+
+    async def _refresh_once(self) -> None:
+        await asyncio.sleep(self._cluster.settings.retry_backoff_ms / 1000)
+        try:
+            await self._cluster.refresh()
+        except NotReachableError as error:
+            self._unreachable(error)
+        except StreamkitError as error:
+            self._state.fail(error)
+        self.notify()
