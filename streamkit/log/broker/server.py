@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 from collections.abc import Callable
 
 from streamkit.clock import Clock, SystemClock
@@ -101,7 +102,7 @@ class BrokerServer:
             self._server = await loop.create_server(self._connect, host, port, backlog=1024)
         except OSError as error:
             broker.close()
-            reason = error.strerror or str(error)
+            reason = os.strerror(error.errno) if error.errno else str(error)
             raise AddressInUseError(
                 f"can't listen on {host}:{port}: {reason}; choose another address with --listen, "
                 "or stop what uses it",
