@@ -108,12 +108,18 @@ class Supervisor:
         return code or drained
 
     def summary(self) -> Mapping[str, Any]:
-        """The reports of all workers, numbers added up; `tasks` is a list, `restarts` the supervisor's own."""
-        total: dict[str, Any] = {"workers": len(self._children), "restarts": 0, "tasks": []}
+        """The reports of all workers: numbers added up, lists put together; and how often one was restarted."""
+        total: dict[str, Any] = {
+            "workers": len(self._children),
+            "restarts": 0,
+            "tasks": [],
+            "dropped_by": [],
+        }
         with self._lock:
             for child in self._children:
                 total["restarts"] += child.restarts
-                total["tasks"] += child.status.get("tasks", [])
+                for name in ("tasks", "dropped_by"):
+                    total[name] += child.status.get(name, [])
                 for name in {*child.before, *_numbers(child.status)}:
                     value = child.before.get(name, 0) + _numbers(child.status).get(name, 0)
                     total[name] = total.get(name, 0) + value

@@ -230,6 +230,7 @@ class _Run:
                 linger_ms=settings.linger_ms,
                 batch_bytes=settings.batch_bytes,
                 compression=settings.compression,
+                auto_create_topics=True,
             )
             # What a failed worker has not sent must not be sent; a graceful end has flushed already.
             resources.callback(self.producer.close, 0)

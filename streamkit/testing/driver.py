@@ -85,7 +85,7 @@ class TopologyTestDriver:
         on_processing_error: str | None = None,
     ) -> None:
         topology = _topology_of(source)
-        app_id = application_id or getattr(source, "application_id", None) or "test"
+        app_id = application_id or getattr(source, "app_id", None) or "test"
         app_settings = getattr(source, "settings", None)
         store_backend = backend or getattr(app_settings, "store_backend", None) or "rocksdb"
         self._closed = False
