@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Serde(Generic[T]):
-    """Turns values of one type into bytes and back.
+    """Turns values of one type into bytes and back. Subclasses hand their attributes to `__init__`.
 
     Attributes:
         name: short name for messages ("str", "json[Flight]").
@@ -26,9 +26,9 @@ class Serde(Generic[T]):
             the value itself instead of its bytes.
     """
 
-    name: str
-    canonical: bool
-    immutable: bool
+    name: str = ""
+    canonical: bool = False
+    immutable: bool = False
 
     def __init__(self, name: str = "", *, canonical: bool = False, immutable: bool = False) -> None:
         self.name = name or type(self).__name__

@@ -21,6 +21,8 @@ class StoreSettings:
             a commit.
         clean_cache_bytes: committed entries of one store kept in memory for reads, estimated; 0: none.
         flush_bytes: RocksDB: written bytes of one store after which its memory table goes to disk.
+        flush_interval_ms: RocksDB: time after which the next write sends the memory table to disk, so
+            that a crash leaves little to restore.
         block_cache_bytes: RocksDB: block cache shared by all stores of the process.
         write_buffer_bytes: RocksDB: memory tables of all stores of the process together.
 
@@ -32,13 +34,20 @@ class StoreSettings:
     overlay_max_bytes: int = 64 * _MIB
     clean_cache_bytes: int = 16 * _MIB
     flush_bytes: int = 32 * _MIB
+    flush_interval_ms: int = 60_000
     block_cache_bytes: int = 64 * _MIB
     write_buffer_bytes: int = 64 * _MIB
 
     def __post_init__(self) -> None:
         if self.backend not in ("rocksdb", "memory"):
             raise ConfigError(f"backend is 'rocksdb' or 'memory', not {self.backend!r}")
-        for name in ("overlay_max_bytes", "flush_bytes", "block_cache_bytes", "write_buffer_bytes"):
+        for name in (
+            "overlay_max_bytes",
+            "flush_bytes",
+            "flush_interval_ms",
+            "block_cache_bytes",
+            "write_buffer_bytes",
+        ):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is more than 0, not {getattr(self, name)}")
         if self.clean_cache_bytes < 0:

@@ -3,8 +3,8 @@
 One column family. A key's first byte tells marks (0) from entries (1), so entries may have any key. The
 write-ahead log is off: the changelog is the truth, and memory tables reach the disk in the order of their
 writes, so what a crash leaves is always a state of the past with the offset mark that belongs to it, or
-an older one. Memory tables are flushed every `flush_bytes` written bytes; time-based flushing is the
-owner's (`flush`).
+an older one. The memory table is flushed after `flush_bytes` written bytes, and by the first write after
+`flush_interval_ms`.
 
 One block cache and one write-buffer manager serve all stores of the process; the manager never stalls
 writers, because rocksdict holds the GIL while it writes.
@@ -20,7 +20,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -28,6 +27,7 @@ from weakref import WeakSet
 
 import rocksdict
 
+from streamkit.clock import Clock, SystemClock
 from streamkit.errors import ClosedError, LockedError, StorageError
 from streamkit.state.backends.base import Backend
 from streamkit.state.settings import StoreSettings
@@ -67,26 +67,32 @@ _MEMORY = _Memory()
 class RocksDBBackend(Backend):
     """See `Backend`.
 
+    Attributes:
+        unflushed_bytes: written since the memory table last went to disk, roughly.
+
     Args:
         path: folder of the database; made if missing.
         settings: sizes.
+        clock: for `flush_interval_ms`.
 
     Raises:
         LockedError: it is open already, here or in another process.
         StorageError: it is damaged, or the disk refuses.
     """
 
-    def __init__(self, path: Path, settings: StoreSettings) -> None:
+    def __init__(self, path: Path, settings: StoreSettings, clock: Clock | None = None) -> None:
         self._path = path
+        self._clock = clock or SystemClock()
+        self._flushed_at_ms = self._clock.monotonic_ms()
         self._settings = settings
         self._write_options = rocksdict.WriteOptions()
         # A property, whatever the stub says.
         setattr(self._write_options, "disable_wal", True)  # noqa: B010
-        self._unflushed_bytes = 0
+        self.unflushed_bytes = 0
         self._ranges: WeakSet[Iterator[tuple[bytes, bytes]]] = WeakSet()
         self._closed = False
         self._db = self._open()
-        self._get = partial(self._db.get)
+        self._get = self._db.get
 
     def get(self, key: bytes) -> bytes | None:
         try:
@@ -111,7 +117,7 @@ class RocksDBBackend(Backend):
             )
         if not size and marks:
             self._write_batch(keys, values, marks)
-        if self._unflushed_bytes >= self._settings.flush_bytes:
+        if self._flush_is_due():
             self._flush(wait=False)
 
     def range(
@@ -148,8 +154,8 @@ class RocksDBBackend(Backend):
         self._close_database()
         shutil.rmtree(self._path, ignore_errors=True)
         self._db = self._open()
-        self._get = partial(self._db.get)
-        self._unflushed_bytes = 0
+        self._get = self._db.get
+        self.unflushed_bytes = 0
 
     def close(self) -> None:
         if self._closed:
@@ -191,7 +197,7 @@ class RocksDBBackend(Backend):
             self._db.write(batch, self._write_options)
         except Exception as error:
             raise self._failed("write to", error) from error
-        self._unflushed_bytes += size + _ENTRY_OVERHEAD_BYTES
+        self.unflushed_bytes += size + _ENTRY_OVERHEAD_BYTES
 
     def _forward(self, bottom: bytes, top: bytes) -> Iterator[tuple[bytes, bytes]]:
         options = rocksdict.ReadOptions()
@@ -207,7 +213,14 @@ class RocksDBBackend(Backend):
             self._db.flush(wait)
         except Exception as error:
             raise self._failed("flush", error) from error
-        self._unflushed_bytes = 0
+        self.unflushed_bytes = 0
+        self._flushed_at_ms = self._clock.monotonic_ms()
+
+    def _flush_is_due(self) -> bool:
+        if self.unflushed_bytes >= self._settings.flush_bytes:
+            return True
+        since_ms = self._clock.monotonic_ms() - self._flushed_at_ms
+        return since_ms >= self._settings.flush_interval_ms
 
     def _open(self) -> Any:
         block_cache, write_buffers = _MEMORY.parts(self._settings)

@@ -107,6 +107,17 @@ def test_own_serde_needs_two_methods() -> None:
     assert not serde.fits("a")
 
 
+def test_own_serde_may_forget_the_base_classs_init() -> None:
+    """It's then taken as neither canonical nor immutable."""
+
+    class Forgetful(Serde[str]):
+        def __init__(self, prefix: str) -> None:
+            self.prefix = prefix
+
+    serde = Forgetful("x")
+    assert (serde.canonical, serde.immutable) == (False, False)
+
+
 def test_windowed_keys_have_kafkas_bytes() -> None:
     """Bytes as WindowKeySchema.toBinary and SessionKeySchema.toBinary lay them out."""
     key = Windowed("k", Window(1, 11))

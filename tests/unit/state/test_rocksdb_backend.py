@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from streamkit.clock import ManualClock
 from streamkit.errors import ClosedError, LockedError, StorageError
 from streamkit.serde import serde_for
 from streamkit.state import StoreKind, StoreSettings, StoreSpec, open_store
@@ -117,6 +118,26 @@ def test_writes_beyond_one_batch_keep_their_order(backend: RocksDBBackend) -> No
     assert [key for key, _ in backend.range(b"", None)] == keys
     backend.write(keys, [None] * len(keys))
     assert list(backend.range(b"", None)) == []
+
+
+@pytest.mark.parametrize("reason", ["bytes", "time"])
+def test_memory_table_goes_to_disk_by_size_and_by_time(tmp_path: Path, reason: str) -> None:
+    clock = ManualClock()
+    backend = RocksDBBackend(
+        tmp_path / "db", StoreSettings(flush_bytes=10_000, flush_interval_ms=5_000), clock
+    )
+    backend.write([b"a"], [b"1"])
+    assert backend.unflushed_bytes > 0
+    if reason == "bytes":
+        backend.write([b"b"], [bytes(20_000)])
+    else:
+        clock.advance(4_999)
+        backend.write([b"b"], [b"2"])
+        assert backend.unflushed_bytes > 0
+        clock.advance(1)
+        backend.write([b"b"], [b"2"])
+    assert backend.unflushed_bytes == 0
+    backend.close()
 
 
 CRASH = """
