@@ -28,7 +28,7 @@ def join_table(
 ) -> StreamNode:
     """The place behind a stream-table join."""
     if place.needs_repartition:
-        place, _ = repartitioned(place, place.name if name is None else name)
+        place = _repartitioned_for_join(place, place.name if name is None else name)
     other = table.place
     sources = place.sources | other.sources
     place.graph.copartition(sorted(sources))
@@ -65,3 +65,11 @@ def join_global_table(
         StreamGlobalTableJoin, table.getter, selector, joiner, left=left, with_key=with_key
     )
     return place.then(OperatorGraphNode(name, lambda: make, emits_null_keys=left), value=value)
+
+
+def _repartitioned_for_join(place: StreamNode, name: str) -> StreamNode:
+    """The place behind a repartition topic; joins without a name of their own share the stream's."""
+    shared = place.node.repartition if name == place.name else None
+    behind, node = repartitioned(place, name, into=shared)
+    place.node.repartition = node
+    return behind

@@ -603,11 +603,11 @@ class KStream(Generic[K, V]):
         name: str | None,
         make: Callable[[], Operator],
         value: SerdeLike[Any] | None,
-        stores: tuple[str, ...] = (),
+        stores: tuple[str, ...] | None = None,
     ) -> StreamNode:
-        """Behind an operator that changes values."""
-        name = self._place.graph.names.node(prefix, name)
-        node = OperatorGraphNode(name, lambda: make, connect=lambda: stores)
+        """Behind an operator that changes values; `stores` for processors."""
+        name = self._name(prefix, name, is_processor=stores is not None)
+        node = OperatorGraphNode(name, lambda: make, connect=lambda: stores or ())
         return self._place.then(node, value=optional_serde(value))
 
     def _rekey(
@@ -617,11 +617,13 @@ class KStream(Generic[K, V]):
         make: Callable[[], Operator],
         key: SerdeLike[Any] | None,
         value: SerdeLike[Any] | None,
-        stores: tuple[str, ...] = (),
+        stores: tuple[str, ...] | None = None,
     ) -> StreamNode:
-        """Behind an operator that changes keys and values."""
-        name = self._place.graph.names.node(prefix, name)
-        node = OperatorGraphNode(name, lambda: make, connect=lambda: stores, key_changing=True)
+        """Behind an operator that changes keys and values; `stores` for processors."""
+        name = self._name(prefix, name, is_processor=stores is not None)
+        node = OperatorGraphNode(
+            name, lambda: make, connect=lambda: stores or (), key_changing=True
+        )
         return self._place.then(
             node,
             key=optional_serde(key),
@@ -629,6 +631,12 @@ class KStream(Generic[K, V]):
             needs_repartition=True,
             raw_key=None,
         )
+
+    def _name(self, prefix: str, name: str | None, *, is_processor: bool) -> str:
+        """As in Kafka Streams, a named processor uses up no number, other named operators do."""
+        if is_processor and name is not None:
+            return check_name(name)
+        return self._place.graph.names.node(prefix, name)
 
 
 class BranchedKStream(Generic[K, V]):

@@ -115,7 +115,7 @@ def repartitioned(
     behind = StreamNode(
         graph=place.graph,
         node=node,
-        name=node.name,
+        name=source_name,
         key=key_serde,
         value=value_serde,
         sources=frozenset((node.name,)),

@@ -41,7 +41,6 @@ class Graph:
         self.default_key = default_key
         self.default_value = default_value
         self._root = RootNode("root")
-        self._root.written = True
         self._next_priority = 0
         self._copartitioned: list[tuple[str, ...]] = []
 

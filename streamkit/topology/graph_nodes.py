@@ -54,6 +54,7 @@ class GraphNode:
         priority: position in the order of writing.
         key_changing: keys after it are not those before.
         emits_null_keys: a left join, which sends on records without a key.
+        repartition: the repartition node that joins of its stream share, once there is one.
     """
 
     key_changing = False
@@ -64,7 +65,7 @@ class GraphNode:
         self.parents: list[GraphNode] = []
         self.children: list[GraphNode] = []
         self.priority = 0
-        self.written = False
+        self.repartition: RepartitionGraphNode | None = None
 
     @property
     def parent_names(self) -> tuple[str, ...]:

@@ -1,0 +1,196 @@
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.regex.Pattern;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.*;
+import org.apache.kafka.streams.kstream.*;
+import org.apache.kafka.streams.processor.api.*;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.*;
+
+/** Prints Topology.describe() of many topologies, each after a line "### name". */
+public class DescribeTopologies {
+    interface Build { void on(StreamsBuilder builder); }
+
+    static void show(String name, Build build) { show(name, build, false); }
+
+    static void show(String name, Build build, boolean optimize) {
+        StreamsBuilder builder = new StreamsBuilder();
+        build.on(builder);
+        Properties properties = new Properties();
+        if (optimize) properties.put("topology.optimization", "reuse.ktable.source.topics");
+        System.out.println("### " + name);
+        System.out.print(builder.build(properties).describe());
+    }
+
+    static KStream<String, String> stream(StreamsBuilder b, String... topics) {
+        return b.stream(Arrays.asList(topics), Consumed.with(Serdes.String(), Serdes.String()));
+    }
+
+    static Grouped<String, String> grouped() { return Grouped.with(Serdes.String(), Serdes.String()); }
+
+    static class Nothing implements Processor<String, String, String, String> {
+        public void process(Record<String, String> record) { }
+    }
+
+    static class NoValues implements FixedKeyProcessor<String, String, String> {
+        public void process(FixedKeyRecord<String, String> record) { }
+    }
+
+    static StoreBuilder<KeyValueStore<String, String>> store(String name) {
+        return Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(name), Serdes.String(), Serdes.String());
+    }
+
+    public static void main(String[] args) {
+        show("stateless", b -> {
+            KStream<String, String> s = stream(b, "in");
+            s.filter((k, v) -> true).filterNot((k, v) -> true).mapValues(v -> v).mapValues((k, v) -> v)
+                .flatMapValues(v -> List.of(v)).peek((k, v) -> { }).to("out");
+            s.map((k, v) -> KeyValue.pair(k, v)).flatMap((k, v) -> List.of(KeyValue.pair(k, v)))
+                .selectKey((k, v) -> k).foreach((k, v) -> { });
+            s.print(Printed.<String, String>toSysOut().withLabel("x"));
+        });
+        show("stateless_named", b -> stream(b, "in").filter((k, v) -> true, Named.as("keep"))
+            .mapValues(v -> v, Named.as("upper")).selectKey((k, v) -> k, Named.as("rekey"))
+            .to("out", Produced.as("write")));
+        show("source_named", b -> b.stream("in", Consumed.<String, String>as("read")).to("out"));
+        show("several_topics", b -> stream(b, "orders", "payments", "a", "b", "topic-12").to("out"));
+        show("pattern", b -> b.stream(Pattern.compile("orders-.*")).to("out"));
+        show("same_topic_twice", b -> { stream(b, "in").to("one"); stream(b, "in").mapValues(v -> v).to("two"); });
+        show("merge", b -> stream(b, "left").merge(stream(b, "right")).to("out"));
+        show("branches", b -> {
+            Map<String, KStream<String, String>> m = stream(b, "in").split()
+                .branch((k, v) -> true).branch((k, v) -> true, Branched.as("big")).defaultBranch();
+            m.values().iterator();
+        });
+        show("branches_named", b -> stream(b, "in").split(Named.as("by-size-"))
+            .branch((k, v) -> true, Branched.withConsumer(s -> s.to("big"), "big"))
+            .branch((k, v) -> true, Branched.withConsumer(s -> s.to("mid"), "mid"))
+            .defaultBranch(Branched.withConsumer(s -> s.mapValues(v -> v).to("rest"), "rest")));
+        show("count", b -> stream(b, "in").groupByKey().count().toStream().to("out"));
+        show("count_store", b -> stream(b, "in").groupByKey().count(Materialized.as("counts")).toStream().to("out"));
+        show("count_named", b -> stream(b, "in").groupByKey().count(Named.as("counting"), Materialized.as("counts")).toStream(Named.as("changes")).to("out"));
+        show("count_options_only", b -> stream(b, "in").groupByKey()
+            .count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>with(Serdes.String(), Serdes.Long()).withLoggingDisabled()).toStream().to("out"));
+        show("group_by_count", b -> stream(b, "in").groupBy((k, v) -> v).count().toStream().to("out"));
+        show("group_by_named", b -> stream(b, "in").groupBy((k, v) -> v, Grouped.as("by-word")).count(Materialized.as("words")).toStream().to("out"));
+        show("group_by_reused", b -> {
+            KGroupedStream<String, String> g = stream(b, "in").groupBy((k, v) -> v, Grouped.as("by-word"));
+            g.count(Materialized.as("counts")).toStream().to("counts-out");
+            g.reduce((x, y) -> y, Materialized.as("last")).toStream().to("last-out");
+        });
+        show("group_by_twice", b -> {
+            KGroupedStream<String, String> g = stream(b, "in").groupBy((k, v) -> v);
+            g.count().toStream().to("counts-out");
+            g.reduce((x, y) -> y).toStream().to("last-out");
+        });
+        show("aggregate_and_reduce", b -> {
+            KGroupedStream<String, String> g = stream(b, "in").groupByKey();
+            g.aggregate(() -> "", (k, v, a) -> a).toStream().to("aggregates");
+            g.reduce((x, y) -> y).toStream().to("reduced");
+        });
+        show("windowed_count", b -> stream(b, "in").groupByKey()
+            .windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofSeconds(10), Duration.ofSeconds(1))).count().toStream().to("out"));
+        show("windowed_all", b -> {
+            TimeWindowedKStream<String, String> w = stream(b, "in").selectKey((k, v) -> v).groupByKey()
+                .windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofSeconds(10)).advanceBy(Duration.ofSeconds(5)));
+            w.count(Materialized.as("counts")).toStream().to("counts-out");
+            w.reduce((x, y) -> y, Named.as("last")).toStream().to("last-out");
+            w.aggregate(() -> "", (k, v, a) -> a).toStream().to("aggregates");
+        });
+        show("repartition", b -> stream(b, "in").repartition().to("out"));
+        show("repartition_named", b -> stream(b, "in").selectKey((k, v) -> v)
+            .repartition(Repartitioned.<String, String>as("by-value").withNumberOfPartitions(3)).mapValues(v -> v).to("out"));
+        show("to_extractor_less", b -> stream(b, "in").to("a"));
+        show("to_table", b -> stream(b, "in").toTable().toStream().to("out"));
+        show("to_table_rekeyed", b -> stream(b, "in").selectKey((k, v) -> v).toTable(Materialized.as("latest")).toStream().to("out"));
+        show("to_table_named", b -> stream(b, "in").selectKey((k, v) -> v).toTable(Named.as("latest-table")).toStream().to("out"));
+        show("table", b -> b.table("t", Consumed.with(Serdes.String(), Serdes.String())).toStream().to("out"));
+        show("table_store", b -> b.table("t", Materialized.as("store")).toStream().to("out"));
+        show("table_named", b -> b.table("t", Consumed.<String, String>as("prices"), Materialized.as("store")).toStream().to("out"));
+        show("table_optimized", b -> b.table("t", Materialized.as("store")).toStream().to("out"), true);
+        show("table_operators", b -> {
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()));
+            t.filter((k, v) -> true).mapValues(v -> v).toStream().to("one");
+            t.filterNot((k, v) -> true, Materialized.as("kept")).mapValues((k, v) -> v, Named.as("mapped")).toStream((k, v) -> v).to("two");
+            t.mapValues(v -> v, Materialized.as("upper")).filter((k, v) -> true, Named.as("some")).toStream().to("three");
+        });
+        show("table_group", b -> {
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()));
+            t.groupBy((k, v) -> KeyValue.pair(v, v)).count().toStream().to("one");
+            t.groupBy((k, v) -> KeyValue.pair(v, v), Grouped.as("g")).aggregate(() -> "", (k, v, a) -> a, (k, v, a) -> a, Materialized.as("sums")).toStream().to("two");
+            t.groupBy((k, v) -> KeyValue.pair(v, v)).reduce((x, y) -> x, (x, y) -> y, Named.as("reducing"), Materialized.as("reduced")).toStream().to("three");
+        });
+        show("table_group_reused", b -> {
+            KGroupedTable<String, String> g = b.table("t", Consumed.with(Serdes.String(), Serdes.String())).groupBy((k, v) -> KeyValue.pair(v, v), Grouped.as("g"));
+            g.count(Materialized.as("counts")).toStream().to("one");
+            g.reduce((x, y) -> x, (x, y) -> y, Materialized.as("reduced")).toStream().to("two");
+        });
+        show("stream_table_join", b -> {
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()));
+            KStream<String, String> s = stream(b, "in");
+            s.join(t, (x, y) -> x).to("inner");
+            s.leftJoin(t, (k, x, y) -> x, Joined.as("left")).to("left-out");
+        });
+        show("stream_table_rekeyed", b -> {
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()), Materialized.as("table"));
+            KStream<String, String> s = stream(b, "in").selectKey((k, v) -> v);
+            s.leftJoin(t, (x, y) -> x).to("left-out");
+            s.join(t, (x, y) -> x, Joined.as("with-t")).to("inner");
+        });
+        show("stream_table_rekeyed_twice", b -> {
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()));
+            KTable<String, String> u = b.table("u", Consumed.with(Serdes.String(), Serdes.String()));
+            KStream<String, String> s = stream(b, "in").map((k, v) -> KeyValue.pair(v, k));
+            s.join(t, (x, y) -> x).join(u, (x, y) -> x).to("out");
+            s.join(u, (x, y) -> x).to("out2");
+        });
+        show("join_mapped_table", b -> {
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()));
+            stream(b, "in").join(t.filter((k, v) -> true).mapValues(v -> v), (x, y) -> x).to("out");
+        });
+        show("join_aggregate", b -> {
+            KStream<String, String> s = stream(b, "in");
+            KTable<String, Long> c = s.filter((k, v) -> true).groupByKey().count(Materialized.as("counts"));
+            s.join(c, (x, y) -> x + y).to("out");
+        });
+        show("global_table", b -> {
+            GlobalKTable<String, String> g = b.globalTable("g", Consumed.with(Serdes.String(), Serdes.String()));
+            KStream<String, String> s = stream(b, "in");
+            s.join(g, (k, v) -> v, (x, y) -> x).to("inner");
+            s.leftJoin(g, (k, v) -> v, (x, y) -> x, Named.as("left")).to("left-out");
+        });
+        show("global_table_named", b -> {
+            stream(b, "first").to("first-out");
+            GlobalKTable<String, String> g = b.globalTable("g", Consumed.<String, String>as("codes"), Materialized.as("codes-store"));
+            stream(b, "in").join(g, (k, v) -> v, (x, y) -> x).to("inner");
+        });
+        show("processors", b -> {
+            b.addStateStore(store("seen"));
+            b.addStateStore(store("last"));
+            stream(b, "in").process(Nothing::new, "seen", "last").to("out");
+            stream(b, "other").processValues(NoValues::new, Named.as("delta"), "last").to("values");
+        });
+        show("three_stores_diamond", b -> {
+            KStream<String, String> s = stream(b, "in");
+            KTable<String, Long> c = s.groupByKey().count(Materialized.as("counts"));
+            KTable<String, String> l = s.toTable(Materialized.as("latest"));
+            s.join(c, (x, y) -> x).join(l, (x, y) -> x).to("out");
+            s.leftJoin(l, (x, y) -> x).merge(s.mapValues(v -> v)).to("out2");
+        });
+        show("word_count", b -> stream(b, "lines").flatMapValues(v -> List.of(v.split(" ")))
+            .groupBy((k, v) -> v, Grouped.as("by-word")).count(Materialized.as("words")).toStream().to("counts"));
+        show("multi_stage", b -> {
+            KTable<String, String> names = b.table("customers", Consumed.with(Serdes.String(), Serdes.String()), Materialized.as("names"));
+            stream(b, "orders").filter((k, v) -> v != null).selectKey((k, v) -> v).mapValues(v -> v)
+                .repartition(Repartitioned.<String, String>as("by-cust")).groupByKey()
+                .windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofSeconds(10), Duration.ofSeconds(5)))
+                .reduce((x, y) -> x, Materialized.as("totals")).toStream()
+                .map((k, v) -> KeyValue.pair(k.key(), v)).leftJoin(names, (x, y) -> x).to("out");
+        });
+    }
+}
