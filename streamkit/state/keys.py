@@ -8,7 +8,7 @@
 | value of a timestamped store, in the backend | timestamp (8), value |
 
 Source: org.apache.kafka.streams.state.internals.WindowKeySchema, SessionKeySchema,
-ValueAndTimestampSerializer. The segment id is the start divided by the segment's interval.
+ValueAndTimestampSerializer. `segments` tells what a segment id is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ __all__ = [
     "after_prefix",
     "long_bytes",
     "long_from",
-    "segment_interval_ms",
     "session_key",
     "split_session_key",
     "split_window_key",
@@ -34,7 +33,6 @@ __all__ = [
 
 SEGMENT_BYTES = 8
 WINDOW_SUFFIX_BYTES = 12
-_MIN_SEGMENT_MS = 60_000
 
 _LONG = Struct(">q")
 _START_SEQUENCE = Struct(">qi")
@@ -92,12 +90,6 @@ def split_session_key(data: bytes) -> tuple[bytes, i64, i64]:
     start: i64
     end, start = _END_START.unpack_from(data, len(data) - 16)
     return data[:-16], start, end
-
-
-def segment_interval_ms(retention_ms: i64) -> i64:
-    """How much time a segment of a window store covers: half the retention, at least a minute."""
-    half = retention_ms // 2
-    return half if half > _MIN_SEGMENT_MS else _MIN_SEGMENT_MS
 
 
 def after_prefix(prefix: bytes) -> bytes | None:

@@ -13,7 +13,6 @@ Owned by the processing thread.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 
 from mypy_extensions import i64
@@ -26,12 +25,12 @@ from streamkit.state.keys import (
     WINDOW_SUFFIX_BYTES,
     long_bytes,
     long_from,
-    segment_interval_ms,
     split_window_key,
     window_key,
 )
 from streamkit.state.marks import OBSERVED, OFFSET, read_mark
 from streamkit.state.overlay import ENTRY_BYTES, merged
+from streamkit.state.segments import Segments
 from streamkit.state.store import ChangelogWriter, SealedGeneration
 
 __all__ = ["SealedWindows", "WindowOverlay"]
@@ -60,7 +59,6 @@ class WindowOverlay:
         self._backend = backend
         self._codec = codec
         self._retention_ms = retention_ms
-        self._interval_ms = segment_interval_ms(retention_ms)
         self._max_bytes = max_bytes
         self._clean_bytes = clean_bytes
         self._active: dict[bytes, dict[int, object]] = {}
@@ -72,7 +70,7 @@ class WindowOverlay:
         self._young_bytes: i64 = 0
         self.full = False
         self.observed = read_mark(backend, OBSERVED)
-        self._segments = _segments_of(backend)
+        self._segments = Segments(backend, retention_ms)
 
     def visible_from(self) -> i64:
         """Lowest start that is visible."""
@@ -115,19 +113,15 @@ class WindowOverlay:
         found: dict[int, object] = {}
         if low > high:
             return found
-        first_segment = low // self._interval_ms
-        last_segment = high // self._interval_ms
-        for segment in self._segments:
-            if first_segment <= segment <= last_segment:
-                prefix = long_bytes(segment) + raw_key
-                size = len(prefix) + WINDOW_SUFFIX_BYTES
-                for key, data in self._backend.range(
-                    prefix + long_bytes(low), prefix + long_bytes(high + 1)
-                ):
-                    if len(key) == size:
-                        found[long_from(key, size - WINDOW_SUFFIX_BYTES)] = (
-                            self._codec.from_backend(data)
-                        )
+        for prefix in self._segments.prefixes(low, high):
+            prefix += raw_key
+            size = len(prefix) + WINDOW_SUFFIX_BYTES
+            for key, data in self._backend.range(
+                prefix + long_bytes(low), prefix + long_bytes(high + 1)
+            ):
+                if len(key) == size:
+                    start = long_from(key, size - WINDOW_SUFFIX_BYTES)
+                    found[start] = self._codec.from_backend(data)
         sealed = self._sealed
         if sealed is not None:
             _overlay_row(found, sealed.get(raw_key), low, high)
@@ -146,9 +140,8 @@ class WindowOverlay:
         self._collect(uncommitted, self._active, low, high)
         items = list(uncommitted.items())
         items.sort(key=_first)
-        committed = self._backend.range(
-            long_bytes(low // self._interval_ms), long_bytes(high // self._interval_ms + 1)
-        )
+        bottom, top = self._segments.bounds(low, high)
+        committed = self._backend.range(bottom, top)
         return _in_time(merged(items, committed, self._codec, False), low, high)
 
     def entries(self) -> i64:
@@ -183,7 +176,7 @@ class WindowOverlay:
         self._old = {}
         self._young_bytes = 0
         self.discard()
-        self._segments = _segments_of(self._backend)
+        self._segments.reload()
 
     def forget(self) -> None:
         """Drop everything in memory; the backend may be closed."""
@@ -210,7 +203,7 @@ class WindowOverlay:
                 self.observed = start
             elif start <= self.observed - self._retention_ms:
                 continue
-            batch[self._backend_key(key, start)] = codec.record_to_backend(value, timestamp)
+            batch[self._segments.key(key, start)] = codec.record_to_backend(value, timestamp)
         self._young.clear()
         self._old.clear()
         self.write(list(batch), list(batch.values()), self.observed, next_offset)
@@ -224,12 +217,7 @@ class WindowOverlay:
             observed: stream time of what is written; negative: write no marks.
             next_offset: changelog offset for the mark; negative: leave it.
         """
-        segments = self._segments
-        for key in keys:
-            segment = long_from(key)
-            position = bisect_left(segments, segment)
-            if position == len(segments) or segments[position] != segment:
-                segments.insert(position, segment)
+        self._segments.written(keys)
         marks: dict[bytes, bytes] = {}
         if observed >= 0:
             marks[OBSERVED] = long_bytes(observed)
@@ -237,7 +225,7 @@ class WindowOverlay:
             marks[OFFSET] = long_bytes(next_offset)
         self._backend.write(keys, values, marks)
         if observed >= 0:
-            self._expire(observed)
+            self._segments.expire(observed)
 
     def persisted(self, entries: dict[bytes, dict[int, object]]) -> None:
         """Take note that the sealed generation is in the backend."""
@@ -261,10 +249,7 @@ class WindowOverlay:
 
     def backend_key(self, raw_key: bytes, start_ms: i64) -> bytes:
         """Where a window lies in the backend."""
-        return self._backend_key(window_key(raw_key, start_ms), start_ms)
-
-    def _backend_key(self, key: bytes, start_ms: i64) -> bytes:
-        return long_bytes(start_ms // self._interval_ms) + key
+        return self._segments.key(window_key(raw_key, start_ms), start_ms)
 
     def _grow(self, size: i64) -> None:
         self._active_bytes += size
@@ -283,9 +268,7 @@ class WindowOverlay:
             return entry
         entry = _in_row(self._old, raw_key, start_ms)
         if entry is None:
-            segment = start_ms // self._interval_ms
-            position = bisect_left(self._segments, segment)
-            if position == len(self._segments) or self._segments[position] != segment:
+            if not self._segments.holds(start_ms):
                 return None
             data = self._backend.get(self.backend_key(raw_key, start_ms))
             if data is None:
@@ -306,18 +289,6 @@ class WindowOverlay:
             self._old = self._young if self._young_bytes <= self._clean_bytes else {}
             self._young = {}
             self._young_bytes = 0
-
-    def _expire(self, observed: i64) -> None:
-        """Delete the segments that lie below the retention as a whole."""
-        lowest = observed - self._retention_ms + 1
-        if lowest <= 0:
-            return
-        count = bisect_left(self._segments, lowest // self._interval_ms)
-        if count:
-            self._backend.delete_range(
-                long_bytes(self._segments[0]), long_bytes(self._segments[count - 1] + 1)
-            )
-            del self._segments[:count]
 
     def _collect(
         self,
@@ -388,19 +359,6 @@ class SealedWindows(SealedGeneration):
         overlay.write(keys, values, self._observed, next_offset)
         overlay.persisted(self._entries)
         return True
-
-
-def _segments_of(backend: Backend) -> list[int]:
-    """Ids of the segments that the backend holds, ascending."""
-    segments: list[int] = []
-    low = b""
-    while True:
-        first = next(backend.range(low, None), None)
-        if first is None:
-            return segments
-        segment = long_from(first[0])
-        segments.append(segment)
-        low = long_bytes(segment + 1)
 
 
 def _in_row(rows: dict[bytes, dict[int, object]], raw_key: bytes, start_ms: i64) -> object:
