@@ -1,0 +1,129 @@
+"""Where a record's time goes in W2, one step after the other, in one thread without sockets.
+
+`python -m bench.micro_task [records]` prints nanoseconds a record for: decoding the batch, the task
+(source, count, to_stream, sink into the producer's batch), and the commit's part.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import streamkit as sk
+from streamkit._version import build_mode
+from streamkit.clock import SystemClock
+from streamkit.log.protocol.batch import BatchBuilder, batches, decode_batch
+from streamkit.log.protocol.compression import Compression
+from streamkit.model import EMPTY_HEADERS, Headers, TopicPartition
+from streamkit.model.tasks import TaskId
+from streamkit.operators.context import RecordCollector
+from streamkit.runtime.partition_group import Columns
+from streamkit.runtime.task_factory import TaskFactory
+from streamkit.runtime.task_settings import TaskSettings
+from streamkit.state import StoreSettings
+from streamkit.topology.plan import plan
+
+BATCH_RECORDS = 5_000
+KEYS = 10_000
+
+
+class BatchCollector(RecordCollector):
+    """Encodes into batches as the producer does, and throws full ones away."""
+
+    def __init__(self) -> None:
+        self.builders: dict[str, BatchBuilder] = {}
+        self.built = 0
+
+    def send(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp: int,
+        headers: Headers,
+    ) -> None:
+        builder = self.builders.get(topic)
+        if builder is None or builder.size > 900_000:
+            if builder is not None:
+                self.built += len(builder.build())
+            builder = BatchBuilder(Compression.NONE, max_bytes=1_000_000)
+            self.builders[topic] = builder
+        builder.append(timestamp, key, value, headers)
+
+    def partitions_for(self, topic: str) -> int:
+        return 4
+
+
+def encoded_batches(records: int) -> list[bytes]:
+    generator = random.Random(1)
+    made = []
+    for first in range(0, records, BATCH_RECORDS):
+        builder = BatchBuilder(Compression.NONE, max_bytes=10_000_000)
+        for number in range(first, first + BATCH_RECORDS):
+            key = f"user-{generator.randrange(KEYS):05d}".encode()
+            builder.append(1_700_000_000_000 + number, key, b"x" * 110, EMPTY_HEADERS)
+        made.append(bytes(builder.build(base_offset=first)))
+    return made
+
+
+def main(records: int = 500_000) -> None:
+    builder = sk.StreamsBuilder()
+    builder.stream("in", key=str, value=bytes).group_by_key().count(store="counts").to_stream().to(
+        "out", key=str, value=int
+    )
+    planned = plan(builder.build(), "micro")
+    collector = BatchCollector()
+    data = encoded_batches(records)
+    with tempfile.TemporaryDirectory() as folder:
+        factory = TaskFactory(
+            planned,
+            planned.resolve({"in": 1}),
+            settings=TaskSettings("micro"),
+            collector=collector,
+            clock=SystemClock(),
+            store_settings=StoreSettings(),
+        )
+        task = factory.task(TaskId(0, 0), directory=Path(folder), global_stores={})
+        task.start({})
+        source = TopicPartition("in", 0)
+        decode = process = commit = 0
+        for number, raw in enumerate(data, start=1):
+            begin = time.perf_counter_ns()
+            for position, header in batches(raw):
+                columns = decode_batch(raw, position, header)
+            decoded = time.perf_counter_ns()
+            task.add(
+                source,
+                Columns(
+                    columns.offsets,
+                    columns.timestamps,
+                    columns.keys,
+                    columns.values,
+                    columns.headers,
+                    columns.offsets[-1] + 1,
+                ),
+            )
+            while task.process(1000):
+                pass
+            processed = time.perf_counter_ns()
+            decode += decoded - begin
+            process += processed - decoded
+            if number % 20 == 0:
+                task.seal()
+                task.write_changelog()
+                task.persist({TopicPartition("micro-counts-changelog", 0): number})
+                task.committed()
+                commit += time.perf_counter_ns() - processed
+        task.close()
+    print(f"{build_mode()}: nanoseconds a record over {records:,} records")
+    for name, spent in (("decode", decode), ("process", process), ("commit", commit)):
+        print(f"  {name:8} {spent / records:8.0f}")
+    print(f"  all      {(decode + process + commit) / records:8.0f}")
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:]))
