@@ -81,7 +81,7 @@ def decompress(kind: int, data: bytes | memoryview, *, max_bytes: int = MAX_BATC
             return _expand(kind, data, _zstd_size(data), max_bytes)
         if kind == Compression.LZ4:
             limit = min(max_bytes, len(data) * _LZ4_MAX_RATIO)
-            return _expand(kind, data, _lz4_size(data), max(limit, 1))
+            return _expand(kind, data, _lz4_size(data), limit)
         if kind == Compression.SNAPPY:
             return _expand_snappy(data, max_bytes)
         if kind == Compression.GZIP:
