@@ -1,0 +1,153 @@
+"""kill -9 of a worker: whatever the moment, no input is lost and the final table is right.
+
+Each run kills when a seeded share of the input is committed, with lag above zero and committed offsets above
+zero, both asserted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from streamkit.log.client import Admin, Consumer, NewTopic, Producer
+from streamkit.model import TopicPartition
+from streamkit.testing import EmbeddedBroker
+
+APP = Path(__file__).parent / "apps" / "seen_ids.py"
+GROUP = "seen-ids"
+RECORDS = 4_000
+KEYS = 60
+PARTITIONS = 4
+SEEDS = (1, 2, 3, 4, 5)
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture
+def bootstrap() -> Iterator[str]:
+    """A broker with the inputs in it."""
+    with EmbeddedBroker(settings={"group.min.session.timeout.ms": "500"}) as broker:
+        with Admin(broker.bootstrap) as admin:
+            admin.create_topics([NewTopic("inputs", PARTITIONS), NewTopic("outputs", PARTITIONS)])
+        with Producer(broker.bootstrap) as producer:
+            for number in range(RECORDS):
+                key = f"key-{number % KEYS}".encode()
+                producer.append("inputs", -1, key, number.to_bytes(8, "big"), number, ())
+            producer.flush()
+        yield broker.bootstrap
+
+
+@contextmanager
+def worker(bootstrap: str, state: Path, *, slow: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "streamkit", "worker", str(APP), "--bootstrap", bootstrap),
+            *("--state-dir", str(state), "--stop-at-end", "--session-timeout-ms", "1500"),
+        ],
+        env={**os.environ, "SEEN_PAUSE": "0.0003" if slow else "0"},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def wait_for_commits(admin: Admin, at_least: int) -> int:
+    """How many inputs are committed, once they are enough."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        committed = sum(offset.offset for offset in admin.group_offsets(GROUP).values())
+        if committed >= at_least:
+            return committed
+        time.sleep(0.01)
+    raise AssertionError("the worker commits nothing")
+
+
+def kill_in_the_middle(bootstrap: str, process: subprocess.Popen[bytes], seed: int) -> None:
+    share = random.Random(seed).uniform(0.05, 0.6)
+    with Admin(bootstrap) as admin:
+        committed = wait_for_commits(admin, max(1, int(share * RECORDS)))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert committed > 0
+        assert committed < RECORDS, "lag is zero: the kill came too late"
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors.decode()
+
+
+def table(bootstrap: str, topic: str, prefix: int = 0) -> dict[str, list[int]]:
+    """The last value of each key."""
+    partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    rows: dict[str, list[int]] = {}
+    with Consumer(bootstrap, auto_offset_reset="earliest") as consumer:
+        consumer.assign(partitions)
+        ends = consumer.end_offsets(partitions)
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            for record in consumer.poll(0.2):
+                assert record.key is not None
+                assert record.value is not None
+                rows[record.key.decode()] = json.loads(record.value[prefix:])
+    return rows
+
+
+def expected() -> dict[str, list[int]]:
+    return {f"key-{number}": list(range(number, RECORDS, KEYS)) for number in range(KEYS)}
+
+
+def assert_tables_are_right(bootstrap: str) -> None:
+    assert table(bootstrap, "outputs") == expected()
+    assert table(bootstrap, f"{GROUP}-seen-changelog") == expected()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_worker_goes_on_with_its_state_folder(
+    bootstrap: str, tmp_path: Path, seed: int
+) -> None:
+    with worker(bootstrap, tmp_path, slow=True) as first:
+        kill_in_the_middle(bootstrap, first, seed)
+    with worker(bootstrap, tmp_path) as second:
+        finish(second)
+    assert_tables_are_right(bootstrap)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_worker_without_its_folder_restores_from_the_changelog(
+    bootstrap: str, tmp_path: Path, seed: int
+) -> None:
+    with worker(bootstrap, tmp_path, slow=True) as first:
+        kill_in_the_middle(bootstrap, first, seed)
+    shutil.rmtree(tmp_path / GROUP)
+    with worker(bootstrap, tmp_path) as second:
+        finish(second)
+    assert_tables_are_right(bootstrap)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_survivor_takes_over_the_tasks_of_a_killed_worker(
+    bootstrap: str, tmp_path: Path, seed: int
+) -> None:
+    """The two workers share nothing but the log: each has a folder of its own."""
+    with (
+        worker(bootstrap, tmp_path / "one", slow=True) as first,
+        worker(bootstrap, tmp_path / "two", slow=True) as survivor,
+    ):
+        kill_in_the_middle(bootstrap, first, seed)
+        finish(survivor)
+    assert_tables_are_right(bootstrap)
