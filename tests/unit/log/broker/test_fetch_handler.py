@@ -1,0 +1,245 @@
+"""Fetch: reading, limits, waiting, sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+from broker_lab import BrokerLab, batch, fetch_request, until, values
+
+from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol.messages.fetch import (
+    FetchPartition,
+    FetchRequest,
+    FetchTopic,
+    ForgottenTopic,
+)
+
+
+@pytest.fixture
+def filled(lab: BrokerLab) -> BrokerLab:
+    lab.broker.create_topic("t", 3, {})
+    for partition in range(3):
+        lab.produce("t", partition, batch(b"%d-a" % partition))
+        lab.produce("t", partition, batch(b"%d-b" % partition))
+    return lab
+
+
+def partitions(answer: Any) -> dict[int, Any]:
+    return {each.partition_index: each for topic in answer.responses for each in topic.partitions}
+
+
+def test_reads_from_the_offset_on(filled: BrokerLab) -> None:
+    data = partitions(filled.call(fetch_request("t", [(0, 1)]), 12))[0]
+    assert values(data.records) == [b"0-b"]
+    assert (data.high_watermark, data.last_stable_offset, data.log_start_offset) == (2, 2, 0)
+    assert data.aborted_transactions is None
+
+
+def test_read_committed_lists_aborted_transactions(filled: BrokerLab) -> None:
+    data = partitions(filled.call(fetch_request("t", [(0, 0)], isolation_level=1), 12))[0]
+    assert data.aborted_transactions == []
+
+
+def test_answer_is_filled_up_to_max_bytes_but_never_empty(filled: BrokerLab) -> None:
+    """The first partition gets one batch, whatever its size; the others wait for the next fetch."""
+    answer = filled.call(fetch_request("t", [(0, 0), (1, 0), (2, 0)], max_bytes=1), 12)
+    sizes = [len(each.records) for each in partitions(answer).values()]
+    assert sizes[0] == len(batch(b"0-a"))
+    assert sizes[1:] == [0, 0]
+
+
+def test_partition_max_bytes_bounds_each_partition(filled: BrokerLab) -> None:
+    size = len(batch(b"0-a"))
+    answer = filled.call(fetch_request("t", [(0, 0), (1, 0)], partition_max_bytes=size), 12)
+    assert [len(each.records) for each in partitions(answer).values()] == [size, size]
+
+
+@pytest.mark.parametrize("offset", [-1, 3])
+def test_offset_out_of_range(filled: BrokerLab, offset: int) -> None:
+    data = partitions(filled.call(fetch_request("t", [(0, offset)]), 12))[0]
+    assert data.error_code == ErrorCode.OFFSET_OUT_OF_RANGE
+    assert data.high_watermark == -1
+
+
+def test_unknown_partition_and_topic(filled: BrokerLab) -> None:
+    for topic, partition in (("t", 7), ("nowhere", 0)):
+        answer = filled.call(fetch_request(topic, [(partition, 0)], max_wait_ms=1000), 12)
+        code = partitions(answer)[partition].error_code
+        assert code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def by_id(topic_id: uuid.UUID, *offsets: tuple[int, int], **fields: Any) -> FetchRequest:
+    request = fetch_request("", offsets, **fields)
+    request.topics[0].topic_id = topic_id
+    return request
+
+
+def test_topic_named_by_id(filled: BrokerLab) -> None:
+    topic = filled.broker.topic("t")
+    answer = filled.call(by_id(topic.topic_id, (0, 0)))
+    assert answer.responses[0].topic_id == topic.topic_id
+    assert values(partitions(answer)[0].records) == [b"0-a", b"0-b"]
+
+
+def test_unknown_topic_id(filled: BrokerLab) -> None:
+    answer = filled.call(by_id(uuid.UUID(int=9), (0, 0), max_wait_ms=1000))
+    assert partitions(answer)[0].error_code == ErrorCode.UNKNOWN_TOPIC_ID
+
+
+def test_consumer_with_another_leader_epoch_must_refresh(filled: BrokerLab) -> None:
+    request = fetch_request("t", [(0, 0)])
+    request.topics[0].partitions[0].current_leader_epoch = 3
+    data = partitions(filled.call(request, 12))[0]
+    assert data.error_code == ErrorCode.UNKNOWN_LEADER_EPOCH
+
+
+def test_waits_until_records_come(filled: BrokerLab) -> None:
+    async def scenario() -> None:
+        answer = filled.call(fetch_request("t", [(0, 2), (1, 2)], max_wait_ms=500), 12)
+        assert not answer.done()
+        filled.produce("t", 1, batch(b"new"))
+        assert not answer.done(), "the producer is answered first"
+        filled.timers.advance()
+        data = partitions(answer.result())
+        assert values(data[1].records) == [b"new"]
+        assert len(filled.broker.waiters) == 0
+
+    asyncio.run(scenario())
+
+
+def test_waits_until_min_bytes_have_come(filled: BrokerLab) -> None:
+    async def scenario() -> None:
+        size = len(batch(b"x"))
+        request = fetch_request("t", [(0, 2)], max_wait_ms=500, min_bytes=2 * size)
+        answer = filled.call(request, 12)
+        filled.produce("t", 0, batch(b"x"))
+        filled.timers.advance()
+        assert not answer.done()
+        filled.produce("t", 0, batch(b"y"))
+        filled.timers.advance()
+        assert values(partitions(answer.result())[0].records) == [b"x", b"y"]
+
+    asyncio.run(scenario())
+
+
+def test_waiting_ends_with_its_time(filled: BrokerLab) -> None:
+    async def scenario() -> None:
+        answer = filled.call(fetch_request("t", [(0, 2)], max_wait_ms=500), 12)
+        filled.timers.advance(499)
+        assert not answer.done()
+        filled.timers.advance(1)
+        filled.timers.advance()
+        assert partitions(answer.result())[0].records == b""
+
+    asyncio.run(scenario())
+
+
+def test_waiting_ends_when_the_topic_is_deleted(filled: BrokerLab) -> None:
+    async def scenario() -> None:
+        answer = filled.call(fetch_request("t", [(0, 2)], max_wait_ms=500), 12)
+        filled.broker.delete_topic(filled.broker.topic("t"))
+        filled.timers.advance()
+        code = partitions(answer.result())[0].error_code
+        assert code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+    asyncio.run(scenario())
+
+
+def test_who_goes_away_waits_no_more(filled: BrokerLab) -> None:
+    async def scenario() -> None:
+        answer = filled.call(fetch_request("t", [(0, 2)], max_wait_ms=500), 12)
+        assert len(filled.broker.waiters) == 1
+        answer.cancel()
+        await until(lambda: len(filled.broker.waiters) == 0)
+
+    asyncio.run(scenario())
+
+
+def test_error_in_one_partition_is_answered_without_waiting(filled: BrokerLab) -> None:
+    answer = filled.call(fetch_request("t", [(0, 2), (1, 99)], max_wait_ms=500), 12)
+    assert partitions(answer)[1].error_code == ErrorCode.OFFSET_OUT_OF_RANGE
+
+
+# Sessions.
+
+
+def session_request(
+    session_id: int, epoch: int, *offsets: tuple[int, int], forget: tuple[int, ...] = ()
+) -> FetchRequest:
+    request = fetch_request("t", offsets, session_id=session_id, session_epoch=epoch)
+    if not offsets:
+        request.topics = []
+    if forget:
+        request.forgotten_topics_data = [ForgottenTopic(topic="t", partitions=list(forget))]
+    return request
+
+
+def test_incremental_fetch_answers_news_only(filled: BrokerLab) -> None:
+    first = filled.call(session_request(0, 0, (0, 0), (1, 2)), 12)
+    assert first.session_id != 0
+    assert set(partitions(first)) == {0, 1}, "the full answer has every partition"
+
+    second = filled.call(session_request(first.session_id, 1, (0, 2)), 12)
+    assert second.session_id == first.session_id
+    assert partitions(second) == {}, "nothing new: neither records nor watermarks"
+
+    filled.produce("t", 1, batch(b"new"))
+    third = filled.call(session_request(first.session_id, 2), 12)
+    assert values(partitions(third)[1].records) == [b"new"]
+    assert set(partitions(third)) == {1}
+
+
+def test_forgotten_partition_is_read_no_more(filled: BrokerLab) -> None:
+    first = filled.call(session_request(0, 0, (0, 0), (1, 2)), 12)
+    answer = filled.call(session_request(first.session_id, 1, forget=(0,)), 12)
+    assert partitions(answer) == {}
+
+
+def test_session_epochs_must_follow(filled: BrokerLab) -> None:
+    first = filled.call(session_request(0, 0, (0, 0)), 12)
+    answer = filled.call(session_request(first.session_id, 2), 12)
+    assert answer.error_code == ErrorCode.INVALID_FETCH_SESSION_EPOCH
+    unknown = filled.call(session_request(first.session_id ^ 1, 1), 12)
+    assert unknown.error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+
+
+def test_session_by_name_is_not_continued_by_id(filled: BrokerLab) -> None:
+    first = filled.call(session_request(0, 0, (0, 0)), 12)
+    answer = filled.call(session_request(first.session_id, 1), 13)
+    assert answer.error_code == ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
+
+
+def test_final_epoch_ends_the_session(filled: BrokerLab) -> None:
+    first = filled.call(session_request(0, 0, (0, 0)), 12)
+    last = filled.call(session_request(first.session_id, -1, (0, 0)), 12)
+    assert last.session_id == 0
+    assert len(filled.broker.fetch_sessions) == 0
+
+
+def test_full_answer_turns_the_order_so_that_all_get_their_turn(filled: BrokerLab) -> None:
+    request = session_request(0, 0, (0, 0), (1, 0), (2, 0))
+    request.max_bytes = 1
+    answer = filled.call(request, 12)
+    served = [index for index, each in partitions(answer).items() if each.records]
+    assert served == [0]
+    for epoch, expected in ((1, 1), (2, 2), (3, 0)):
+        more = session_request(answer.session_id, epoch)
+        more.max_bytes = 1
+        given = partitions(filled.call(more, 12))
+        assert [index for index, each in given.items() if each.records] == [expected]
+
+
+def test_fetch_before_sessions_has_none(filled: BrokerLab) -> None:
+    request = FetchRequest(
+        max_bytes=100,
+        topics=[
+            FetchTopic(
+                topic="t",
+                partitions=[FetchPartition(partition=0, fetch_offset=0, partition_max_bytes=100)],
+            )
+        ],
+    )
+    assert filled.call(request, 4).session_id == 0
