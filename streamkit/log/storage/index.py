@@ -46,7 +46,7 @@ class OffsetIndex:
         files: opens it.
     """
 
-    __slots__ = ("_files", "_loaded", "_offsets", "_positions", "_saved", "base_offset", "path")
+    __slots__ = ("_files", "_offsets", "_positions", "_saved", "base_offset", "loaded", "path")
 
     def __init__(self, path: str, base_offset: int, files: OpenFiles) -> None:
         self.path = path
@@ -55,7 +55,7 @@ class OffsetIndex:
         self._offsets: array[int] = array("I")
         self._positions: array[int] = array("I")
         self._saved = 0
-        self._loaded = False
+        self.loaded = False
 
     def load(self, log_size: int) -> bool:
         """Read the file, if that isn't done. False: missing or damaged, and the index is empty now.
@@ -63,7 +63,7 @@ class OffsetIndex:
         Args:
             log_size: bytes in the segment; no entry may point behind them.
         """
-        if self._loaded:
+        if self.loaded:
             return True
         data = self._files.read_all(self.path)
         # Every index of this much log has entries; without them each read would scan it.
@@ -73,7 +73,7 @@ class OffsetIndex:
         numbers.byteswap()
         self._offsets, self._positions = numbers[0::2], numbers[1::2]
         self._saved = len(self._offsets)
-        self._loaded = True
+        self.loaded = True
         if sound and data:
             sound = (
                 self._positions[-1] < log_size
@@ -96,7 +96,7 @@ class OffsetIndex:
         if self._saved < len(self._offsets):
             return False
         self._offsets, self._positions = array("I"), array("I")
-        self._loaded = False
+        self.loaded = False
         return True
 
     def __len__(self) -> int:
@@ -151,7 +151,7 @@ class OffsetIndex:
     def reset(self) -> None:
         """Drop all entries, before a rebuild."""
         self._offsets, self._positions = array("I"), array("I")
-        self._loaded = True
+        self.loaded = True
         self._files.create(self.path)
         self._saved = 0
 
@@ -172,7 +172,7 @@ class OffsetIndex:
 class TimeIndex:
     """Offsets by timestamp; see `OffsetIndex` for the arguments."""
 
-    __slots__ = ("_files", "_loaded", "_offsets", "_saved", "_timestamps", "base_offset", "path")
+    __slots__ = ("_files", "_offsets", "_saved", "_timestamps", "base_offset", "loaded", "path")
 
     def __init__(self, path: str, base_offset: int, files: OpenFiles) -> None:
         self.path = path
@@ -181,19 +181,21 @@ class TimeIndex:
         self._timestamps: array[int] = array("q")
         self._offsets: array[int] = array("I")
         self._saved = 0
-        self._loaded = False
+        self.loaded = False
 
-    def load(self) -> bool:
+    def load(self, log_size: int) -> bool:
         """Read the file, if that isn't done. False: missing or damaged, and the index is empty now."""
-        if self._loaded:
+        if self.loaded:
             return True
         data = self._files.read_all(self.path)
         sound = data is not None and len(data) % _TIME_ENTRY.size == 0
+        # A segment that is complete has an entry, unless its records have no timestamps.
+        sound = sound and (bool(data) or log_size == 0)
         entries = list(_TIME_ENTRY.iter_unpack(data or b"")) if sound else []
         self._timestamps = array("q", [entry[0] for entry in entries])
         self._offsets = array("I", [entry[1] for entry in entries])
         self._saved = len(entries)
-        self._loaded = True
+        self.loaded = True
         if not (
             sound
             and all(map(lt, self._timestamps, self._timestamps[1:]))
@@ -214,7 +216,7 @@ class TimeIndex:
         if self._saved < len(self._offsets):
             return False
         self._timestamps, self._offsets = array("q"), array("I")
-        self._loaded = False
+        self.loaded = False
         return True
 
     def __len__(self) -> int:
@@ -264,7 +266,7 @@ class TimeIndex:
     def reset(self) -> None:
         """Drop all entries, before a rebuild."""
         self._timestamps, self._offsets = array("q"), array("I")
-        self._loaded = True
+        self.loaded = True
         self._files.create(self.path)
         self._saved = 0
 

@@ -15,7 +15,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
@@ -230,6 +230,16 @@ class LogManager:
         """Every log."""
         return tuple(self._logs.values())
 
+    @property
+    def open_files(self) -> int:
+        """Descriptors of log files that are open now."""
+        return len(self._files)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read from log files since the folder was opened, recovery included."""
+        return self._files.bytes_read
+
     def flush_all(self) -> None:
         """Force every log to the disk, and save the recovery points."""
         self._check_open()
@@ -308,6 +318,10 @@ class LogManager:
         self._let_go()
 
     # ------------------------------------------------------------------ in the background
+
+    def wait_for_flushes(self) -> None:
+        """Wait until the flushes that have begun are done; the next tick takes note of them."""
+        wait([future for _, future in self._flushes.values()])
 
     def _start_flushes(self, now_ms: int) -> None:
         for name, partition_log in self._logs.items():

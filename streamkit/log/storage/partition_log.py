@@ -329,7 +329,7 @@ class PartitionLog:
         return self.log_start_offset
 
     def truncate_to(self, offset: int, *, now_ms: int = 0) -> None:
-        """Remove all records at or after `offset`."""
+        """Remove all batches that hold `offset` or later ones."""
         self._check_open()
         if offset >= self.end_offset:
             return
@@ -343,12 +343,12 @@ class PartitionLog:
             for segment in self._segments[index + 1 :]:
                 segment.delete()
             del self._segments[index + 1 :]
-            self._segments[index].truncate_to(offset)
+            offset = self._segments[index].truncate_to(offset)
             self._segments[index].open_active(offset)
             self.end_offset = offset
             self.log_start_offset = min(self.log_start_offset, offset)
         self._epochs.truncate_to(offset)
-        load_producers(self._opened, self._states, self.log_start_offset, offset, now_ms)
+        load_producers(self._opened, self._states, offset, now_ms)
         self.recovery_point = min(self.recovery_point, offset)
 
     def remove_segments(self, count: int, now_ms: int) -> int:

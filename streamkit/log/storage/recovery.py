@@ -110,26 +110,28 @@ def open_folder(
     if not segments:
         opened.segments = [_first_segment(folder, config, files, log_start_offset, now_ms)]
         opened.end_offset = log_start_offset
-        load_producers(opened, states, log_start_offset, log_start_offset, now_ms)
+        load_producers(opened, states, log_start_offset, now_ms)
         return opened
-    start = max(log_start_offset, segments[0].base_offset)
     if recovery_point is not None:
-        _recover(opened, states, epochs, start, recovery_point, now_ms)
+        _recover(opened, states, epochs, recovery_point, now_ms)
     else:
         try:
             opened.end_offset = segments[-1].open_active()
-            load_producers(opened, states, start, opened.end_offset, now_ms)
+            load_producers(opened, states, opened.end_offset, now_ms)
         except CorruptRecordError as error:
             log.warning("%s; the log is recovered from its start", error)
-            _recover(opened, states, epochs, start, 0, now_ms)
+            _recover(opened, states, epochs, 0, now_ms)
     opened.snapshots.keep([segment.base_offset for segment in opened.segments])
     return opened
 
 
-def load_producers(
-    opened: OpenedLog, states: ProducerStates, start: int, end: int, now_ms: int
-) -> None:
-    """Make `states` those as of offset `end`: from the last snapshot, and the batches after it."""
+def load_producers(opened: OpenedLog, states: ProducerStates, end: int, now_ms: int) -> None:
+    """Make `states` those as of offset `end`: from the last snapshot, and the batches after it.
+
+    Batches before the log's start count too, as long as they are there: the producers are then the
+    same as without a restart.
+    """
+    start = opened.segments[0].base_offset
     offset = opened.snapshots.load(states, start, end, now_ms)
     if offset < end:
         _replay(opened.segments, states, offset, end, now_ms)
@@ -140,7 +142,6 @@ def _recover(
     opened: OpenedLog,
     states: ProducerStates,
     epochs: LeaderEpochs,
-    start: int,
     recovery_point: int,
     now_ms: int,
 ) -> None:
@@ -150,13 +151,13 @@ def _recover(
         default=0,
     )
     position, offset = segments[first].recovery_start(recovery_point)
-    load_producers(opened, states, start, max(offset, start), now_ms)
+    load_producers(opened, states, offset, now_ms)
     states.end_offset = offset
     for index in range(first, len(segments)):
         segment = segments[index]
         if index > first:
             position, offset = 0, segment.base_offset
-        cut = segment.recover(position, offset, _taker(segment, states, epochs, start, now_ms))
+        cut = segment.recover(position, offset, _taker(segment, states, epochs, now_ms))
         if cut:
             opened.bytes_cut += cut
             log.warning("cut %d damaged bytes off %s", cut, segment.path)
@@ -176,14 +177,10 @@ def _taker(
     segment: Segment,
     states: ProducerStates,
     epochs: LeaderEpochs,
-    start: int,
     now_ms: int,
 ) -> Callable[[BatchHeader, bytes], None]:
     def take(header: BatchHeader, data: bytes) -> None:
         epochs.assign(header.partition_leader_epoch, header.base_offset)
-        if header.last_offset < start:
-            states.end_offset = header.next_offset
-            return
         marker = end_marker(data, 0, header) if header.is_control else None
         aborted = states.replay(header, marker, now_ms)
         if aborted is not None:
@@ -210,6 +207,9 @@ def _replay(
             if header.is_control:
                 marker = end_marker(segment.read_batch(position, header), 0, header)
             states.replay(header, marker, now_ms)
+            if header.next_offset >= end:
+                # What follows isn't known to be good.
+                return
 
 
 def _first_segment(

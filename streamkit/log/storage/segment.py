@@ -171,13 +171,17 @@ class Segment:
             paths.append(self.txn_index.path)
         return paths
 
-    def truncate_to(self, offset: int) -> bool:
-        """Cut off the batch that holds `offset` and all behind it; True if there was one."""
+    def truncate_to(self, offset: int) -> int:
+        """Cut off the batch that holds `offset` and all behind it; the offset where the log ends now.
+
+        That is less than `offset` when the batch begins earlier.
+        """
         found = self.find(offset)
         if found is None:
-            return False
-        self.cut(found[0], min(offset, found[1].base_offset))
-        return True
+            return offset
+        end = min(offset, found[1].base_offset)
+        self.cut(found[0], end)
+        return end
 
     def cut(self, position: int, offset: int) -> None:
         """Cut the segment at `position`, where the batch with `offset` begins."""
@@ -397,7 +401,7 @@ class Segment:
         if (
             offset > self.base_offset
             and self.offset_index.load(self.size)
-            and self.time_index.load()
+            and self.time_index.load(self.size)
         ):
             self.offset_index.truncate_to(offset)
             position = self.offset_index.last_position()
@@ -453,7 +457,8 @@ class Segment:
 
     def _read_first_timestamp(self) -> None:
         if self.size:
-            self.first_timestamp = next(self.headers(0))[1].max_timestamp
+            data = self._chunk(0, HEADER_BYTES)
+            self.first_timestamp = self._header(data, 0, 0, self.size).max_timestamp
 
     def rebuild_indexes(self) -> None:
         """Make offset and time index anew from the batches' headers, as far as these are sound."""
@@ -469,13 +474,36 @@ class Segment:
 
     def _load_indexes(self) -> None:
         """Have the indexes in memory; those that are missing or damaged are made anew."""
+        if self.offset_index.loaded and self.time_index.loaded:
+            return
         sound = self.offset_index.load(self.size)
-        sound = self.time_index.load() and sound
-        if not sound:
+        sound = self.time_index.load(self.size) and sound
+        if not (sound and self._last_entries_fit()):
             self.rebuild_indexes()
         if not self._indexed:
             self._max_timestamp, self._max_timestamp_offset = self.time_index.last()
             self._indexed = True
+
+    def _last_entries_fit(self) -> bool:
+        """Whether the last entry of each index says what its batch says."""
+        last = len(self.offset_index), len(self.time_index)
+        position = self.offset_index.last_position()
+        timestamp, offset = self.time_index.last()
+        try:
+            if last[0]:
+                header = next(self.headers(position))[1]
+                if self.offset_index.lookup(header.last_offset) != (header.last_offset, position):
+                    return False
+            if last[1]:
+                _, position = self.offset_index.lookup(offset)
+                hits = (hit[1] for hit in self.headers(position) if hit[1].last_offset >= offset)
+                found = next(hits, None)
+                if found is None or found.max_timestamp != timestamp:
+                    return False
+        except CorruptRecordError:
+            # The batch may be what is damaged; its reader will be told so.
+            return True
+        return True
 
     def _follows(self, header: BatchHeader, offset: int) -> bool:
         relative = header.last_offset - self.base_offset

@@ -63,7 +63,7 @@ class Snapshots:
 
         Args:
             states: to be loaded.
-            start: first offset of the log; without a snapshot the state is empty there.
+            start: base offset of the first segment; without a snapshot the state is empty there.
             limit: snapshots after it are deleted: the log isn't known to be good so far.
             now_ms: the time.
 
@@ -72,7 +72,7 @@ class Snapshots:
         """
         self.remove(offset for offset in self.offsets if offset > limit)
         for offset in sorted(self.offsets, reverse=True):
-            if offset <= start:
+            if offset < start:
                 break
             path = self.path(offset)
             try:
