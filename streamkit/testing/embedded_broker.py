@@ -64,6 +64,7 @@ class EmbeddedBroker:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._server: BrokerServer | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._bootstrap = ""
@@ -89,6 +90,28 @@ class EmbeddedBroker:
         if self._data_dir is None:
             raise ClosedError("the broker has no data folder before it is started")
         return self._data_dir
+
+    @property
+    def server(self) -> BrokerServer:
+        """The server; it belongs to the thread of `loop`.
+
+        Raises:
+            ClosedError: it isn't running.
+        """
+        if self._thread is None or self._server is None:
+            raise ClosedError("the broker isn't running")
+        return self._server
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the server runs on; `call_soon_threadsafe` reaches it.
+
+        Raises:
+            ClosedError: it isn't running.
+        """
+        if self._thread is None or self._loop is None:
+            raise ClosedError("the broker isn't running")
+        return self._loop
 
     def start(self) -> EmbeddedBroker:
         """Start it and wait until it can be reached. After `stop`, a fixed folder keeps its topics."""
@@ -153,6 +176,7 @@ class EmbeddedBroker:
         await serve(settings, ready=self._listening, stop=self._stop, clock=self._clock)
 
     def _listening(self, server: BrokerServer) -> None:
+        self._server = server
         self._bootstrap = server.address
         self._ready.set()
 

@@ -1,0 +1,248 @@
+"""The broker's sockets: order, limits, garbage, slow readers; one bad client disturbs no other."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from broker_lab import batch, fetch_request, values
+from wire_client import WireClient
+
+from streamkit.log.broker.connection import ClientConnection
+from streamkit.log.protocol import ErrorCode, decode_response, encode_request
+from streamkit.log.protocol.messages.api_versions import ApiVersionsRequest
+from streamkit.log.protocol.messages.fetch import FetchResponse
+from streamkit.log.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
+from streamkit.log.protocol.messages.produce import (
+    PartitionProduceData,
+    ProduceRequest,
+    TopicProduceData,
+)
+from streamkit.testing import EmbeddedBroker
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(settings={"socket.request.max.bytes": str(4 << 20)}) as running:
+        yield running
+
+
+@pytest.fixture
+def client(broker: EmbeddedBroker) -> Iterator[WireClient]:
+    with WireClient(broker.bootstrap) as connected:
+        yield connected
+
+
+def create(client: WireClient, name: str) -> None:
+    answer = client.ask(MetadataRequest(topics=[MetadataRequestTopic(name=name)]), 4)
+    assert answer.topics[0].error_code == 0
+
+
+def produce_request(topic: str, data: bytes, acks: int = -1) -> ProduceRequest:
+    partition = PartitionProduceData(index=0, records=data)
+    return ProduceRequest(
+        acks=acks,
+        timeout_ms=1000,
+        topic_data=[TopicProduceData(name=topic, partition_data=[partition])],
+    )
+
+
+def undisturbed(client: WireClient) -> bool:
+    """Whether the client still gets answers."""
+    return bool(client.ask(ApiVersionsRequest(), 0).api_keys)
+
+
+def test_pipelined_requests_are_answered_in_order(client: WireClient) -> None:
+    """A fetch that waits holds up what comes after it, as in Apache Kafka."""
+    create(client, "t")
+    client.send(fetch_request("t", [(0, 0)], max_wait_ms=200), 12)
+    for number in range(50):
+        client.send(produce_request("t", batch(b"%d" % number)), 9)
+    client.send(fetch_request("t", [(0, 0)]), 12)
+    assert not client.receive().responses[0].partitions[0].records
+    offsets = [client.receive().responses[0].partition_responses[0].base_offset for _ in range(50)]
+    assert offsets == list(range(50))
+    assert len(values(client.receive().responses[0].partitions[0].records)) == 50
+
+
+def test_requests_may_arrive_in_any_pieces(client: WireClient) -> None:
+    frames = b"".join(encode_request(MetadataRequest(topics=[]), 4, n, "x") for n in range(3))
+    for position in range(0, len(frames), 7):
+        client.send_bytes(frames[position : position + 7])
+    for number in range(3):
+        frame = client.receive_frame()
+        assert frame is not None
+        assert decode_response(3, 4, frame)[0] == number
+
+
+def test_acks_0_is_not_answered(client: WireClient) -> None:
+    create(client, "t")
+    client.send_bytes(encode_request(produce_request("t", batch(b"a"), acks=0), 9, 77, "x"))
+    answer = client.ask(fetch_request("t", [(0, 0)]), 12)
+    assert values(answer.responses[0].partitions[0].records) == [b"a"]
+
+
+def test_large_batches_go_in_and_out_whole(broker: EmbeddedBroker, client: WireClient) -> None:
+    create(client, "t")
+    sent = [bytes([n]) * 900_000 for n in range(8)]
+    for value in sent:
+        assert client.ask(produce_request("t", batch(value)), 9).responses
+    request = fetch_request("t", [(0, 0)], max_bytes=50 << 20, partition_max_bytes=50 << 20)
+    assert values(client.ask(request, 12).responses[0].partitions[0].records) == sent
+
+
+GARBAGE = {
+    "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "negative length": struct.pack(">i", -5),
+    "request above the limit": struct.pack(">i", (4 << 20) + 1),
+    "empty frame": struct.pack(">i", 0),
+    "unknown API": struct.pack(">ihhih", 10, 999, 0, 1, -1),
+    "unknown version": struct.pack(">ihhih", 10, 3, 99, 1, -1),
+    "damaged body": struct.pack(">ihhihi", 14, 3, 4, 1, -1, 2**31 - 1),
+    "client id beyond the end": struct.pack(">ihhih", 10, 3, 4, 1, 500),
+}
+
+
+@pytest.mark.parametrize("what", sorted(GARBAGE))
+def test_garbage_closes_the_connection_with_one_line_in_the_log(
+    broker: EmbeddedBroker, client: WireClient, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    with WireClient(broker.bootstrap) as bad, caplog.at_level(logging.WARNING):
+        bad.send_bytes(GARBAGE[what])
+        assert bad.closed_by_broker()
+    lines = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert len(lines) == 1
+    assert "/127.0.0.1" in lines[0].getMessage()
+    assert lines[0].exc_info is None
+    assert undisturbed(client)
+
+
+def test_requests_before_the_garbage_are_answered(client: WireClient) -> None:
+    client.send_bytes(encode_request(ApiVersionsRequest(), 0, 1, "x") + GARBAGE["http"])
+    assert client.receive_frame() is not None
+    assert client.receive_frame() is None
+
+
+def test_too_new_apiversions_is_answered_in_version_0(client: WireClient) -> None:
+    client.send_bytes(struct.pack(">ihhih", 11, 18, 9, 42, -1) + b"\0")
+    frame = client.receive_frame()
+    assert frame is not None
+    correlation, answer = decode_response(18, 0, frame)
+    assert (correlation, answer.error_code) == (42, ErrorCode.UNSUPPORTED_VERSION)
+    assert answer.api_keys
+    assert undisturbed(client)
+
+
+def test_announced_length_allocates_nothing(broker: EmbeddedBroker) -> None:
+    """Buffers grow with the bytes that come: twofold, from 64 KiB on."""
+    with WireClient(broker.bootstrap) as lying:
+        assert undisturbed(lying)
+        lying.send_bytes(struct.pack(">i", 4 << 20) + b"x" * 100)
+        size = on_loop(broker, lambda: max(len(each._buffer) for each in connections(broker)))
+        assert size <= 64 << 10
+
+
+def test_slow_reader_is_not_read_from_and_holds_one_answer_at_most(
+    broker: EmbeddedBroker, client: WireClient
+) -> None:
+    """Its requests wait in its socket; another client is served all the while."""
+    create(client, "t")
+    for _ in range(4):
+        client.ask(produce_request("t", batch(b"x" * 900_000)), 9)
+    with WireClient(broker.bootstrap, receive_buffer=4096) as slow:
+        request = fetch_request("t", [(0, 0)], max_bytes=8 << 20, partition_max_bytes=8 << 20)
+        count = 50
+        frame = encode_request(request, 12, 1, "slow")
+        slow.send_bytes(frame * count)
+        for _ in range(5):
+            assert undisturbed(client)
+        held = on_loop(
+            broker,
+            lambda: max(each._transport.get_write_buffer_size() for each in connections(broker)),
+        )
+        assert held < 2 * 4 * 900_000, "one answer, and what was below the high-water mark"
+        for _ in range(count):
+            answer = slow.receive_frame()
+            assert answer is not None
+            assert len(answer) > 4 * 900_000
+
+
+def test_client_that_goes_away_while_it_waits_leaves_nothing(
+    broker: EmbeddedBroker, client: WireClient
+) -> None:
+    create(client, "t")
+    with WireClient(broker.bootstrap) as waiting:
+        waiting.send(fetch_request("t", [(0, 0)], max_wait_ms=60_000), 12)
+        eventually(broker, lambda: len(broker.server.broker.waiters) == 1)
+    eventually(broker, lambda: len(broker.server.broker.waiters) == 0)
+    assert undisturbed(client)
+
+
+def test_waiting_fetch_is_answered_when_the_broker_stops() -> None:
+    with EmbeddedBroker() as broker, WireClient(broker.bootstrap) as client:
+        create(client, "t")
+        client.send(fetch_request("t", [(0, 0)], max_wait_ms=60_000), 12)
+        eventually(broker, lambda: len(broker.server.broker.waiters) == 1)
+        broker.stop()
+        answer = client.receive()
+        assert isinstance(answer, FetchResponse)
+        assert client.closed_by_broker()
+
+
+def test_connections_above_the_limit_are_closed() -> None:
+    with (
+        EmbeddedBroker(settings={"max.connections": "1"}) as broker,
+        WireClient(broker.bootstrap) as first,
+        WireClient(broker.bootstrap) as second,
+    ):
+        assert second.closed_by_broker()
+        assert undisturbed(first)
+
+
+def test_bug_in_a_handler_is_answered_and_logged_with_its_traceback(
+    broker: EmbeddedBroker,
+    client: WireClient,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def bug(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(type(broker.server.broker.metadata), "next_producer_id", bug)
+    from streamkit.log.protocol.messages.init_producer_id import InitProducerIdRequest
+
+    answer = client.ask(InitProducerIdRequest(transactional_id=None), 4)
+    assert answer.error_code == ErrorCode.UNKNOWN_SERVER_ERROR
+    (line,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
+    assert line.exc_info is not None
+    assert "INIT_PRODUCER_ID" in line.getMessage()
+
+
+# Looking into the broker, on its own thread.
+
+
+def connections(broker: EmbeddedBroker) -> list[ClientConnection]:
+    return list(broker.server._connections)
+
+
+def on_loop(broker: EmbeddedBroker, look: Callable[[], int | bool]) -> int | bool:
+    found: list[int | bool] = []
+    done = threading.Event()
+
+    def call() -> None:
+        found.append(look())
+        done.set()
+
+    broker.loop.call_soon_threadsafe(call)
+    assert done.wait(5)
+    return found[0]
+
+
+def eventually(broker: EmbeddedBroker, condition: Callable[[], bool]) -> None:
+    for _ in range(10_000):
+        if on_loop(broker, condition):
+            return
+    raise AssertionError("it never came to that")
