@@ -1,4 +1,12 @@
-"""AddOffsetsToTxn (key 25)."""
+"""AddOffsetsToTxn (key 25): a transaction is about to commit offsets of a group.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | answer: PRODUCER_FENCED (KIP-588) |
+| 3 | flexible |
+| 4 | answer: TRANSACTION_ABORTABLE (KIP-890) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""AddPartitionsToTxn (key 24)."""
+"""AddPartitionsToTxn (key 24): partitions that a transaction is about to write to.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | answer: PRODUCER_FENCED (KIP-588) |
+| 3 | flexible; the last version for clients |
+| 4 | between brokers: many transactions, verification only (KIP-890) |
+| 5 | answer: TRANSACTION_ABORTABLE (KIP-890) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""AlterConfigs (key 33)."""
+"""AlterConfigs (key 33): replace all dynamic settings of a resource.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | flexible |
+
+What is not named is reset; IncrementalAlterConfigs is the better one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""AlterPartitionReassignments (key 45)."""
+"""AlterPartitionReassignments (key 45): move replicas to other brokers.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+| 1 | whether the replication factor may change (KIP-860) |
+
+Source: KIP-455.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""AlterReplicaLogDirs (key 34)."""
+"""AlterReplicaLogDirs (key 34): move replicas to another folder of their broker.
+
+| version | change |
+| --- | --- |
+| 1 | the oldest left |
+| 2 | flexible |
+"""
 
 from __future__ import annotations
 

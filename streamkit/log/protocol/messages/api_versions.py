@@ -1,4 +1,14 @@
-"""ApiVersions (key 18)."""
+"""ApiVersions (key 18): which APIs a broker serves, in which versions.
+
+| version | change |
+| --- | --- |
+| 1 | answer: throttle time |
+| 3 | flexible; client's name and version; features in the answer (KIP-511, KIP-584) |
+| 4 | a feature may have 0 as its lowest version |
+
+The answer's header is never flexible. A version that is too new is answered in version 0 with
+UNSUPPORTED_VERSION and the versions of this API.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""ConsumerGroupDescribe (key 69)."""
+"""ConsumerGroupDescribe (key 69): groups of the consumer protocol with their members and assignments.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+| 1 | whether a member speaks the classic protocol (KIP-1099) |
+
+Source: KIP-848.
+"""
 
 from __future__ import annotations
 

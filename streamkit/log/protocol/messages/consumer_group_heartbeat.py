@@ -1,4 +1,13 @@
-"""ConsumerGroupHeartbeat (key 68)."""
+"""ConsumerGroupHeartbeat (key 68): membership in the consumer protocol: who I am, what I read, what I own; what I shall own.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+| 1 | subscription by pattern; the member makes its own id (KIP-1082) |
+
+Fields that have not changed since the last heartbeat may be null. Member epoch 0 joins, -1 leaves, -2 leaves for a while
+as a static member. Source: KIP-848.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""consumer_protocol"""
+"""ConsumerProtocol: what consumers tell their group's leader, and what it assigns them.
+
+| version | change |
+| --- | --- |
+| 1 | partitions that the member owns (KIP-429) |
+| 2 | generation in which it owned them (KIP-792) |
+| 3 | rack (KIP-881) |
+
+Each stands behind its version in two bytes (`encode_versioned`), inside JoinGroup and SyncGroup. A version only ever
+appends fields, so an unknown newer one is read as the newest known.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""control_records"""
+"""What control records hold: ends of transactions, and the metadata log's own notes.
+
+The key of a control record is a version and a ControlRecordType, two bytes each: 0 abort, 1 commit, 2 leader change,
+3 snapshot header, 4 snapshot footer, 5 KRaft version, 6 voters. EndTxnMarker stands behind its version in two bytes; the
+others bear their version themselves. LeaderChangeMessage 1 adds the voters' directory ids (KIP-853).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""CreatePartitions (key 37)."""
+"""CreatePartitions (key 37): give topics more partitions.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | flexible |
+| 3 | answer: THROTTLING_QUOTA_EXCEEDED (KIP-599) |
+"""
 
 from __future__ import annotations
 

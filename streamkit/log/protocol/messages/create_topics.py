@@ -1,4 +1,13 @@
-"""CreateTopics (key 19)."""
+"""CreateTopics (key 19): new topics, with their partitions and settings.
+
+| version | change |
+| --- | --- |
+| 2 | the oldest left; `validate_only`; error message; throttle time |
+| 4 | -1 for partitions or replicas takes the broker's default (KIP-464) |
+| 5 | flexible; answer: partitions, replicas and settings (KIP-525) |
+| 6 | answer: THROTTLING_QUOTA_EXCEEDED (KIP-599) |
+| 7 | answer: topic id (KIP-516) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""DeleteGroups (key 42)."""
+"""DeleteGroups (key 42): forget empty groups and their offsets.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | flexible |
+"""
 
 from __future__ import annotations
 

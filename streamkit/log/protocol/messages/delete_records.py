@@ -1,4 +1,12 @@
-"""DeleteRecords (key 21)."""
+"""DeleteRecords (key 21): raise the start of partitions.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | flexible |
+
+Offset -1 stands for the high watermark.
+"""
 
 from __future__ import annotations
 

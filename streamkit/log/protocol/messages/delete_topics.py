@@ -1,4 +1,13 @@
-"""DeleteTopics (key 20)."""
+"""DeleteTopics (key 20): topics and their data go.
+
+| version | change |
+| --- | --- |
+| 1 | the oldest left |
+| 3 | answer: TOPIC_DELETION_DISABLED |
+| 4 | flexible |
+| 5 | answer: error message; THROTTLING_QUOTA_EXCEEDED (KIP-599) |
+| 6 | by name or by topic id (KIP-516) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""DescribeCluster (key 60)."""
+"""DescribeCluster (key 60): id, controller and brokers.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+| 1 | of brokers or of controllers (KIP-919) |
+| 2 | fenced brokers too (KIP-1073) |
+
+Source: KIP-700.
+"""
 
 from __future__ import annotations
 

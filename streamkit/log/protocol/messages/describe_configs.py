@@ -1,4 +1,12 @@
-"""DescribeConfigs (key 32)."""
+"""DescribeConfigs (key 32): the settings of topics, brokers and groups.
+
+| version | change |
+| --- | --- |
+| 1 | the oldest left; where a value comes from, synonyms |
+| 2 | on a quota violation the answer comes first, the pause after it |
+| 3 | documentation, types |
+| 4 | flexible |
+"""
 
 from __future__ import annotations
 

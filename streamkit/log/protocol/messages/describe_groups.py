@@ -1,4 +1,13 @@
-"""DescribeGroups (key 15)."""
+"""DescribeGroups (key 15): state, protocol and members of classic groups.
+
+| version | change |
+| --- | --- |
+| 1 | answer: throttle time |
+| 3 | authorized operations on request |
+| 4 | answer: static members' instance ids |
+| 5 | flexible |
+| 6 | GROUP_ID_NOT_FOUND and a message for a group that is not there (KIP-1043) |
+"""
 
 from __future__ import annotations
 

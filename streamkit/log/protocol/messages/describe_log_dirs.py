@@ -1,4 +1,13 @@
-"""DescribeLogDirs (key 35)."""
+"""DescribeLogDirs (key 35): how much room partitions take in which folder.
+
+| version | change |
+| --- | --- |
+| 1 | the oldest left |
+| 2 | flexible |
+| 3 | an error code for the whole answer |
+| 4 | answer: total and usable bytes (KIP-827) |
+| 5 | answer: whether the folder is cordoned (KIP-1066) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""DescribeProducers (key 61)."""
+"""DescribeProducers (key 61): the producers that a partition remembers, and their open transactions.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+
+Source: KIP-664.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""DescribeQuorum (key 55)."""
+"""DescribeQuorum (key 55): leader and voters of the metadata log.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+| 1 | when replicas fetched and caught up (KIP-836) |
+| 2 | messages, addresses, replicas' directory ids (KIP-853) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""DescribeTopicPartitions (key 75)."""
+"""DescribeTopicPartitions (key 75): topics in pages, with the replicas eligible as leader.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+
+A cursor in the answer says where the next page starts. Source: KIP-966.
+"""
 
 from __future__ import annotations
 

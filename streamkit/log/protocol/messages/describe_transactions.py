@@ -1,4 +1,11 @@
-"""DescribeTransactions (key 65)."""
+"""DescribeTransactions (key 65): state, producer and partitions of transactional ids.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+
+Source: KIP-664.
+"""
 
 from __future__ import annotations
 

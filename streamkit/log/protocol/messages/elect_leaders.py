@@ -1,4 +1,10 @@
-"""ElectLeaders (key 43)."""
+"""ElectLeaders (key 43): have partitions elect a leader.
+
+| version | change |
+| --- | --- |
+| 1 | preferred or unclean election; an error code for the whole answer (KIP-460) |
+| 2 | flexible |
+"""
 
 from __future__ import annotations
 

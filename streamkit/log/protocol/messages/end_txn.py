@@ -1,4 +1,13 @@
-"""EndTxn (key 26)."""
+"""EndTxn (key 26): commit or abort a transaction.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | answer: PRODUCER_FENCED (KIP-588) |
+| 3 | flexible |
+| 4 | answer: TRANSACTION_ABORTABLE (KIP-890) |
+| 5 | each transaction gets a new epoch, which the answer tells (KIP-890) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,23 @@
-"""Fetch (key 1)."""
+"""Fetch (key 1): read record batches from partitions, waiting for data if there is none.
+
+| version | change |
+| --- | --- |
+| 4 | the oldest left; isolation level, last stable offset, aborted transactions |
+| 5 | log start offset, both ways |
+| 7 | fetch sessions: only changes are sent (KIP-227) |
+| 9 | current leader epoch, to fence (KIP-320) |
+| 10 | zstd may be in the answer |
+| 11 | rack, preferred read replica (KIP-392) |
+| 12 | flexible; last fetched epoch, diverging epoch, current leader (KIP-595) |
+| 13 | topics by id instead of name (KIP-516) |
+| 14 | error of tiered storage (KIP-405) |
+| 15 | replica id moves into a tagged struct with its epoch (KIP-903) |
+| 16 | answer: addresses of leaders (KIP-951) |
+| 17 | replica's directory id (KIP-853) |
+| 18 | high watermark that the follower knows (KIP-1166) |
+
+Partitions are served in the order of the request, until `max_bytes` is reached; the first batch comes whole even if it is larger.
+"""
 
 from __future__ import annotations
 

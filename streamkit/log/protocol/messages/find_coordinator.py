@@ -1,4 +1,14 @@
-"""FindCoordinator (key 10)."""
+"""FindCoordinator (key 10): which broker coordinates a group or a transactional id.
+
+| version | change |
+| --- | --- |
+| 0 | groups only |
+| 1 | key type: 0 group, 1 transaction; error message |
+| 3 | flexible |
+| 4 | many keys in a request (KIP-699) |
+| 5 | answer: TRANSACTION_ABORTABLE (KIP-890) |
+| 6 | key type 2: share groups (KIP-932) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,17 @@
-"""group_log"""
+"""Records of `__consumer_offsets`: offsets and groups, of the classic and the consumer protocol.
+
+Keys stand behind their record type, values behind their version, in two bytes each (`encode_record_key`,
+`encode_versioned`). A null value deletes.
+
+| type | key and value |
+| --- | --- |
+| 0, 1 | an offset that a group committed; 0 is the oldest layout, read like 1 |
+| 2 | a classic group: protocol, generation, members |
+| 3 to 8 | a consumer group (KIP-848): epoch, partition counts (no longer written), members' subscriptions, epoch of the target assignment, targets, current assignments |
+| 16 | a consumer group's resolved regular expression |
+
+From version 4 on OffsetCommitValue and GroupMetadataValue are flexible (KIP-915).
+"""
 
 from __future__ import annotations
 

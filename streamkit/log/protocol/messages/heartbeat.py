@@ -1,4 +1,11 @@
-"""Heartbeat (key 12)."""
+"""Heartbeat (key 12): a member is alive; it learns when a rebalance has begun.
+
+| version | change |
+| --- | --- |
+| 1 | answer: throttle time |
+| 3 | static member's instance id (KIP-345) |
+| 4 | flexible |
+"""
 
 from __future__ import annotations
 

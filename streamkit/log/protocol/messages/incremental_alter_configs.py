@@ -1,4 +1,11 @@
-"""IncrementalAlterConfigs (key 44)."""
+"""IncrementalAlterConfigs (key 44): set, delete, append to or subtract from single settings.
+
+| version | change |
+| --- | --- |
+| 1 | flexible |
+
+Source: KIP-339.
+"""
 
 from __future__ import annotations
 

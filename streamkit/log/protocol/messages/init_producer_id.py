@@ -1,4 +1,14 @@
-"""InitProducerId (key 22)."""
+"""InitProducerId (key 22): a producer id and epoch; fences older instances of a transactional id.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | flexible |
+| 3 | a producer that had an id asks for its next epoch (KIP-360) |
+| 4 | answer: PRODUCER_FENCED (KIP-588) |
+| 5 | answer: TRANSACTION_ABORTABLE (KIP-890) |
+| 6 | two-phase commit (KIP-939); Kafka 4.3 does not announce it |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,16 @@
-"""JoinGroup (key 11)."""
+"""JoinGroup (key 11): enter a group or its next generation; answered when all members have joined.
+
+| version | change |
+| --- | --- |
+| 1 | rebalance timeout; before, the session timeout stands for it |
+| 2 | answer: throttle time |
+| 4 | a new member is sent back once with the id it shall use: MEMBER_ID_REQUIRED |
+| 5 | static member's instance id (KIP-345) |
+| 6 | flexible |
+| 7 | answer: protocol type; its name may be null (KIP-559) |
+| 8 | reason (KIP-800) |
+| 9 | answer: the leader shall not assign anew (KIP-814) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""LeaveGroup (key 13)."""
+"""LeaveGroup (key 13): members leave a group.
+
+| version | change |
+| --- | --- |
+| 1 | answer: throttle time |
+| 3 | many members, by member id or instance id (KIP-345) |
+| 4 | flexible |
+| 5 | reason (KIP-800) |
+"""
 
 from __future__ import annotations
 

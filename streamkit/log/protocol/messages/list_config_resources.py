@@ -1,4 +1,10 @@
-"""ListConfigResources (key 74)."""
+"""ListConfigResources (key 74): names of the resources that have settings.
+
+| version | change |
+| --- | --- |
+| 0 | flexible; client metrics only |
+| 1 | by resource type; without one all (KIP-1142) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""ListGroups (key 16)."""
+"""ListGroups (key 16): the groups that a broker coordinates.
+
+| version | change |
+| --- | --- |
+| 1 | answer: throttle time |
+| 3 | flexible |
+| 4 | by state (KIP-518) |
+| 5 | by type (KIP-848) |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,20 @@
-"""ListOffsets (key 2)."""
+"""ListOffsets (key 2): the offset of a timestamp, or of one of the special places.
+
+| version | change |
+| --- | --- |
+| 1 | the oldest left; one offset and its timestamp a partition |
+| 2 | isolation level; throttle time |
+| 4 | leader epoch, both ways |
+| 5 | answer: OFFSET_NOT_AVAILABLE |
+| 6 | flexible |
+| 7 | timestamp -3: the record with the greatest timestamp (KIP-734) |
+| 8 | -4: earliest local offset (KIP-405) |
+| 9 | -5: latest tiered offset (KIP-1005) |
+| 10 | timeout, for answers that need remote storage (KIP-1075) |
+| 11 | -6: earliest offset not uploaded yet (KIP-1023) |
+
+Timestamp -1 asks for the end, -2 for the start. Offset -1 in the answer: no record is that late.
+"""
 
 from __future__ import annotations
 

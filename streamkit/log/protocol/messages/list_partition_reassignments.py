@@ -1,4 +1,11 @@
-"""ListPartitionReassignments (key 46)."""
+"""ListPartitionReassignments (key 46): replicas that are on the move.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+
+Source: KIP-455.
+"""
 
 from __future__ import annotations
 

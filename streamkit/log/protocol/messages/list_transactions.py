@@ -1,4 +1,13 @@
-"""ListTransactions (key 66)."""
+"""ListTransactions (key 66): the transactional ids that a coordinator knows.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+| 1 | only transactions that run for at least a duration (KIP-994) |
+| 2 | only ids that match a pattern (KIP-1152) |
+
+Source: KIP-664.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,21 @@
-"""Metadata (key 3)."""
+"""Metadata (key 3): the brokers, and the topics with their partitions and leaders.
+
+| version | change |
+| --- | --- |
+| 0 | an empty list of topics asks for all |
+| 1 | null asks for all, an empty list for none; rack, controller, internal |
+| 2 | cluster id |
+| 3 | throttle time |
+| 4 | the client says if a topic may be created |
+| 5 | offline replicas |
+| 7 | leader epoch |
+| 8 | authorized operations on request |
+| 9 | flexible |
+| 10 | topic ids in the answer (KIP-516) |
+| 11 | authorized operations of the cluster are gone (KIP-700) |
+| 12 | topics can be asked for by id |
+| 13 | an error code for the whole answer |
+"""
 
 from __future__ import annotations
 

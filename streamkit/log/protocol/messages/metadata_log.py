@@ -1,4 +1,17 @@
-"""metadata_log"""
+"""Records of `__cluster_metadata`: what one node must remember of its cluster.
+
+A value stands behind a frame version, its record type and its version, as unsigned varints
+(`encode_metadata_record`); the key is null. All are flexible from version 0 on.
+
+| record | versions |
+| --- | --- |
+| RegisterBrokerRecord | 1 controlled shutdown, 2 migration from ZooKeeper, 3 log folders (KIP-858), 4 cordoned ones |
+| BrokerRegistrationChangeRecord | 1 controlled shutdown, 2 log folders, 3 cordoned ones |
+| PartitionRecord, PartitionChangeRecord | 1 folders of replicas (KIP-858), 2 eligible leaders (KIP-966) |
+| the others | 0 |
+
+Source: KIP-631, KIP-746.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,18 @@
-"""OffsetCommit (key 8)."""
+"""OffsetCommit (key 8): record how far a group has read.
+
+| version | change |
+| --- | --- |
+| 2 | the oldest left; retention time |
+| 3 | answer: throttle time |
+| 5 | retention time is gone |
+| 6 | leader epoch of the committed offset |
+| 7 | static member's instance id (KIP-345) |
+| 8 | flexible |
+| 9 | for the consumer protocol too: STALE_MEMBER_EPOCH; GROUP_ID_NOT_FOUND (KIP-848) |
+| 10 | topics by id instead of name |
+
+In the consumer protocol the generation id carries the member epoch.
+"""
 
 from __future__ import annotations
 

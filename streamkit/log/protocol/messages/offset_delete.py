@@ -1,4 +1,11 @@
-"""OffsetDelete (key 47)."""
+"""OffsetDelete (key 47): forget offsets of topics that a group does not read any more.
+
+| version | change |
+| --- | --- |
+| 0 | not flexible |
+
+Source: KIP-496.
+"""
 
 from __future__ import annotations
 

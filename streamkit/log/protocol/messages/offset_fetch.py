@@ -1,4 +1,17 @@
-"""OffsetFetch (key 9)."""
+"""OffsetFetch (key 9): what a group has committed.
+
+| version | change |
+| --- | --- |
+| 1 | the oldest left |
+| 2 | null asks for all topics; an error code for the whole answer |
+| 3 | answer: throttle time |
+| 5 | answer: leader epoch |
+| 6 | flexible |
+| 7 | only offsets that no open transaction may change (`require_stable`) |
+| 8 | many groups in a request (KIP-709) |
+| 9 | member id and epoch, checked in the consumer protocol (KIP-848) |
+| 10 | topics by id instead of name |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""OffsetForLeaderEpoch (key 23)."""
+"""OffsetForLeaderEpoch (key 23): where a leader epoch ended, to find a truncation.
+
+| version | change |
+| --- | --- |
+| 2 | the oldest left; current leader epoch, to fence; throttle time |
+| 3 | replica id |
+| 4 | flexible |
+
+Source: KIP-320.
+"""
 
 from __future__ import annotations
 

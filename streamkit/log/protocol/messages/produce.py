@@ -1,4 +1,20 @@
-"""Produce (key 0)."""
+"""Produce (key 0): append record batches to partitions.
+
+| version | change |
+| --- | --- |
+| 3 | the oldest left; transactional id; record format 2 |
+| 5 | answer: log start offset |
+| 7 | zstd is allowed |
+| 8 | answer: which records of a refused batch are at fault |
+| 9 | flexible |
+| 10 | answer: the current leader and its address, tagged (KIP-951) |
+| 11 | answer: TRANSACTION_ABORTABLE (KIP-890) |
+| 12 | a transactional producer leaves AddPartitionsToTxn out: the broker adds the partition (KIP-890) |
+| 13 | topics by id instead of name (KIP-516) |
+
+There is no answer to `acks` 0. Versions 4, 6 and 7 look like 3 or 5. ApiVersions announces 0 as the lowest, since librdkafka needs to
+see it, although nobody may send 0 to 2.
+"""
 
 from __future__ import annotations
 

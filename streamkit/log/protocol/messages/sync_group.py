@@ -1,4 +1,12 @@
-"""SyncGroup (key 14)."""
+"""SyncGroup (key 14): the leader hands in the assignment, each member gets its part.
+
+| version | change |
+| --- | --- |
+| 1 | answer: throttle time |
+| 3 | static member's instance id (KIP-345) |
+| 4 | flexible |
+| 5 | protocol type and name, both ways; a mismatch is refused (KIP-559) |
+"""
 
 from __future__ import annotations
 

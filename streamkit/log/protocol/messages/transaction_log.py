@@ -1,4 +1,12 @@
-"""transaction_log"""
+"""Records of `__transaction_state`: transactional ids and their transactions.
+
+| version | change |
+| --- | --- |
+| 0 | the layout of old |
+| 1 | value: flexible; the producer ids before and after, client's transaction version (KIP-890, KIP-915) |
+
+A key stands behind its record type 0, a value behind its version, in two bytes each. A null value deletes.
+"""
 
 from __future__ import annotations
 

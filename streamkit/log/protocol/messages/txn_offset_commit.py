@@ -1,4 +1,13 @@
-"""TxnOffsetCommit (key 28)."""
+"""TxnOffsetCommit (key 28): offsets that are committed with a transaction.
+
+| version | change |
+| --- | --- |
+| 1 | on a quota violation the answer comes first, the pause after it |
+| 2 | leader epoch of the committed offset |
+| 3 | flexible; member, generation and instance id are checked (KIP-447) |
+| 4 | answer: TRANSACTION_ABORTABLE (KIP-890) |
+| 5 | the producer leaves AddOffsetsToTxn out: the broker adds the group (KIP-890) |
+"""
 
 from __future__ import annotations
 

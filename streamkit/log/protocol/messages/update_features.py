@@ -1,4 +1,11 @@
-"""UpdateFeatures (key 57)."""
+"""UpdateFeatures (key 57): raise or lower feature levels of the cluster.
+
+| version | change |
+| --- | --- |
+| 0 | flexible |
+| 1 | `validate_only`; up- and downgrade types |
+| 2 | no result a feature |
+"""
 
 from __future__ import annotations
 

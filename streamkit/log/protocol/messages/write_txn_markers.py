@@ -1,4 +1,12 @@
-"""WriteTxnMarkers (key 27)."""
+"""WriteTxnMarkers (key 27): a transaction coordinator tells brokers to end a transaction in partitions.
+
+| version | change |
+| --- | --- |
+| 1 | the oldest left; flexible |
+| 2 | transaction version of each marker (KIP-1228) |
+
+Sent between brokers.
+"""
 
 from __future__ import annotations
 
