@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-
-import streamkit.model.change
 
 __all__ = ["VERSION", "build_mode"]
 
@@ -13,5 +12,6 @@ VERSION = Path(__file__).with_name("VERSION").read_text(encoding="ascii").strip(
 
 def build_mode() -> str:
     """How the hot modules were loaded: "compiled" from their extensions, "pure" from source."""
-    origin = streamkit.model.change.__file__
-    return "pure" if Path(origin).suffix == ".py" else "compiled"
+    # Imported here, since the pytest plugin must not load more of the package than its version.
+    origin = import_module("streamkit.model.change").__file__
+    return "pure" if Path(origin or "").suffix == ".py" else "compiled"

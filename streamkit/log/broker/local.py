@@ -38,6 +38,9 @@ _POLL_SECONDS = 0.02
 _ASK_SECONDS = 2.0
 _LENGTH = struct.Struct(">i")
 
+_children: list[subprocess.Popen[bytes]] = []
+"""Brokers started by this process: they are left running, but reaped if they end before it does."""
+
 
 def default_data_dir() -> Path:
     """The data folder when nobody names one: `STREAMKIT_DATA_DIR`, else one in the user's home."""
@@ -127,6 +130,8 @@ def _started(folder: Path, idle_exit_seconds: int) -> str:
             stderr=output,
             start_new_session=True,
         )
+    _children[:] = [child for child in _children if child.poll() is None]
+    _children.append(process)
     deadline = time.monotonic() + _START_SECONDS
     ended = False
     while time.monotonic() < deadline:
