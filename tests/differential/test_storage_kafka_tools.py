@@ -1,0 +1,196 @@
+"""Apache Kafka's tools read our folders, and we read the folders of an Apache Kafka broker."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka import TopicPartition as Partition
+from confluent_kafka.admin import AdminClient, NewTopic
+from java import java_available, java_command
+from kafka_broker import KafkaBroker
+from log_batches import all_rows, batch, marker
+
+from streamkit.clock import ManualClock, SystemClock
+from streamkit.log.protocol import Compression, ControlKind
+from streamkit.log.storage import LogConfig, LogManager
+from streamkit.model import TopicPartition
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.slow,
+    pytest.mark.skipif(not java_available(), reason="needs a JVM"),
+]
+
+TP = TopicPartition("events", 0)
+
+
+def dump(files: list[Path], *options: str) -> str:
+    """What kafka-dump-log prints of the files; it must not complain."""
+    command = java_command(
+        "org.apache.kafka.tools.DumpLogSegments", *options, "--files", ",".join(map(str, files))
+    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    # Of every segment that doesn't begin at offset 0, Kafka's own included, the tool says that -1
+    # is followed by its first offset.
+    text = re.sub(
+        r"Non-consecutive offsets in \S+\n(  -1 is followed by \d+\n)(?! )", "", done.stderr
+    )
+    complaints = [line for line in text.splitlines() if "SLF4J" not in line]
+    assert done.returncode == 0, done.stderr
+    assert complaints == [], complaints
+    for word in ("mismatch", "Mismatch", "Found", "Non-consecutive", "corrupt", "Ignoring"):
+        assert word not in done.stdout, done.stdout
+    return done.stdout
+
+
+def write_events(folder: Path, *, stop: str) -> tuple[Path, int]:
+    """A log with every codec, an idempotent producer, transactions, gaps in time, many segments."""
+    manager = LogManager(
+        folder, LogConfig(segment_bytes=6000, index_interval_bytes=500), ManualClock()
+    )
+    manager.open()
+    log = manager.create(TP)
+    codecs = list(Compression)
+    for index in range(120):
+        times = [1000 + 7 * index, 1000 + 5 * index]
+        log.append(
+            batch(
+                b"%d" % index * 20,
+                b"second",
+                timestamps=times,
+                key=None if index % 7 == 0 else b"k%d" % index,
+                producer=(4, 0, 2 * index),
+                compression=codecs[index % 5],
+            ),
+            now_ms=0,
+            leader_epoch=index // 50,
+        )
+        if index % 10 == 0:
+            data = batch(producer=(77, 1, index // 10), transactional=True)
+            log.append(data, now_ms=0, leader_epoch=index // 50)
+        if index % 10 == 5:
+            kind = ControlKind.ABORT if index % 20 == 5 else ControlKind.COMMIT
+            end = marker(kind, 77, 1, timestamp=1000 + 7 * index)
+            log.append(end, now_ms=0, from_client=False, leader_epoch=index // 50)
+    log.append(batch(producer=(78, 0, 0), transactional=True), now_ms=0, leader_epoch=2)
+    end_offset = log.end_offset
+    if stop == "clean":
+        manager.close()
+    else:
+        manager.abandon()
+        manager = LogManager(folder, LogConfig(segment_bytes=6000), ManualClock())
+        manager.open()
+        assert manager.recovered
+        manager.close()
+    return folder / str(TP), end_offset
+
+
+@pytest.mark.parametrize("stop", ["clean", "killed"])
+def test_kafka_dump_log_reads_our_folder(tmp_path: Path, stop: str) -> None:
+    folder, end_offset = write_events(tmp_path, stop=stop)
+    logs = sorted(folder.glob("*.log"))
+    indexes = sorted(folder.glob("*.index"))
+    times = sorted(folder.glob("*.timeindex"))
+    assert len(logs) == len(indexes) == len(times) > 2
+    printed = dump(logs, "--deep-iteration", "--print-data-log")
+    assert len(re.findall(r"^\| offset: \d+", printed, re.M)) == end_offset
+    assert printed.count("endTxnMarker: ABORT") == 6
+    assert printed.count("endTxnMarker: COMMIT") == 6
+    assert "isvalid: false" not in printed
+    for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+        assert f"compresscodec: {codec}" in printed
+    entries = dump(indexes)
+    assert len(re.findall(r"^offset: \d+ position: \d+", entries, re.M)) == sum(
+        path.stat().st_size // 8 for path in indexes
+    )
+    dump(indexes, "--index-sanity-check")
+    entries = dump(times)
+    assert len(re.findall(r"^timestamp: \d+ offset: \d+", entries, re.M)) == sum(
+        path.stat().st_size // 12 for path in times
+    )
+    dump(times, "--index-sanity-check")
+    aborted = dump(sorted(folder.glob("*.txnindex")))
+    assert aborted.count("producerId: 77") == 6
+    snapshots = dump([sorted(folder.glob("*.snapshot"))[-1]])
+    assert "producerId: 4 producerEpoch: 0" in snapshots
+    assert "lastSequence: 239" in snapshots
+    assert re.search(rf"producerId: 78 .*currentTxnFirstOffset: .*{end_offset - 1}", snapshots)
+
+
+def test_folder_of_apache_kafka_is_read_and_carried_on(tmp_path: Path) -> None:
+    """Kafka writes, we read and write, Kafka reads all of it."""
+    with KafkaBroker(tmp_path, {"log.index.interval.bytes": "200"}) as kafka:
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        settings = {"segment.bytes": "1048576"}
+        admin.create_topics([NewTopic("events", 1, 1, config=settings)])["events"].result(30)
+        plain = Producer({"bootstrap.servers": kafka.bootstrap, "enable.idempotence": True})
+        sent: list[bytes] = []
+        for index in range(3000):
+            sent.append(b"%d" % index * 200)
+            plain.produce("events", sent[-1], b"k%d" % index, timestamp=10_000 + index)
+            plain.poll(0)
+        plain.flush(30)
+        for name, commit in (("t1", True), ("t2", False)):
+            transactional = Producer(
+                {"bootstrap.servers": kafka.bootstrap, "transactional.id": name}
+            )
+            transactional.init_transactions(30)
+            transactional.begin_transaction()
+            transactional.produce("events", name.encode(), timestamp=20_000)
+            transactional.flush(30)
+            if commit:
+                transactional.commit_transaction(30)
+                sent.append(name.encode())
+            else:
+                transactional.abort_transaction(30)
+        kafka.stop()
+
+        dump(sorted((tmp_path / "data" / "events-0").glob("*.log")), "--deep-iteration")
+        manager = LogManager(tmp_path / "data", LogConfig(segment_bytes=1_048_576), SystemClock())
+        manager.open()
+        assert not manager.recovered
+        assert not manager.failed
+        log = manager.get(TP)
+        assert log is not None
+        assert log.topic_id is not None
+        assert log.end_offset == 3004
+        assert len(log.segments) >= 2
+        read = [row.value for row in all_rows(log)]
+        assert read == [*sent, b"t2"]
+        found = log.offset_for_timestamp(11_234)
+        assert found is not None
+        assert found.offset == 1234
+        aborted = log.read(3002, 10_000, isolation="read_committed").aborted
+        assert [entry.first_offset for entry in aborted or []] == [3002]
+        idempotent = [entry for entry in log.producers.values() if entry.last_sequence == 2999]
+        assert len(idempotent) == 1
+        for index in range(50):
+            value = b"ours %d" % index
+            log.append(batch(value, timestamp=30_000 + index), now_ms=30_000, leader_epoch=9)
+            sent.append(value)
+        manager.close()
+
+        kafka.restart()
+        consumer = Consumer(
+            {
+                "bootstrap.servers": kafka.bootstrap,
+                "group.id": "judge",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+            }
+        )
+        consumer.assign([Partition("events", 0, 0)])
+        got: list[bytes | None] = []
+        while True:
+            message = consumer.poll(30)
+            assert message is not None
+            if message.error():
+                break
+            got.append(message.value())
+        consumer.close()
+        assert got == sent
+    assert "ERROR" not in kafka.output.read_text()
