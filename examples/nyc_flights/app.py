@@ -78,7 +78,7 @@ class Delays:
     max_wind_mph: float = 0.0
 
 
-def scheduled(_key: str, flight: Flight, _record_ms: int, _partition_ms: int) -> int:
+def scheduled(_key: str, flight: Flight) -> int:
     """Event time of a flight: when it was to leave."""
     return flight.scheduled_ms
 
@@ -120,18 +120,21 @@ def delays_per_hour(flights: sk.KStream[str, Flight]) -> None:
             app.global_table(airlines, store="airlines"),
             key=lambda _, flight: flight.carrier,
             joiner=lambda flight, airline: replace(flight, airline=airline),
+            value=Flight,
             name="with-airline",
         )
         .select_key(lambda _, flight: flight.tail_number, key=str, name="by-plane")
         .left_join(
             plane_table,
             lambda flight, plane: replace(flight, seats=plane.seats if plane else 0),
+            value=Flight,
             name="with-plane",
         )
         .select_key(lambda _, flight: flight.weather_key, key=str, name="by-airport-hour")
         .left_join(
             weather_table,
             lambda flight, now: replace(flight, wind_mph=(now and now.wind_mph) or 0.0),
+            value=Flight,
             name="with-weather",
         )
         .group_by(

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,14 +57,15 @@ def read_delays(bootstrap: str) -> Result:
 
 def show(console: Console, result: Result) -> None:
     """The worst hours, and the airlines by mean delay."""
-    worst = Table(title="The worst hours (departures of one airline, UTC)")
-    for heading in ("hour", "airport", "airline", "flights", "mean delay", "seats", "wind"):
-        worst.add_column(heading, justify="left" if heading in ("airport", "airline") else "right")
+    worst = Table(title="The worst hours (one airline at one airport, UTC)")
+    for heading in ("hour", "airport", "airline", "flights", "delay", "seats", "wind"):
+        text = heading in ("airport", "airline")
+        worst.add_column(heading, justify="left" if text else "right", no_wrap=True)
     busy = [(key, delays) for key, delays in result.items() if delays.flights >= 3]
     for (route, start_ms), delays in sorted(busy, key=lambda row: -row[1].mean_delay_minutes)[:10]:
         hour = datetime.fromtimestamp(start_ms / 1000, UTC)
         worst.add_row(
-            f"{hour:%d %b %H:%M}",
+            f"{hour:%d %b %H}h",
             route.origin,
             route.airline,
             str(delays.flights),
@@ -118,22 +120,26 @@ def main(year: bool, bootstrap: str | None, workers: int, folder: Path) -> None:
     except FileNotFoundError as error:
         raise click.ClickException(str(error)) from None
     shutil.rmtree(folder, ignore_errors=True)
-    with local_broker(folder / "log") if bootstrap is None else _given(bootstrap) as address:
+    broker: AbstractContextManager[str]
+    broker = local_broker(folder / "log") if bootstrap is None else nullcontext(bootstrap)
+    with broker as address:
         console.print(f"broker: {address}")
         feed_with_progress(console, address, data)
         command = [
             *(sys.executable, "-m", "streamkit", "worker", str(APP), "--bootstrap", address),
             *("--workers", str(workers), "--state-dir", str(folder / "state"), "--stop-at-end"),
         ]
-        console.print(f"\n[bold]streamkit {' '.join(command[3:])}[/]")
-        subprocess.run(command, check=True)
+        console.print(f"\n[bold]streamkit {' '.join(command[3:])}[/]", soft_wrap=True)
+        if (status := subprocess.run(command, check=False).returncode) != 0:
+            raise click.exceptions.Exit(status)
         show(console, read_delays(address))
     console.print(
         "\nTry next:\n"
         "  streamkit topology examples/nyc_flights/app.py     the topology of what just ran\n"
         "  make demo DEMO_ARGS=--workers=1                    with another number of workers\n"
         "  examples/word_count/app.py                         a smaller app to start from\n"
-        "  README.md                                          the same in five minutes, explained"
+        "  README.md                                          the same in five minutes, explained",
+        soft_wrap=True,
     )
 
 
