@@ -35,8 +35,8 @@ def read_uvarint(buf: Buffer, pos: int) -> tuple[int, int]:
     try:
         first = buf[pos]
         return (first, pos + 1) if first < 0x80 else uvarint_tail(buf, pos + 1, first)
-    except IndexError as e:
-        raise ProtocolError(f"varint cut off at byte {pos}") from e
+    except (IndexError, ValueError) as e:
+        raise ProtocolError(f"varint at byte {pos} is cut off or too long") from e
 
 
 def uvarint_tail(buf: Buffer, pos: int, value: int) -> tuple[int, int]:
