@@ -24,7 +24,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / "tests" / "support"))
 
 from java import java_classpath  # noqa: E402
-from kafka_broker import ApacheKafka  # noqa: E402
+from kafka_broker import KafkaBroker  # noqa: E402
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def bundled_broker() -> Iterator[str]:
 
 @contextmanager
 def apache_kafka() -> Iterator[str]:
-    with ApacheKafka() as broker:
+    with tempfile.TemporaryDirectory() as folder, KafkaBroker(Path(folder)) as broker:
         yield broker.bootstrap
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from kafka_broker import ApacheKafka
+from kafka_broker import KafkaBroker
 
 from examples.nyc_flights.data import DataSet
 from examples.nyc_flights.demo import read_delays
@@ -55,7 +55,7 @@ def test_flights_equal_the_csv_recomputation_on_the_bundled_broker(tmp_path: Pat
 
 @pytest.mark.kafka
 def test_flights_equal_the_csv_recomputation_on_apache_kafka(tmp_path: Path) -> None:
-    with ApacheKafka() as broker:
+    with KafkaBroker(tmp_path / "kafka") as broker:
         run_flights_with_two_workers(broker.bootstrap, tmp_path)
 
 
