@@ -118,6 +118,14 @@ class GroupMachine(RuleBasedStateMachine):
                 self.heartbeat(index)
             self.answers_are_true()
 
+    @rule(rounds=st.integers(2, 6), left_out=st.integers(0, 9))
+    def settle(self, rounds: int, left_out: int) -> None:
+        """All but one behave, in turn."""
+        for _ in range(rounds):
+            for index in range(len(self.clients)):
+                if index != left_out:
+                    self.behave(index, 1)
+
     @rule(index=CLIENTS, whole=st.booleans())
     def sync(self, index: int, whole: bool) -> None:
         client = self.clients[index]
@@ -201,9 +209,9 @@ class GroupMachine(RuleBasedStateMachine):
 
     def forget(self, group_id: str) -> None:
         """The group was deleted: one that comes up under its name begins with generation 1 again."""
-        for key in [key for key in self.model.leaders if key[0] == group_id]:
-            del self.model.leaders[key]
+        for key in [key for key in self.model.protocols if key[0] == group_id]:
             del self.model.protocols[key]
+            self.model.leaders.pop(key, None)
             self.model.assigned.pop(key, None)
         for client in self.clients:
             if client.group_id == group_id:
@@ -215,7 +223,7 @@ class GroupMachine(RuleBasedStateMachine):
     def time_passes(self, ms: int) -> None:
         self.lab.advance(ms)
 
-    @rule(steps=st.integers(1, 12))
+    @rule(steps=st.sampled_from([1, 8]))
     def time_passes_for_the_living(self, steps: int) -> None:
         """Heartbeats go on, and nothing else does: rebalances must end all the same."""
         for _ in range(steps):
@@ -231,9 +239,11 @@ class GroupMachine(RuleBasedStateMachine):
             if self.lab.coordinator.group(group_id) is None:
                 self.forget(group_id)
 
-    @rule(full=st.booleans())
-    def disk(self, full: bool) -> None:
-        self.lab.disk_full = full
+    @rule(index=CLIENTS, count=st.integers(1, 4))
+    def behave_with_a_full_disk(self, index: int, count: int) -> None:
+        self.lab.disk_full = True
+        self.behave(index, count)
+        self.lab.disk_full = False
 
     @rule()
     def restart(self) -> None:
@@ -242,11 +252,11 @@ class GroupMachine(RuleBasedStateMachine):
             client.joining = client.syncing = None
         self.waiting.clear()
         self.lab.restart()
-        for group_id, generation in list(self.model.leaders):
+        for group_id, generation in list(self.model.protocols):
             group = self.lab.coordinator.group(group_id)
             if group is None or generation > group.generation:
-                del self.model.leaders[group_id, generation]
                 del self.model.protocols[group_id, generation]
+                self.model.leaders.pop((group_id, generation), None)
                 self.model.assigned.pop((group_id, generation), None)
                 for client in self.clients:
                     if (client.group_id, client.generation) == (group_id, generation):
