@@ -11,6 +11,7 @@ from streamkit.serde import Serde, serde_for
 from streamkit.state.backends.base import Backend
 from streamkit.state.backends.memory import MemoryBackend
 from streamkit.state.key_value import OverlaidKeyValueStore, OverlaidTimestampedKeyValueStore
+from streamkit.state.session import OverlaidSessionStore
 from streamkit.state.settings import StoreSettings
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.state.store import StateStore
@@ -25,6 +26,7 @@ _KINDS: dict[StoreKind, _MakeStore] = {
     StoreKind.TIMESTAMPED_KEY_VALUE: OverlaidTimestampedKeyValueStore,
     StoreKind.WINDOW: OverlaidWindowStore,
     StoreKind.TIMESTAMPED_WINDOW: OverlaidTimestampedWindowStore,
+    StoreKind.SESSION: OverlaidSessionStore,
 }
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "ChangelogWriter",
     "KeyValueStore",
     "SealedGeneration",
+    "SessionStore",
     "StateStore",
     "StoreContext",
     "TimestampedKeyValueStore",
@@ -357,4 +358,44 @@ class TimestampedWindowStore(StateStore, Generic[K, V]):
 
     def all(self) -> Iterator[tuple[Windowed[K], tuple[V, int]]]:
         """Every visible window."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class SessionStore(StateStore, Generic[K, V]):
+    """(key, session) to value, kept for `retention_ms`. Kind `SESSION`.
+
+    A session's start and end are the times of its first and last record, both inclusive. Visible are
+    sessions whose end lies above the highest end ever put, minus the retention; a put below that is
+    ignored. Sessions come in the order of their ends.
+    """
+
+    def find_sessions(
+        self, key: K, earliest_end_ms: i64, latest_start_ms: i64
+    ) -> Iterator[tuple[Windowed[K], V]]:
+        """Sessions of `key` with end >= `earliest_end_ms` and start <= `latest_start_ms`."""
+        raise NotImplementedError
+
+    def fetch_session(self, key: K, start_ms: i64, end_ms: i64) -> V | None:
+        """The value of one session."""
+        raise NotImplementedError
+
+    def fetch(self, key: K) -> Iterator[tuple[Windowed[K], V]]:
+        """Every visible session of `key`."""
+        raise NotImplementedError
+
+    def ended_between(self, earliest_ms: i64, latest_ms: i64) -> Iterator[tuple[Windowed[K], V]]:
+        """Sessions of all keys with an end in [earliest_ms, latest_ms], by end, start and key bytes."""
+        raise NotImplementedError
+
+    def all(self) -> Iterator[tuple[Windowed[K], V]]:
+        """Every visible session."""
+        raise NotImplementedError
+
+    def put(self, session: Windowed[K], value: V | None) -> None:
+        """Set the value of a session; None deletes."""
+        raise NotImplementedError
+
+    def remove(self, session: Windowed[K]) -> None:
+        """Delete a session."""
         raise NotImplementedError

@@ -12,7 +12,9 @@ from streamkit.model.windowed import Window, Windowed
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
 from streamkit.state.entries import EntryCodec
+from streamkit.state.layouts import WindowLayout
 from streamkit.state.marks import OFFSET, read_mark
+from streamkit.state.row_overlay import RowOverlay
 from streamkit.state.settings import StoreSettings
 from streamkit.state.spec import StoreSpec
 from streamkit.state.store import (
@@ -21,7 +23,6 @@ from streamkit.state.store import (
     TimestampedWindowStore,
     WindowStore,
 )
-from streamkit.state.window_overlay import WindowOverlay
 
 __all__ = ["OverlaidTimestampedWindowStore", "OverlaidWindowStore"]
 
@@ -48,9 +49,10 @@ class _Parts:
         self.name = spec.name
         self.backend = backend
         self.codec = EntryCodec(value_serde, store=spec.name, topic=topic, timestamped=timestamped)
-        self.overlay = WindowOverlay(
+        self.overlay = RowOverlay(
             backend,
             self.codec,
+            layout=WindowLayout(),
             retention_ms=spec.retention_ms,
             max_bytes=settings.overlay_max_bytes,
             clean_bytes=settings.clean_cache_bytes,
@@ -79,13 +81,13 @@ class _Parts:
 
     def put(self, raw_key: bytes, value: object, start_ms: i64, timestamp: i64) -> None:
         overlay = self.overlay
-        overlay.put(raw_key, start_ms, self.codec.entry(value, timestamp))
+        overlay.put(raw_key, start_ms, start_ms, self.codec.entry(value, timestamp))
         if overlay.full and not self._asked_for_commit:
             self._asked_for_commit = True
             self.context.request_commit()
 
     def fetch(self, raw_key: bytes, start_ms: i64) -> object:
-        return self.codec.decoded(self.overlay.lookup(raw_key, start_ms))
+        return self.codec.decoded(self.overlay.lookup(raw_key, start_ms, start_ms))
 
     def fetch_range(
         self, raw_key: bytes, from_ms: i64, to_ms: i64, reverse: bool
@@ -115,7 +117,7 @@ class _Parts:
         self.backend.close()
 
     def _within(
-        self, entries: Iterator[tuple[bytes, i64, object]], first: bytes | None, last: bytes | None
+        self, entries: Iterator[tuple[bytes, int, object]], first: bytes | None, last: bytes | None
     ) -> Iterator[tuple[Windowed[Any], tuple[Any, int]]]:
         for raw_key, start, entry in entries:
             if (first is None or raw_key >= first) and (last is None or raw_key <= last):

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from streamkit.model import Window, Windowed
 from streamkit.serde import Serde, serde_for
 from streamkit.state import (
     ChangelogWriter,
@@ -396,3 +397,89 @@ class WindowMachine(TimestampedWindowMachine):
 
     def shown(self, entry: Any) -> Any:
         return entry[0]
+
+
+class SessionMachine(StoreMachine):
+    """The session store; the model keeps (key, start, end) to value."""
+
+    kind = StoreKind.SESSION
+    observed = -1
+    durable_observed = -1
+    sealed_observed = -1
+
+    def visible(self) -> dict[Any, Any]:
+        return {
+            session: value
+            for session, value in self.live.items()
+            if session[2] > self.observed - RETENTION_MS
+        }
+
+    @rule(key=KEYS, start=STARTS, length=st.sampled_from([0, 1, 30, 60_000]), data=st.data())
+    def put(self, key: str, start: int, length: int, data: st.DataObject) -> None:
+        value = data.draw(st.none() | self.values)
+        end = start + length
+        self.store.put(Windowed(key, Window(start, end)), value)
+        self.observed = max(self.observed, end)
+        if value is None:
+            self.live.pop((key, start, end), None)
+        else:
+            self.live[key, start, end] = value
+        self.live = self.visible()
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        key, start, end = data.draw(st.sampled_from(sorted(self.live)))
+        self.store.remove(Windowed(key, Window(start, end)))
+        del self.live[key, start, end]
+
+    @rule(key=KEYS, earliest_end=STARTS, latest_start=STARTS)
+    def find_sessions(self, key: str, earliest_end: int, latest_start: int) -> None:
+        expected = [
+            (Windowed(key, Window(start, end)), value)
+            for (name, start, end), value in sorted(
+                self.live.items(), key=lambda item: (item[0][2], item[0][1])
+            )
+            if name == key and end >= earliest_end and start <= latest_start
+        ]
+        assert list(self.store.find_sessions(key, earliest_end, latest_start)) == expected
+
+    @rule(earliest=STARTS, latest=STARTS)
+    def ended_between(self, earliest: int, latest: int) -> None:
+        expected = (
+            sorted(
+                (end, start, by_bytes(name), value)
+                for (name, start, end), value in self.live.items()
+                if earliest <= end <= latest
+            )
+            if self.value_type is int
+            else None
+        )
+        found = [
+            (session.end_ms, session.start_ms, by_bytes(session.key), value)
+            for session, value in self.store.ended_between(earliest, latest)
+        ]
+        if expected is not None:
+            assert found == expected
+
+    def after_seal(self) -> None:
+        self.sealed_observed = self.observed
+
+    def after_persist(self) -> None:
+        self.durable_observed = self.sealed_observed
+
+    def after_abort(self) -> None:
+        self.observed = self.durable_observed
+        self.live = self.visible()
+
+    def check(self) -> None:
+        for (key, start, end), value in self.live.items():
+            assert self.store.fetch_session(key, start, end) == value
+        assert self.store.fetch_session("a", 0, 7) is None
+        found = list(self.store.all())
+        assert {
+            (session.key, session.start_ms, session.end_ms): value for session, value in found
+        } == self.live
+        assert len(found) == len(self.live)
+        of_one = [session.key for session, _ in self.store.fetch("a")]
+        assert of_one == ["a"] * sum(name == "a" for name, _, _ in self.live)

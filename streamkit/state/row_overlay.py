@@ -1,10 +1,11 @@
-"""The overlay of a window store: rows of uncommitted windows in memory, in front of a backend.
+"""The overlay of stores that keep several entries a key, in time: windows, sessions, join buffers.
 
-Layers as in `overlay`, each a dict of rows: key bytes to a dict of start to entry. In the backend a
-window lies under segment id, key, start and sequence (see `keys`), so the windows of a span of time lie
-together and expire in one `delete_range`.
+Layers as in `overlay`, each a dict of rows: key bytes to a dict of place to entry. A place is a number whose
+order is that of the bytes that follow the key; `layouts` tells what it stands for. In the backend an entry
+lies under segment id, key and place, so the entries of a span of time lie together and expire in one
+`delete_range`.
 
-Time: `observed` is the highest start ever put, kept over restarts. Windows with a start of
+Time: `observed` is the highest time ever put, kept over restarts. Entries with a time of
 `observed - retention_ms` or less are invisible at once, whatever the segments still hold, and writing
 them is ignored.
 
@@ -17,31 +18,25 @@ from collections.abc import Iterator
 
 from mypy_extensions import i64
 
-from streamkit.errors import ConfigError
+from streamkit.errors import ConfigError, StorageError
 from streamkit.state.backends.base import Backend
 from streamkit.state.entries import EntryCodec, Tombstone
-from streamkit.state.keys import (
-    SEGMENT_BYTES,
-    WINDOW_SUFFIX_BYTES,
-    long_bytes,
-    long_from,
-    split_window_key,
-    window_key,
-)
+from streamkit.state.keys import SEGMENT_BYTES, long_bytes
+from streamkit.state.layouts import RowLayout
 from streamkit.state.marks import OBSERVED, OFFSET, read_mark
 from streamkit.state.overlay import ENTRY_BYTES, merged
 from streamkit.state.segments import Segments
 from streamkit.state.store import ChangelogWriter, SealedGeneration
 
-__all__ = ["SealedWindows", "WindowOverlay"]
+__all__ = ["RowOverlay", "SealedRows"]
 
 
-class WindowOverlay:
+class RowOverlay:
     """See the module.
 
     Attributes:
         full: True when active holds more than its bound.
-        observed: highest start ever put in milliseconds; -1 before the first.
+        observed: highest time ever put in milliseconds; -1 before the first.
     """
 
     full: bool
@@ -52,11 +47,13 @@ class WindowOverlay:
         backend: Backend,
         codec: EntryCodec,
         *,
+        layout: RowLayout,
         retention_ms: i64,
         max_bytes: i64,
         clean_bytes: i64,
     ) -> None:
         self._backend = backend
+        self._layout = layout
         self._codec = codec
         self._retention_ms = retention_ms
         self._max_bytes = max_bytes
@@ -73,63 +70,76 @@ class WindowOverlay:
         self._segments = Segments(backend, retention_ms)
 
     def visible_from(self) -> i64:
-        """Lowest start that is visible."""
+        """Lowest time that is visible."""
         start = self.observed - self._retention_ms + 1
         return start if start > 0 else 0
 
-    def lookup(self, raw_key: bytes, start_ms: i64) -> object:
-        """The entry of a window: a tuple, `Encoded`, `Tombstone`, or None if there is nothing."""
-        if start_ms > self.observed or start_ms <= self.observed - self._retention_ms:
+    def lookup(self, raw_key: bytes, place: int, time_ms: i64) -> object:
+        """The entry at a place: a tuple, `Encoded`, `Tombstone`, or None if there is nothing.
+
+        Args:
+            raw_key: the key.
+            place: where in the row.
+            time_ms: the place's time.
+        """
+        if time_ms > self.observed or time_ms <= self.observed - self._retention_ms:
             return None
         row = self._active.get(raw_key)
         if row is not None:
-            entry = row.get(start_ms)
+            entry = row.get(place)
             if entry is not None:
                 return entry
-        return self._lookup_behind(raw_key, start_ms)
+        return self._lookup_behind(raw_key, place, time_ms)
 
-    def put(self, raw_key: bytes, start_ms: i64, entry: object) -> None:
-        """Set the entry of a window in the active generation; ignored if it isn't visible any more."""
-        if start_ms < 0:
-            raise ConfigError(f"a window starts at 0 or later, not at {start_ms}")
-        if start_ms > self.observed:
-            self.observed = start_ms
-        elif start_ms <= self.observed - self._retention_ms:
+    def put(self, raw_key: bytes, place: int, time_ms: i64, entry: object) -> None:
+        """Set the entry at a place in the active generation; ignored if it isn't visible any more.
+
+        Args:
+            raw_key: the key.
+            place: where in the row.
+            time_ms: the place's time.
+            entry: what the codec made.
+        """
+        if time_ms < 0:
+            raise ConfigError(f"windows and sessions begin at 0 or later, not at {time_ms}")
+        if time_ms > self.observed:
+            self.observed = time_ms
+        elif time_ms <= self.observed - self._retention_ms:
             return
         row = self._active.get(raw_key)
         if row is None:
             row = {}
             self._active[raw_key] = row
-        if start_ms not in row:
+        if place not in row:
             self._grow(len(raw_key) + ENTRY_BYTES + self._codec.size(entry))
         elif not isinstance(entry, tuple):
-            self._grow(self._codec.size(entry) - self._codec.size(row[start_ms]))
-        row[start_ms] = entry
+            self._grow(self._codec.size(entry) - self._codec.size(row[place]))
+        row[place] = entry
 
     def row(self, raw_key: bytes, from_ms: i64, to_ms: i64) -> dict[int, object]:
-        """The windows of a key that start in [from_ms, to_ms], in no order, without tombstones."""
+        """The entries of a key with a time in [from_ms, to_ms], in no order, without tombstones."""
         low = max(from_ms, self.visible_from())
         high = min(to_ms, self.observed)
         found: dict[int, object] = {}
         if low > high:
             return found
+        suffix_bytes = self._layout.suffix_bytes
         for prefix in self._segments.prefixes(low, high):
             prefix += raw_key
-            size = len(prefix) + WINDOW_SUFFIX_BYTES
+            size = len(prefix) + suffix_bytes
             for key, data in self._backend.range(
                 prefix + long_bytes(low), prefix + long_bytes(high + 1)
             ):
                 if len(key) == size:
-                    start = long_from(key, size - WINDOW_SUFFIX_BYTES)
-                    found[start] = self._codec.from_backend(data)
+                    found[self._layout.place(key)] = self._codec.from_backend(data)
         sealed = self._sealed
         if sealed is not None:
-            _overlay_row(found, sealed.get(raw_key), low, high)
-        _overlay_row(found, self._active.get(raw_key), low, high)
+            self._overlay_row(found, sealed.get(raw_key), low, high)
+        self._overlay_row(found, self._active.get(raw_key), low, high)
         return found
 
-    def range(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[bytes, i64, object]]:
-        """Windows of all keys that start in [from_ms, to_ms], by segment, key bytes and start."""
+    def range(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[bytes, int, object]]:
+        """(key, place, entry) of all keys with a time in [from_ms, to_ms], by segment, key and place."""
         low = max(from_ms, self.visible_from())
         high = min(to_ms, self.observed)
         if low > high:
@@ -142,14 +152,14 @@ class WindowOverlay:
         items.sort(key=_first)
         bottom, top = self._segments.bounds(low, high)
         committed = self._backend.range(bottom, top)
-        return _in_time(merged(items, committed, self._codec, False), low, high)
+        return _in_time(merged(items, committed, self._codec, False), self._layout, low, high)
 
     def entries(self) -> i64:
-        """How many windows wait for a commit."""
+        """How many entries wait for a commit."""
         count = _count(self._active)
         return count if self._sealed is None else count + _count(self._sealed)
 
-    def seal(self) -> SealedWindows | None:
+    def seal(self) -> SealedRows | None:
         """Close the active generation; None if it is empty."""
         if not self._active:
             return None
@@ -160,7 +170,7 @@ class WindowOverlay:
         self._active = {}
         self._active_bytes = 0
         self.full = False
-        return SealedWindows(self, self._sealed, self.observed, self._codec)
+        return SealedRows(self, self._sealed, self.observed, self._codec)
 
     def discard(self) -> None:
         """Forget both generations, and go back to the stream time of the backend."""
@@ -195,15 +205,21 @@ class WindowOverlay:
         """Write changelog records to the backend; what has expired is left out."""
         batch: dict[bytes, bytes | None] = {}
         codec = self._codec
+        layout = self._layout
         for key, value, timestamp in zip(keys, values, timestamps, strict=True):
             if key is None:
                 continue
-            _, start, _ = split_window_key(key)
-            if start > self.observed:
-                self.observed = start
-            elif start <= self.observed - self._retention_ms:
+            if len(key) < layout.suffix_bytes:
+                raise StorageError(
+                    f"a changelog key of this store has at least {layout.suffix_bytes} bytes, "
+                    f"not {len(key)}"
+                )
+            time_ms = layout.time(layout.place(key))
+            if time_ms > self.observed:
+                self.observed = time_ms
+            elif time_ms <= self.observed - self._retention_ms:
                 continue
-            batch[self._segments.key(key, start)] = codec.record_to_backend(value, timestamp)
+            batch[self._segments.key(key, time_ms)] = codec.record_to_backend(value, timestamp)
         self._young.clear()
         self._old.clear()
         self.write(list(batch), list(batch.values()), self.observed, next_offset)
@@ -247,30 +263,35 @@ class WindowOverlay:
         """Whether `entries` is still the sealed generation: not once it was discarded."""
         return self._sealed is entries
 
-    def backend_key(self, raw_key: bytes, start_ms: i64) -> bytes:
-        """Where a window lies in the backend."""
-        return self._segments.key(window_key(raw_key, start_ms), start_ms)
+    def key(self, raw_key: bytes, place: int) -> bytes:
+        """Key and place as the changelog has them."""
+        return raw_key + self._layout.suffix(place)
+
+    def backend_key(self, raw_key: bytes, place: int) -> bytes:
+        """Where an entry lies in the backend."""
+        layout = self._layout
+        return self._segments.key(raw_key + layout.suffix(place), layout.time(place))
 
     def _grow(self, size: i64) -> None:
         self._active_bytes += size
         if self._active_bytes > self._max_bytes:
             self.full = True
 
-    def _lookup_behind(self, raw_key: bytes, start_ms: i64) -> object:
+    def _lookup_behind(self, raw_key: bytes, place: int, time_ms: i64) -> object:
         entry: object = None
         sealed = self._sealed
         if sealed is not None:
-            entry = _in_row(sealed, raw_key, start_ms)
+            entry = _in_row(sealed, raw_key, place)
             if entry is not None:
                 return entry
-        entry = _in_row(self._young, raw_key, start_ms)
+        entry = _in_row(self._young, raw_key, place)
         if entry is not None:
             return entry
-        entry = _in_row(self._old, raw_key, start_ms)
+        entry = _in_row(self._old, raw_key, place)
         if entry is None:
-            if not self._segments.holds(start_ms):
+            if not self._segments.holds(time_ms):
                 return None
-            data = self._backend.get(self.backend_key(raw_key, start_ms))
+            data = self._backend.get(self.backend_key(raw_key, place))
             if data is None:
                 return None
             entry = self._codec.from_backend(data)
@@ -279,7 +300,7 @@ class WindowOverlay:
             if row is None:
                 row = {}
                 self._young[raw_key] = row
-            row[start_ms] = entry
+            row[place] = entry
             self._young_bytes += len(raw_key) + ENTRY_BYTES + self._codec.size(entry)
             self._age()
         return entry
@@ -298,17 +319,29 @@ class WindowOverlay:
         high: i64,
     ) -> None:
         for raw_key, row in rows.items():
-            for start, entry in row.items():
-                if low <= start <= high:
-                    found[self.backend_key(raw_key, start)] = entry
+            for place, entry in row.items():
+                if low <= self._layout.time(place) <= high:
+                    found[self.backend_key(raw_key, place)] = entry
+
+    def _overlay_row(
+        self, found: dict[int, object], row: dict[int, object] | None, low: i64, high: i64
+    ) -> None:
+        if row is None:
+            return
+        for place, entry in row.items():
+            if low <= self._layout.time(place) <= high:
+                if isinstance(entry, Tombstone):
+                    found.pop(place, None)
+                else:
+                    found[place] = entry
 
 
-class SealedWindows(SealedGeneration):
-    """A sealed generation of a window overlay."""
+class SealedRows(SealedGeneration):
+    """A sealed generation of a row overlay."""
 
     def __init__(
         self,
-        overlay: WindowOverlay,
+        overlay: RowOverlay,
         entries: dict[bytes, dict[int, object]],
         observed: i64,
         codec: EntryCodec,
@@ -318,9 +351,9 @@ class SealedWindows(SealedGeneration):
         self._observed = observed
         self._codec = codec
         self._items: list[tuple[bytes, int, object]] = [
-            (raw_key, start, entry)
+            (raw_key, place, entry)
             for raw_key, row in entries.items()
-            for start, entry in row.items()
+            for place, entry in row.items()
         ]
         self._written: i64 = 0
         self._persisted: i64 = 0
@@ -333,9 +366,9 @@ class SealedWindows(SealedGeneration):
         size: i64 = len(self._items)
         stop = size if limit <= 0 or start + limit > size else start + limit
         codec = self._codec
-        for raw_key, window_start, entry in self._items[start:stop]:
+        for raw_key, place, entry in self._items[start:stop]:
             value, timestamp = codec.to_changelog(entry)
-            writer.write(window_key(raw_key, window_start), value, timestamp)
+            writer.write(self._overlay.key(raw_key, place), value, timestamp)
         self._written = stop
         return stop == size
 
@@ -349,8 +382,8 @@ class SealedWindows(SealedGeneration):
         codec = self._codec
         keys: list[bytes] = []
         values: list[bytes | None] = []
-        for raw_key, window_start, entry in self._items[start:stop]:
-            keys.append(overlay.backend_key(raw_key, window_start))
+        for raw_key, place, entry in self._items[start:stop]:
+            keys.append(overlay.backend_key(raw_key, place))
             values.append(codec.to_backend(entry))
         self._persisted = stop
         if stop < size:
@@ -361,22 +394,9 @@ class SealedWindows(SealedGeneration):
         return True
 
 
-def _in_row(rows: dict[bytes, dict[int, object]], raw_key: bytes, start_ms: i64) -> object:
+def _in_row(rows: dict[bytes, dict[int, object]], raw_key: bytes, place: int) -> object:
     row = rows.get(raw_key)
-    return None if row is None else row.get(start_ms)
-
-
-def _overlay_row(
-    found: dict[int, object], row: dict[int, object] | None, low: i64, high: i64
-) -> None:
-    if row is None:
-        return
-    for start, entry in row.items():
-        if low <= start <= high:
-            if isinstance(entry, Tombstone):
-                found.pop(start, None)
-            else:
-                found[start] = entry
+    return None if row is None else row.get(place)
 
 
 def _count(rows: dict[bytes, dict[int, object]]) -> i64:
@@ -391,9 +411,9 @@ def _first(item: tuple[bytes, object]) -> bytes:
 
 
 def _in_time(
-    entries: Iterator[tuple[bytes, object]], low: i64, high: i64
-) -> Iterator[tuple[bytes, i64, object]]:
+    entries: Iterator[tuple[bytes, object]], layout: RowLayout, low: i64, high: i64
+) -> Iterator[tuple[bytes, int, object]]:
     for key, entry in entries:
-        raw_key, start, _ = split_window_key(key[SEGMENT_BYTES:])
-        if low <= start <= high:
-            yield raw_key, start, entry
+        place = layout.place(key)
+        if low <= layout.time(place) <= high:
+            yield key[SEGMENT_BYTES : -layout.suffix_bytes], place, entry

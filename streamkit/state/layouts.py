@@ -1,0 +1,115 @@
+"""What stands behind the key in stores with several entries a key, and how it becomes one number.
+
+A place is an int of 0 or more; places of one key sort like the bytes they are written as.
+
+| store | bytes behind the key | place | time |
+| --- | --- | --- | --- |
+| window | start (8), sequence 0 (4) | start | start |
+| join buffer (windows with duplicates) | start (8), sequence (4) | start, sequence | start |
+| session | end (8), start (8) | end, start | end |
+
+Source: org.apache.kafka.streams.state.internals.WindowKeySchema, SessionKeySchema.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from mypy_extensions import i64
+
+__all__ = ["DuplicatesLayout", "RowLayout", "SessionLayout", "WindowLayout", "session_place"]
+
+_LONG = Struct(">q")
+_START_SEQUENCE = Struct(">qi")
+_END_START = Struct(">qq")
+_SEQUENCE_BITS = 32
+_TIME_BITS = 64
+_MAX_SEQUENCE = 2**_SEQUENCE_BITS - 1
+_MAX_TIME = 2**_TIME_BITS - 1
+
+
+class RowLayout:
+    """The layout of one kind of store.
+
+    Attributes:
+        suffix_bytes: how many bytes follow the key.
+    """
+
+    suffix_bytes: i64
+
+    def __init__(self, suffix_bytes: i64) -> None:
+        self.suffix_bytes = suffix_bytes
+
+    def suffix(self, place: int) -> bytes:
+        """The bytes that a place is written as."""
+        raise NotImplementedError
+
+    def place(self, key: bytes) -> int:
+        """The place at the end of `key`."""
+        raise NotImplementedError
+
+    def time(self, place: int) -> i64:
+        """The time that decides about retention."""
+        raise NotImplementedError
+
+
+class WindowLayout(RowLayout):
+    """One entry a window."""
+
+    def __init__(self) -> None:
+        super().__init__(12)
+
+    def suffix(self, place: int) -> bytes:
+        return _START_SEQUENCE.pack(place, 0)
+
+    def place(self, key: bytes) -> int:
+        start: int = _LONG.unpack_from(key, len(key) - 12)[0]
+        return start
+
+    def time(self, place: int) -> i64:
+        return place
+
+
+class DuplicatesLayout(RowLayout):
+    """Any number of entries a start, told apart by a sequence number."""
+
+    def __init__(self) -> None:
+        super().__init__(12)
+
+    def suffix(self, place: int) -> bytes:
+        return _START_SEQUENCE.pack(place >> _SEQUENCE_BITS, place & _MAX_SEQUENCE)
+
+    def place(self, key: bytes) -> int:
+        start: int
+        sequence: int
+        start, sequence = _START_SEQUENCE.unpack_from(key, len(key) - 12)
+        return start << _SEQUENCE_BITS | sequence
+
+    def time(self, place: int) -> i64:
+        return place >> _SEQUENCE_BITS
+
+
+class SessionLayout(RowLayout):
+    """One entry a session."""
+
+    def __init__(self) -> None:
+        super().__init__(16)
+
+    def suffix(self, place: int) -> bytes:
+        return _END_START.pack(place >> _TIME_BITS, place & _MAX_TIME)
+
+    def place(self, key: bytes) -> int:
+        end: int
+        start: int
+        end, start = _END_START.unpack_from(key, len(key) - 16)
+        return end << _TIME_BITS | start
+
+    def time(self, place: int) -> i64:
+        return place >> _TIME_BITS
+
+
+def session_place(start_ms: i64, end_ms: i64) -> int:
+    """The place of a session, both ends inclusive."""
+    end: int = end_ms
+    start: int = start_ms
+    return end << _TIME_BITS | start

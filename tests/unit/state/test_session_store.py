@@ -1,0 +1,84 @@
+"""Session stores: changelog bytes, visibility, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from streamkit.errors import ConfigError, StorageError
+from streamkit.model import Window, Windowed
+from streamkit.serde import serde_for
+from streamkit.state import (
+    ChangelogWriter,
+    SessionStore,
+    StoreContext,
+    StoreKind,
+    StoreSpec,
+    open_store,
+)
+
+
+class Collected(ChangelogWriter):
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes, bytes | None, int]] = []
+
+    def write(self, key: bytes, value: bytes | None, timestamp: int) -> None:
+        self.records.append((key, value, timestamp))
+
+
+def sessions(retention_ms: int) -> SessionStore[Any, Any]:
+    spec = StoreSpec(
+        "s", StoreKind.SESSION, serde_for(str), serde_for(int), retention_ms=retention_ms
+    )
+    store = open_store(spec)
+    assert isinstance(store, SessionStore)
+    return store
+
+
+def session(key: str, start: int, end: int) -> Windowed[str]:
+    return Windowed(key, Window(start, end))
+
+
+def test_changelog_has_kafkas_key_and_the_time_of_the_record() -> None:
+    store = sessions(1_000)
+    context = StoreContext()
+    store.init(context)
+    context.timestamp = 77
+    store.put(session("k", 1, 258), 5)
+    store.put(session("k", 1, 2), 6)
+    store.remove(session("k", 1, 2))
+    writer = Collected()
+    store.commit(1, writer)
+    one, end = bytes(7) + b"\x01", bytes(6) + b"\x01\x02"
+    assert writer.records == [
+        (b"k" + end + one, bytes(7) + b"\x05", 77),
+        (b"k" + bytes(7) + b"\x02" + one, None, 77),
+    ]
+
+
+def test_session_is_visible_by_its_end() -> None:
+    store = sessions(100)
+    store.put(session("a", 0, 50), 1)
+    store.put(session("b", 149, 149), 2)
+    assert [found for found, _ in store.fetch("a")] == [session("a", 0, 50)]
+    store.put(session("b", 150, 150), 3)
+    assert list(store.fetch("a")) == []
+    assert store.fetch_session("a", 0, 50) is None
+
+
+def test_session_that_ends_before_it_begins_is_refused() -> None:
+    store = sessions(100)
+    for start, end in ((5, 4), (-1, 4)):
+        with pytest.raises(ConfigError, match="begins at 0 or later"):
+            store.put(session("a", start, end), 1)
+
+
+def test_changelog_key_that_is_too_short_is_refused() -> None:
+    with pytest.raises(StorageError, match="at least 16 bytes"):
+        sessions(100).restore_batch([b"short"], [b""], [0], 1)
+
+
+def test_session_store_needs_a_retention() -> None:
+    with pytest.raises(ConfigError, match="retention_ms"):
+        open_store(StoreSpec("s", StoreKind.SESSION, serde_for(str), serde_for(int)))
