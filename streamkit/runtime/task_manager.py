@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 CHUNK_RECORDS = 1_000
 """Records between two chances for other threads, at most."""
+FIRST_CHUNK_RECORDS = 50
+"""Until it is known how long a record takes."""
 CHUNK_SECONDS = 0.005
 ROUND_SECONDS = 0.05
 """How long tasks are processed before the consumer is asked again."""
@@ -56,7 +58,7 @@ class _Held:
     task: Task | None = None
     job: RestoreJob | None = None
     running: bool = False
-    chunk: int = CHUNK_RECORDS
+    chunk: int = FIRST_CHUNK_RECORDS
 
 
 class TaskManager(RebalanceListener):

@@ -52,6 +52,7 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
 _END_CHECK_SECONDS = 0.5
 _END_CHECKS = 2
+_FIRST_CONTACT_MS = 5_000
 _RETRY_COMMIT = (
     ErrorCode.REBALANCE_IN_PROGRESS,
     ErrorCode.UNKNOWN_MEMBER_ID,
@@ -212,6 +213,7 @@ class _Run:
         network = self.worker._network
         name = settings.client_id or settings.application_id
         with self._resources as resources:
+            cluster = self._cluster()
             self.admin = resources.enter_context(
                 Admin(
                     settings.bootstrap,
@@ -221,7 +223,7 @@ class _Run:
                 )
             )
             self._check_sources()
-            state = StateDirectory(settings.state_dir, settings.application_id, self._cluster())
+            state = StateDirectory(settings.state_dir, settings.application_id, cluster)
             resources.callback(state.close)
             self.producer = Producer(
                 settings.bootstrap,
@@ -462,9 +464,20 @@ class _Run:
         self.plan.resolve(self._counts())
 
     def _cluster(self) -> str:
-        """Identifies the cluster: its nodes, as it names them itself."""
-        nodes = self.admin.nodes()
-        return ",".join(sorted(f"{node.host}:{node.port}" for node in nodes))
+        """Identifies the cluster: its nodes, as it names them itself.
+
+        The first question to the cluster, and one that is given up soon: at the start a wrong address is
+        likelier than a broker that is away.
+        """
+        settings = self.settings
+        timeout_ms = min(settings.api_timeout_ms, _FIRST_CONTACT_MS)
+        with Admin(
+            settings.bootstrap,
+            network=self.worker._network,
+            client_id=f"{settings.client_id or settings.application_id}-admin",
+            api_timeout_ms=timeout_ms,
+        ) as admin:
+            return ",".join(sorted(f"{node.host}:{node.port}" for node in admin.nodes()))
 
     def _plain_consumer(self) -> Consumer:
         return self._unassigned_consumer("restore")

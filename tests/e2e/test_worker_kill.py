@@ -66,10 +66,12 @@ def worker(bootstrap: str, state: Path, *, slow: bool = False) -> Iterator[subpr
         process.communicate()
 
 
-def wait_for_commits(admin: Admin, at_least: int) -> int:
+def wait_for_commits(admin: Admin, process: subprocess.Popen[bytes], at_least: int) -> int:
     """How many inputs are committed, once they are enough."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(process.communicate()[1].decode())
         committed = sum(offset.offset for offset in admin.group_offsets(GROUP).values())
         if committed >= at_least:
             return committed
@@ -80,7 +82,7 @@ def wait_for_commits(admin: Admin, at_least: int) -> int:
 def kill_in_the_middle(bootstrap: str, process: subprocess.Popen[bytes], seed: int) -> None:
     share = random.Random(seed).uniform(0.05, 0.6)
     with Admin(bootstrap) as admin:
-        committed = wait_for_commits(admin, max(1, int(share * RECORDS)))
+        committed = wait_for_commits(admin, process, max(1, int(share * RECORDS)))
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert committed > 0
