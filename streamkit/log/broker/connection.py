@@ -237,6 +237,10 @@ class ClientConnection(asyncio.BufferedProtocol):
         except ProtocolError as error:
             self.close(str(error))
             return
+        except Exception as error:  # noqa: BLE001 - the boundary: one request harms no other
+            code_of(error, during=f"decoding a request of {self.client_host}")
+            self.close("its request can't be decoded")
+            return
         context = RequestContext(
             header.api_version,
             self._broker.clock.now_ms(),

@@ -13,6 +13,7 @@ from collections import Counter
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
+from streamkit.log.broker.metadata.service import check_partitions_added
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.create_partitions import (
@@ -29,12 +30,15 @@ def create_partitions(
 ) -> CreatePartitionsResponse:
     """Raise each topic's number of partitions, or check only (`validate_only`)."""
     counts = Counter(topic.name for topic in request.topics)
+    existing = broker.partition_counts()
+    added = sum(max(0, topic.count - existing.get(topic.name, 0)) for topic in request.topics)
     results = []
     for asked in {topic.name: topic for topic in request.topics}.values():
         result = CreatePartitionsTopicResult(name=asked.name)
         try:
             if counts[asked.name] > 1:
                 raise refusal(ErrorCode.INVALID_REQUEST, f"Duplicate topic name: {asked.name}")
+            check_partitions_added(added)
             _raise_count(broker, asked, request.validate_only, context.now_ms)
         except Exception as error:  # noqa: BLE001 - mapped to a code
             result.error_code = code_of(error, during="CreatePartitions")

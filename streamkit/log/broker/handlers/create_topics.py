@@ -20,6 +20,7 @@ from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.config_entries import topic_entries
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
+from streamkit.log.broker.metadata.service import check_partitions_added
 from streamkit.log.broker.registry import handles
 from streamkit.log.broker.topic_configs import check_topic_configs
 from streamkit.log.protocol import ErrorCode
@@ -40,12 +41,14 @@ def create_topics(
 ) -> CreateTopicsResponse:
     """Make each topic by itself, or check only (`validate_only`); an error for each that fails."""
     counts = Counter(topic.name for topic in request.topics)
+    added = sum(max(topic.num_partitions, len(topic.assignments)) for topic in request.topics)
     results = []
     for name in counts:
         topic = next(each for each in request.topics if each.name == name)
         try:
             if counts[name] > 1:
                 raise refusal(ErrorCode.INVALID_REQUEST, f"Duplicate topic name: {name}")
+            check_partitions_added(added)
             results.append(_created(broker, topic, request.validate_only, context))
         except Exception as error:  # noqa: BLE001 - mapped to a code
             results.append(

@@ -26,12 +26,13 @@ from streamkit.log.protocol.messages.metadata_log import (
 from streamkit.log.storage import LogConfig, LogManager
 from streamkit.model import TopicPartition
 
-__all__ = ["METADATA_PARTITION", "Metadata"]
+__all__ = ["METADATA_PARTITION", "Metadata", "check_partitions_added"]
 
 METADATA_PARTITION = TopicPartition("__cluster_metadata", 0)
 _METADATA_TOPIC_ID = UUID(int=1)
 _METADATA_LEVEL = 25  # metadata.version 4.0: the schemas used here are older or equal
 _PRODUCER_ID_BLOCK = 1000
+_MOST_PARTITIONS_AT_ONCE = 10_000
 
 
 class Metadata:
@@ -110,6 +111,7 @@ class Metadata:
             raise refusal(
                 ErrorCode.INVALID_PARTITIONS, "Number of partitions must be larger than 0."
             )
+        check_partitions_added(partitions)
         topic = TopicImage(name, self._new_id(), [0] * partitions, dict(configs))
         if validate_only:
             return topic
@@ -125,7 +127,12 @@ class Metadata:
         return self.image.topics[name]
 
     def add_partitions(self, topic: TopicImage, partitions: int, now_ms: int) -> None:
-        """Make `topic` have `partitions` partitions, more than it has."""
+        """Make `topic` have `partitions` partitions, more than it has.
+
+        Raises:
+            BrokerError: POLICY_VIOLATION: too many at once.
+        """
+        check_partitions_added(partitions - topic.partitions)
         more = range(topic.partitions, partitions)
         self._commit([(self._partition(topic.topic_id, index), 1) for index in more], now_ms)
 
@@ -183,3 +190,16 @@ class Metadata:
         self._log.flush()
         for record, _ in records:
             self.image.replay(record)
+
+
+def check_partitions_added(count: int) -> None:
+    """Check how many partitions one request adds in all: it must not hold up everybody else's.
+
+    Raises:
+        BrokerError: POLICY_VIOLATION, as Apache Kafka answers above the same number.
+    """
+    if count > _MOST_PARTITIONS_AT_ONCE:
+        raise refusal(
+            ErrorCode.POLICY_VIOLATION,
+            f"{count} partitions in one request; at most {_MOST_PARTITIONS_AT_ONCE} can be added",
+        )

@@ -146,6 +146,7 @@ def test_validate_only_makes_nothing(lab: BrokerLab) -> None:
         ("ü", {}, ErrorCode.INVALID_TOPIC_EXCEPTION),
         ("__cluster_metadata", {}, ErrorCode.INVALID_TOPIC_EXCEPTION),
         ("t", {"partitions": 0}, ErrorCode.INVALID_PARTITIONS),
+        ("t", {"partitions": 10_001}, ErrorCode.POLICY_VIOLATION),
         ("t", {"replicas": 2}, ErrorCode.INVALID_REPLICATION_FACTOR),
         ("t", {"configs": {"no.such": "1"}}, ErrorCode.INVALID_CONFIG),
         ("t", {"configs": {"retention.ms": "soon"}}, ErrorCode.INVALID_CONFIG),
