@@ -18,6 +18,7 @@ from streamkit.log.storage.errors import LogStorageError
 __all__ = [
     "OpenFiles",
     "Unloadable",
+    "read_file",
     "read_text",
     "remove",
     "replace_file",
@@ -28,6 +29,7 @@ __all__ = [
 
 MAX_OPEN_FILES = 512
 MAX_LOADED_BYTES = 32 * 1024 * 1024
+_READ_BYTES = 1024 * 1024
 
 
 class Unloadable(Protocol):
@@ -75,19 +77,18 @@ class OpenFiles:
 
     def read(self, path: str, size: int, position: int) -> bytes:
         """Up to `size` bytes at `position`; fewer at the end of the file."""
-        with storage_errors("read", path):
+        try:
             data = os.pread(self._descriptor(path), size, position)
+        except OSError as error:
+            raise _storage_error("read", path, error) from error
         self.bytes_read += len(data)
         return data
 
     def read_all(self, path: str) -> bytes | None:
         """The whole file, without keeping it open; None when there is none."""
-        with storage_errors("read", path):
-            try:
-                data = Path(path).read_bytes()
-            except FileNotFoundError:
-                return None
-        self.bytes_read += len(data)
+        data = read_file(path)
+        if data is not None:
+            self.bytes_read += len(data)
         return data
 
     def write(self, path: str, data: bytes | bytearray, position: int) -> None:
@@ -96,11 +97,13 @@ class OpenFiles:
         Raises:
             LogStorageError: the disk refused; a part may have been written after `position`.
         """
-        with storage_errors("write", path):
+        try:
             descriptor = self._descriptor(path)
             written = os.pwrite(descriptor, data, position)
             while written < len(data):
                 written += os.pwrite(descriptor, memoryview(data)[written:], position + written)
+        except OSError as error:
+            raise _storage_error("write", path, error) from error
 
     def create(self, path: str) -> None:
         """Make an empty file, whatever was there, without keeping it open."""
@@ -178,9 +181,7 @@ def storage_errors(action: str, path: str) -> Iterator[None]:
     except LogStorageError:
         raise
     except OSError as error:
-        raise LogStorageError(
-            f"could not {action} {path}: {error.strerror or error}", path=path
-        ) from error
+        raise _storage_error(action, path, error) from error
 
 
 def write_durably(path: str, data: bytes) -> None:
@@ -208,13 +209,29 @@ def replace_file(path: str, data: bytes, *, sync: bool = False) -> None:
         Path(temporary).replace(path)
 
 
+def read_file(path: str) -> bytes | None:
+    """The bytes of a file, or None if there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _storage_error("read", path, error) from error
+    try:
+        parts = []
+        while part := os.read(descriptor, _READ_BYTES):
+            parts.append(part)
+    except OSError as error:
+        raise _storage_error("read", path, error) from error
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
+
+
 def read_text(path: str) -> str | None:
-    """The text of a small file, or None if there is none."""
-    with storage_errors("read", path):
-        try:
-            return Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
+    """The text of a small file, or None if there is none; bytes that are no text are replaced."""
+    data = read_file(path)
+    return None if data is None else data.decode(errors="replace")
 
 
 def remove(path: str) -> None:
@@ -231,3 +248,7 @@ def sync_folder(path: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _storage_error(action: str, path: str, error: OSError) -> LogStorageError:
+    return LogStorageError(f"could not {action} {path}: {error.strerror or error}", path=path)

@@ -18,6 +18,7 @@ Files that a crash can leave behind are dealt with first:
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,24 +231,26 @@ def _first_segment(
 def _list(folder: Path) -> _Listing:
     """What is in the folder, after the remains of a crash are dealt with."""
     with storage_errors("list", str(folder)):
-        paths = {path.name: path for path in folder.iterdir()}
-        for name in [name for name in paths if name.endswith(_UNFINISHED)]:
-            remove(str(paths.pop(name)))
-        if any(name.endswith(SWAP_SUFFIX) for name in paths):
+        names = set(os.listdir(folder))  # noqa: PTH208  with 10,000 partitions paths take a second
+        for name in [name for name in names if name.endswith(_UNFINISHED)]:
+            remove(str(folder / name))
+            names.discard(name)
+        if any(name.endswith(SWAP_SUFFIX) for name in names):
             _finish_swaps(folder)
-            paths = {path.name: path for path in folder.iterdir()}
+            names = set(os.listdir(folder))  # noqa: PTH208
         listing = _Listing()
-        for name, path in paths.items():
-            stem, suffix = path.stem, path.suffix
+        for name in names:
+            stem, dot, suffix = name.partition(".")
+            suffix = dot + suffix
             if len(stem) != 20 or not stem.isdigit():
                 continue
             if suffix == LOG_SUFFIX:
-                listing.sizes[int(stem)] = path.stat().st_size
+                listing.sizes[int(stem)] = (folder / name).stat().st_size
             elif suffix == SNAPSHOT_SUFFIX:
                 listing.snapshots.add(int(stem))
-            elif suffix in _INDEX_SUFFIXES and stem + LOG_SUFFIX not in paths:
-                remove(str(path))
-                log.warning("removed %s, which has no segment", name)
+            elif suffix in _INDEX_SUFFIXES and stem + LOG_SUFFIX not in names:
+                remove(str(folder / name))
+                log.warning("removed %s, which has no segment", folder / name)
     return listing
 
 
