@@ -222,8 +222,28 @@ class App:
         self,
         name: str,
         *,
-        key: SerdeLike[Any] | None = None,
-        value: SerdeLike[Any] | None = None,
+        key: SerdeLike[K],
+        timestamp: Callable[[K, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+    ) -> Topic[K, Any]: ...
+
+    @overload
+    def topic(
+        self,
+        name: str,
+        *,
+        value: SerdeLike[V],
+        timestamp: Callable[[Any, V], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+    ) -> Topic[Any, V]: ...
+
+    @overload
+    def topic(
+        self,
+        name: str,
+        *,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
         offset_reset: str | None = None,

@@ -198,8 +198,32 @@ class StreamsBuilder:
         self,
         topic: str,
         *,
-        key: SerdeLike[Any] | None = None,
-        value: SerdeLike[Any] | None = None,
+        key: SerdeLike[K],
+        timestamp: Callable[[K, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> KTable[K, Any]: ...
+
+    @overload
+    def table(
+        self,
+        topic: str,
+        *,
+        value: SerdeLike[V],
+        timestamp: Callable[[Any, V], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: str | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> KTable[Any, V]: ...
+
+    @overload
+    def table(
+        self,
+        topic: str,
+        *,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
         offset_reset: str | None = None,
@@ -272,8 +296,30 @@ class StreamsBuilder:
         self,
         topic: str,
         *,
-        key: SerdeLike[Any] | None = None,
-        value: SerdeLike[Any] | None = None,
+        key: SerdeLike[K],
+        timestamp: Callable[[K, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> GlobalKTable[K, Any]: ...
+
+    @overload
+    def global_table(
+        self,
+        topic: str,
+        *,
+        value: SerdeLike[V],
+        timestamp: Callable[[Any, V], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        name: str | None = None,
+        **options: Unpack[SourceTableOptions],
+    ) -> GlobalKTable[Any, V]: ...
+
+    @overload
+    def global_table(
+        self,
+        topic: str,
+        *,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
         name: str | None = None,

@@ -88,7 +88,7 @@ def test_serdes_flow_as_far_as_types_stay() -> None:
     s.select_key(lambda _, v: v).to("new-key")
     s.select_key(lambda _, v: v, key=int).to("said-key")
     s.map(lambda k, v: (v, k)).to("both")
-    s.to("own", key=bytes, value=str)
+    s.to("own", key=bytes, value=str)  # type: ignore[arg-type]  # on purpose
     s.merge(builder.stream("other", key=str, value=int)).to("merged")
     s.merge(builder.stream("texts", key=str, value=str)).to("mixed")  # type: ignore[arg-type]  # on purpose
     s.group_by_key().count().to_stream().to("counts")
@@ -154,7 +154,10 @@ def test_one_topic_read_twice_is_one_source() -> None:
 def test_repartitioning_drops_null_keys_unless_a_left_join_emits_them() -> None:
     builder = StreamsBuilder()
     table = builder.table("t", key=str, value=str)
-    rekeyed = builder.stream("in", key=str, value=str).select_key(lambda _, v: v or None, key=str)
+    rekeyed = builder.stream("in", key=str, value=str).select_key(
+        lambda _, v: v or None,  # type: ignore[arg-type,return-value]  # on purpose
+        key=str,
+    )
     rekeyed.repartition(name="plain").to("plain")
     rekeyed.left_join(table, lambda v, row: f"{v}+{row}", value=str, name="left").to("left")
     with run(builder, ("t", "a", "row", 0), ("in", "k", "a", 1), ("in", "k", "", 2)) as driver:

@@ -84,9 +84,7 @@ def test_failing_aggregator_joiner_and_processor_are_named() -> None:
     assert fail(lambda s: s.process(Fails, name="mine").peek(lambda *_: None)).node == "mine"
     after = fail(lambda s: s.process(_Forward, name="fine").peek(lambda *_: 1 / 0, name="after"))
     assert after.node == "after"
-    folded = fail(
-        lambda s: s.group_by_key().aggregate(lambda: 0, lambda *_: 1 / 0, name="fold")  # type: ignore[arg-type]  # float, on purpose
-    )
+    folded = fail(lambda s: s.group_by_key().aggregate(lambda: 0, lambda *_: 1 / 0, name="fold"))
     assert folded.node == "fold"
 
 
