@@ -61,7 +61,7 @@ class LeaderEpochs:
         Returns:
             Epoch and end offset; `(-1, -1)` when `epoch` is unknown or later than all.
         """
-        if epoch == UNDEFINED or epoch > self.latest:
+        if epoch < 0 or epoch > self.latest:
             return UNDEFINED, UNDEFINED
         if epoch == self.latest:
             return epoch, log_end_offset
