@@ -17,14 +17,22 @@ from struct import Struct
 
 from mypy_extensions import i64
 
-__all__ = ["DuplicatesLayout", "RowLayout", "SessionLayout", "WindowLayout", "session_place"]
+__all__ = [
+    "DuplicatesLayout",
+    "RowLayout",
+    "SessionLayout",
+    "WindowLayout",
+    "numbered_place",
+    "sequence_of",
+    "session_place",
+]
 
 _LONG = Struct(">q")
 _START_SEQUENCE = Struct(">qi")
 _END_START = Struct(">qq")
 _SEQUENCE_BITS = 32
 _TIME_BITS = 64
-_MAX_SEQUENCE = 2**_SEQUENCE_BITS - 1
+_MAX_SEQUENCE = 2**31 - 1
 _MAX_TIME = 2**_TIME_BITS - 1
 
 
@@ -33,12 +41,15 @@ class RowLayout:
 
     Attributes:
         suffix_bytes: how many bytes follow the key.
+        numbered: whether a sequence number tells entries of the same time apart.
     """
 
     suffix_bytes: i64
+    numbered: bool
 
-    def __init__(self, suffix_bytes: i64) -> None:
+    def __init__(self, suffix_bytes: i64, *, numbered: bool = False) -> None:
         self.suffix_bytes = suffix_bytes
+        self.numbered = numbered
 
     def suffix(self, place: int) -> bytes:
         """The bytes that a place is written as."""
@@ -71,10 +82,10 @@ class WindowLayout(RowLayout):
 
 
 class DuplicatesLayout(RowLayout):
-    """Any number of entries a start, told apart by a sequence number."""
+    """Any number of entries a start, told apart by a sequence number of 31 bits, as Kafka Streams'."""
 
     def __init__(self) -> None:
-        super().__init__(12)
+        super().__init__(12, numbered=True)
 
     def suffix(self, place: int) -> bytes:
         return _START_SEQUENCE.pack(place >> _SEQUENCE_BITS, place & _MAX_SEQUENCE)
@@ -113,3 +124,15 @@ def session_place(start_ms: i64, end_ms: i64) -> int:
     end: int = end_ms
     start: int = start_ms
     return end << _TIME_BITS | start
+
+
+def numbered_place(start_ms: i64, sequence: i64) -> int:
+    """The place of the `sequence`-th entry, which begins at `start_ms`; the number starts over at 2**31."""
+    start: int = start_ms
+    number: int = sequence
+    return start << _SEQUENCE_BITS | (number & _MAX_SEQUENCE)
+
+
+def sequence_of(place: int) -> i64:
+    """The sequence number in a place of a join buffer."""
+    return place & _MAX_SEQUENCE

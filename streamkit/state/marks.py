@@ -4,6 +4,7 @@
 | --- | --- |
 | `offset` | first changelog offset that the backend doesn't hold (8 bytes) |
 | `observed` | window and session stores: highest start (end) ever put (8 bytes) |
+| `sequence` | join buffers: next sequence number (8 bytes) |
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from mypy_extensions import i64
 from streamkit.state.backends.base import Backend
 from streamkit.state.keys import long_from
 
-__all__ = ["OBSERVED", "OFFSET", "read_mark"]
+__all__ = ["OBSERVED", "OFFSET", "SEQUENCE", "read_mark"]
 
 OFFSET = b"offset"
 OBSERVED = b"observed"
+SEQUENCE = b"sequence"
 
 
 def read_mark(backend: Backend, name: bytes) -> i64:

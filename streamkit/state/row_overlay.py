@@ -22,8 +22,8 @@ from streamkit.errors import ConfigError, StorageError
 from streamkit.state.backends.base import Backend
 from streamkit.state.entries import EntryCodec, Tombstone
 from streamkit.state.keys import SEGMENT_BYTES, long_bytes
-from streamkit.state.layouts import RowLayout
-from streamkit.state.marks import OBSERVED, OFFSET, read_mark
+from streamkit.state.layouts import RowLayout, sequence_of
+from streamkit.state.marks import OBSERVED, OFFSET, SEQUENCE, read_mark
 from streamkit.state.overlay import ENTRY_BYTES, merged
 from streamkit.state.segments import Segments
 from streamkit.state.store import ChangelogWriter, SealedGeneration
@@ -37,10 +37,12 @@ class RowOverlay:
     Attributes:
         full: True when active holds more than its bound.
         observed: highest time ever put in milliseconds; -1 before the first.
+        sequence: next sequence number, for layouts with numbers.
     """
 
     full: bool
     observed: i64
+    sequence: i64
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class RowOverlay:
         self._young_bytes: i64 = 0
         self.full = False
         self.observed = read_mark(backend, OBSERVED)
+        self.sequence = max(read_mark(backend, SEQUENCE), 0)
         self._segments = Segments(backend, retention_ms)
 
     def visible_from(self) -> i64:
@@ -214,7 +217,10 @@ class RowOverlay:
                     f"a changelog key of this store has at least {layout.suffix_bytes} bytes, "
                     f"not {len(key)}"
                 )
-            time_ms = layout.time(layout.place(key))
+            place = layout.place(key)
+            if layout.numbered:
+                self.sequence = max(self.sequence, sequence_of(place) + 1)
+            time_ms = layout.time(place)
             if time_ms > self.observed:
                 self.observed = time_ms
             elif time_ms <= self.observed - self._retention_ms:
@@ -237,6 +243,8 @@ class RowOverlay:
         marks: dict[bytes, bytes] = {}
         if observed >= 0:
             marks[OBSERVED] = long_bytes(observed)
+            if self._layout.numbered:
+                marks[SEQUENCE] = long_bytes(self.sequence)
         if next_offset >= 0:
             marks[OFFSET] = long_bytes(next_offset)
         self._backend.write(keys, values, marks)
@@ -262,6 +270,10 @@ class RowOverlay:
     def is_sealed(self, entries: dict[bytes, dict[int, object]]) -> bool:
         """Whether `entries` is still the sealed generation: not once it was discarded."""
         return self._sealed is entries
+
+    def time(self, place: int) -> i64:
+        """The time of a place."""
+        return self._layout.time(place)
 
     def key(self, raw_key: bytes, place: int) -> bytes:
         """Key and place as the changelog has them."""

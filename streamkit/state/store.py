@@ -274,6 +274,9 @@ class WindowStore(StateStore, Generic[K, V]):
 
     Visible are windows whose start lies above the highest start ever put, minus the retention; a put
     below that is ignored. Time ranges include both ends.
+
+    With `retain_duplicates` in the specification every put adds an entry, a put of None does nothing, and
+    ranges have the entries of one start in the order of their arrival; `fetch` gives the first.
     """
 
     def raw_key(self, key: K) -> bytes:

@@ -1,4 +1,8 @@
-"""Window stores, plain and timestamped: an overlay of rows before a segmented backend."""
+"""Window stores, plain and timestamped: an overlay of rows before a segmented backend.
+
+With duplicates (the buffers of stream joins) every put adds an entry, and a range has them in the order of
+start and arrival.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from streamkit.model.windowed import Window, Windowed
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
 from streamkit.state.entries import EntryCodec
-from streamkit.state.layouts import WindowLayout
+from streamkit.state.layouts import DuplicatesLayout, WindowLayout, numbered_place
 from streamkit.state.marks import OFFSET, read_mark
 from streamkit.state.row_overlay import RowOverlay
 from streamkit.state.settings import StoreSettings
@@ -52,7 +56,7 @@ class _Parts:
         self.overlay = RowOverlay(
             backend,
             self.codec,
-            layout=WindowLayout(),
+            layout=DuplicatesLayout() if spec.retain_duplicates else WindowLayout(),
             retention_ms=spec.retention_ms,
             max_bytes=settings.overlay_max_bytes,
             clean_bytes=settings.clean_cache_bytes,
@@ -61,6 +65,7 @@ class _Parts:
         self._topic = topic
         self._key_serde = key_serde
         self._window_size_ms: i64 = spec.window_size_ms
+        self._duplicates = spec.retain_duplicates
         self._asked_for_commit = False
 
     def raw_key(self, key: object) -> bytes:
@@ -81,21 +86,34 @@ class _Parts:
 
     def put(self, raw_key: bytes, value: object, start_ms: i64, timestamp: i64) -> None:
         overlay = self.overlay
-        overlay.put(raw_key, start_ms, start_ms, self.codec.entry(value, timestamp))
+        if self._duplicates:
+            if value is None:
+                return  # there is no one entry to delete, as in Kafka Streams
+            place = numbered_place(start_ms, overlay.sequence)
+            overlay.sequence += 1
+            overlay.put(raw_key, place, start_ms, self.codec.entry(value, timestamp))
+        else:
+            overlay.put(raw_key, start_ms, start_ms, self.codec.entry(value, timestamp))
         if overlay.full and not self._asked_for_commit:
             self._asked_for_commit = True
             self.context.request_commit()
 
     def fetch(self, raw_key: bytes, start_ms: i64) -> object:
+        if self._duplicates:
+            found = self.fetch_range(raw_key, start_ms, start_ms, False)
+            return found[0][1] if found else None
         return self.codec.decoded(self.overlay.lookup(raw_key, start_ms, start_ms))
 
     def fetch_range(
         self, raw_key: bytes, from_ms: i64, to_ms: i64, reverse: bool
     ) -> list[tuple[int, tuple[Any, int]]]:
         row = self.overlay.row(raw_key, from_ms, to_ms)
-        starts = sorted(row, reverse=reverse)
+        places = sorted(row, reverse=reverse)
         codec = self.codec
-        return [(start, cast("tuple[Any, int]", codec.decoded(row[start]))) for start in starts]
+        return [
+            (self._start(place), cast("tuple[Any, int]", codec.decoded(row[place])))
+            for place in places
+        ]
 
     def fetch_keys(
         self, low: object, high: object, from_ms: i64, to_ms: i64
@@ -116,13 +134,16 @@ class _Parts:
         self.overlay.forget()
         self.backend.close()
 
+    def _start(self, place: int) -> int:
+        return self.overlay.time(place) if self._duplicates else place
+
     def _within(
         self, entries: Iterator[tuple[bytes, int, object]], first: bytes | None, last: bytes | None
     ) -> Iterator[tuple[Windowed[Any], tuple[Any, int]]]:
-        for raw_key, start, entry in entries:
+        for raw_key, place, entry in entries:
             if (first is None or raw_key >= first) and (last is None or raw_key <= last):
                 decoded = cast("tuple[Any, int]", self.codec.decoded(entry))
-                yield self.windowed(raw_key, start), decoded
+                yield self.windowed(raw_key, self._start(place)), decoded
 
 
 class OverlaidTimestampedWindowStore(TimestampedWindowStore[Any, Any]):

@@ -12,11 +12,12 @@ MACHINES = [
     model.TimestampedKeyValueMachine,
     model.WindowMachine,
     model.TimestampedWindowMachine,
+    model.DuplicatesMachine,
     model.SessionMachine,
 ]
 
 
-@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.kind.value)
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
 @pytest.mark.parametrize("backend", ["memory", "rocksdb"])
 def test_store_behaves_as_a_plain_dict(machine: type, backend: str) -> None:
     """Over writes, commits in steps, aborts, restarts and restores from the changelog."""

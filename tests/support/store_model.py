@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -397,6 +398,59 @@ class WindowMachine(TimestampedWindowMachine):
 
     def shown(self, entry: Any) -> Any:
         return entry[0]
+
+
+class DuplicatesMachine(TimestampedWindowMachine):
+    """The window store of stream joins; the model keeps a list a window."""
+
+    kind = StoreKind.WINDOW
+
+    def spec(self) -> StoreSpec:
+        return replace(super().spec(), retain_duplicates=True)
+
+    @rule(key=KEYS, start=STARTS, data=st.data(), timestamp=TIMES)
+    def put(self, key: str, start: int, data: st.DataObject, timestamp: int) -> None:
+        value = data.draw(st.none() | self.values)
+        self.store.put(key, value, start)
+        if value is not None:
+            self.observed = max(self.observed, start)
+            self.live[key, start] = [*self.live.get((key, start), []), value]
+            self.live = self.visible()
+
+    @rule(key=KEYS, first=STARTS, last=STARTS, reverse=st.booleans())
+    def fetch_range(self, key: str, first: int, last: int, reverse: bool) -> None:
+        expected = [
+            (start, value)
+            for name, start in sorted(self.live)
+            if name == key and first <= start <= last
+            for value in self.live[name, start]
+        ]
+        found = list(self.store.fetch_range(key, first, last, reverse=reverse))
+        assert found == (expected[::-1] if reverse else expected)
+
+    @rule(low=KEYS, high=KEYS, first=STARTS, last=STARTS)
+    def fetch_keys(self, low: str, high: str, first: int, last: int) -> None:
+        expected = {
+            (name, start): values
+            for (name, start), values in self.live.items()
+            if by_bytes(low) <= by_bytes(name) <= by_bytes(high) and first <= start <= last
+        }
+        assert grouped(self.store.fetch_keys(low, high, first, last)) == expected
+
+    def check(self) -> None:
+        for key in ("", "a", "b"):
+            for start in (0, 60_000):
+                values = self.live.get((key, start))
+                assert self.store.fetch(key, start) == (values[0] if values else None)
+        assert grouped(self.store.all()) == self.live
+
+
+def grouped(entries: Any) -> dict[tuple[str, int], list[Any]]:
+    """Values by key and start, in the order they came."""
+    found: dict[tuple[str, int], list[Any]] = {}
+    for window, value in entries:
+        found.setdefault((window.key, window.start_ms), []).append(value)
+    return found
 
 
 class SessionMachine(StoreMachine):
