@@ -45,10 +45,8 @@ class LeaderEpochs:
     def assign(self, epoch: int, start_offset: int) -> None:
         """Note that batches from `start_offset` on have `epoch`, if it is a later one."""
         if epoch > self.latest:
-            while self._entries and self._entries[-1][1] >= start_offset:
-                self._entries.pop()
-            self._entries.append((epoch, start_offset))
-            self._save()
+            kept = [entry for entry in self._entries if entry[1] < start_offset]
+            self._replace([*kept, (epoch, start_offset)])
 
     def epoch_of(self, offset: int) -> int:
         """The epoch of the record at `offset`; -1 before the first one known."""
@@ -73,15 +71,14 @@ class LeaderEpochs:
         """Forget epochs that begin at or after `end_offset`."""
         kept = [entry for entry in self._entries if entry[1] < end_offset]
         if len(kept) < len(self._entries):
-            self._entries = kept
-            self._save()
+            self._replace(kept)
 
     def start_at(self, start_offset: int) -> None:
         """Forget epochs that ended before `start_offset`."""
         slot = bisect_right(self._entries, start_offset, key=lambda entry: entry[1]) - 1
         if slot >= 0 and self._entries[slot][1] < start_offset:
-            self._entries[: slot + 1] = [(self._entries[slot][0], start_offset)]
-            self._save()
+            self._replace([(self._entries[slot][0], start_offset), *self._entries[slot + 1 :]])
 
-    def _save(self) -> None:
-        write_leader_epochs(self._path, self._entries)
+    def _replace(self, entries: list[tuple[int, int]]) -> None:
+        write_leader_epochs(self._path, entries)
+        self._entries = entries

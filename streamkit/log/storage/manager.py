@@ -49,6 +49,7 @@ _FOLDER_NAME = re.compile(r"([a-zA-Z0-9._-]+)-(\d+)")
 _DELETED_FOLDER = re.compile(r".+\.[0-9a-f]{32}-delete")
 _CHECKPOINT_MS = 60_000
 _START_OFFSETS_MS = 1_000
+_RECOVERY_POINTS_MS = 5_000
 _MAX_FLUSHES_AT_ONCE = 16
 _EXPIRE_PRODUCERS_MS = 600_000
 # Logs that one tick looks at for retention, so that it doesn't hold up the broker's loop.
@@ -121,11 +122,13 @@ class LogManager:
         self._logs: dict[TopicPartition, PartitionLog] = {}
         self._lock: FolderLock | None = None
         self._worker: ThreadPoolExecutor | None = None
+        self._saver: ThreadPoolExecutor | None = None
         self._flushes: dict[TopicPartition, tuple[FlushJob, Future[None]]] = {}
         self._saved_starts: dict[TopicPartition, int] = {}
+        self._saved_points: dict[TopicPartition, int] = {}
         self._retention_due_ms = 0
         self._retention_left: list[TopicPartition] = []
-        self._checkpoint_due_ms = 0
+        self._points_due_ms = 0
         self._starts_due_ms = 0
         self._expiry_due_ms = 0
 
@@ -149,13 +152,14 @@ class LogManager:
             self._worker = ThreadPoolExecutor(
                 _FLUSH_THREADS, thread_name_prefix="streamkit-log-flush"
             )
+            self._saver = ThreadPoolExecutor(1, thread_name_prefix="streamkit-log-checkpoint")
             self._open_properties()
             clean = was_clean_shutdown(self.data_dir)
             remove_clean_shutdown(self.data_dir)
             self.recovered = not clean
             starts = read_offsets(self.data_dir / LOG_START_FILE)
             points = read_offsets(self.data_dir / RECOVERY_POINT_FILE)
-            self._saved_starts = starts
+            self._saved_starts, self._saved_points = starts, points
             for folder, name in self._folders():
                 config = (configs or {}).get(name.topic, self.defaults)
                 point = None if clean else points.get(name, 0)
@@ -170,7 +174,6 @@ class LogManager:
             self._let_go()
             raise
         self._retention_due_ms = now_ms + self._retention_check_ms
-        self._checkpoint_due_ms = now_ms + self._checkpoint_ms
         self._expiry_due_ms = now_ms + _EXPIRE_PRODUCERS_MS
 
     def create(
@@ -255,6 +258,7 @@ class LogManager:
             if partition_log.recovery_point < partition_log.end_offset:
                 partition_log.flush(now_ms)
         self._save_recovery_points()
+        self.wait_for_flushes()
 
     def tick(self, now_ms: int) -> None:
         """Do what is due: flushes by time, checkpoints, retention, expiry. Call it about each second.
@@ -279,8 +283,8 @@ class LogManager:
             self._expiry_due_ms = now_ms + _EXPIRE_PRODUCERS_MS
             for partition_log in self._logs.values():
                 partition_log.expire_producers(now_ms)
-        if now_ms >= self._checkpoint_due_ms:
-            self._checkpoint_due_ms = now_ms + self._checkpoint_ms
+        if now_ms >= self._points_due_ms:
+            self._points_due_ms = now_ms + min(_RECOVERY_POINTS_MS, self._checkpoint_ms)
             self._save_recovery_points()
 
     def apply_retention(self, now_ms: int) -> int:
@@ -324,10 +328,12 @@ class LogManager:
                 clean = False
                 log.error("closing the log of %s failed; the next start recovers it", name)
             partition_log.abandon()
-        with contextlib.suppress(LogStorageError):
-            self._save_recovery_points()
-            self._save_log_starts()
-            if clean:
+        self._save_recovery_points()
+        self._save_log_starts()
+        if self._saver is not None:
+            self._saver.shutdown(wait=True)
+        if clean:
+            with contextlib.suppress(LogStorageError):
                 write_clean_shutdown(self.data_dir)
         self._let_go()
 
@@ -342,6 +348,8 @@ class LogManager:
     def wait_for_flushes(self) -> None:
         """Wait until the flushes that have begun are done; the next tick takes note of them."""
         wait([future for _, future in self._flushes.values()])
+        if self._saver is not None:
+            self._saver.submit(int).result()
 
     def _start_flushes(self, now_ms: int) -> None:
         for name, partition_log in self._logs.items():
@@ -431,7 +439,9 @@ class LogManager:
 
     def _save_recovery_points(self) -> None:
         points = {name: found.recovery_point for name, found in self._logs.items()}
-        write_offsets(self.data_dir / RECOVERY_POINT_FILE, points)
+        if points != self._saved_points:
+            self._save_offsets(RECOVERY_POINT_FILE, points)
+            self._saved_points = points
 
     def _save_log_starts(self) -> None:
         starts = {
@@ -440,8 +450,20 @@ class LogManager:
             if found.log_start_offset > found.segments[0].base_offset
         }
         if starts != self._saved_starts:
-            write_offsets(self.data_dir / LOG_START_FILE, starts)
+            self._save_offsets(LOG_START_FILE, starts)
             self._saved_starts = starts
+
+    def _save_offsets(self, name: str, offsets: dict[TopicPartition, int]) -> None:
+        """Replace a checkpoint, in the background and in order: the last one stays."""
+        if self._saver is not None:
+            self._saver.submit(self._write_offsets, self.data_dir / name, offsets)
+
+    @staticmethod
+    def _write_offsets(path: Path, offsets: dict[TopicPartition, int]) -> None:
+        try:
+            write_offsets(path, offsets)
+        except LogStorageError:
+            log.exception("a checkpoint could not be saved; the next one replaces it")
 
     def _let_go(self) -> None:
         if self._worker is not None:
@@ -450,6 +472,9 @@ class LogManager:
         self._files.close_all()
         self._logs.clear()
         self._flushes.clear()
+        if self._saver is not None:
+            self._saver.shutdown(wait=True)
+            self._saver = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None

@@ -52,7 +52,9 @@ class PartitionLog:
         config: its settings; may be replaced at any time.
         log_start_offset: first offset that readers see.
         end_offset: the offset that the next record gets.
-        recovery_point: everything before it has been forced to the disk.
+        recovery_point: everything before it has been forced to the disk, indexes and producer state
+            too; recovery begins there.
+        durable_offset: the records before it have been forced to the disk.
         bytes_cut: bytes that recovery cut off when the log was opened.
     """
 
@@ -99,6 +101,7 @@ class PartitionLog:
         # What recovery has read may be in the page cache only: it is not on the disk for that.
         known = self.end_offset if recovery_point is None else recovery_point
         self.recovery_point = min(known, self.end_offset)
+        self.durable_offset = self.recovery_point
         self.flushed_ms = now_ms
         self._closed = False
         self._doomed: list[tuple[int, str]] = []
@@ -174,6 +177,8 @@ class PartitionLog:
             from_client=from_client,
         )
         if prepared.duplicate is not None:
+            # It may be sent again because its flush had failed.
+            self._sync_if_due()
             return self._duplicate(prepared.duplicate)
         found, first, offset = prepared.batches, self.end_offset, prepared.next_offset
         timestamp = found[0][1].max_timestamp
@@ -187,10 +192,21 @@ class PartitionLog:
             aborted = self._states.replay(header, marker, now_ms)
             if aborted is not None:
                 segment.txn_index.append(aborted)
-        if offset - self.recovery_point >= self.config.flush_messages:
-            self.flush(now_ms)
+        self._sync_if_due()
         log_append_time_ms = now_ms if self.config.log_append_time else -1
         return AppendResult(first, offset - 1, log_append_time_ms, self.log_start_offset)
+
+    def _sync_if_due(self) -> None:
+        """Force the records to the disk, if `flush.messages` asks for it by now."""
+        if self.end_offset - self.durable_offset < self.config.flush_messages:
+            return
+        behind = self._segments[self._reader.index_of(self.durable_offset) :]
+        for segment in behind:
+            self._files.sync(segment.path)
+        if len(behind) > 1 or self.durable_offset == 0:
+            sync_folder(str(self.folder))
+            sync_folder(str(self.folder.parent))
+        self.durable_offset = self.end_offset
 
     def _duplicate(self, batch: ProducerBatch) -> AppendResult:
         log_append_time_ms = batch.timestamp if self.config.log_append_time else -1
@@ -350,6 +366,7 @@ class PartitionLog:
         self._epochs.truncate_to(offset)
         load_producers(self._opened, self._states, offset, now_ms)
         self.recovery_point = min(self.recovery_point, offset)
+        self.durable_offset = min(self.durable_offset, offset)
 
     def remove_segments(self, count: int, now_ms: int) -> int:
         """Take the `count` oldest segments out of the log; the bytes in them.
@@ -420,6 +437,7 @@ class PartitionLog:
         if now_ms is not None:
             self.flushed_ms = now_ms
         self.recovery_point = max(self.recovery_point, min(job.end_offset, self.end_offset))
+        self.durable_offset = max(self.durable_offset, self.recovery_point)
         self._snapshots.keep([segment.base_offset for segment in self._segments])
 
     def close(self) -> None:

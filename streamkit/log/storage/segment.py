@@ -470,7 +470,9 @@ class Segment:
         with contextlib.suppress(CorruptRecordError):
             for position, header in self.headers(0):
                 self._note(position, header)
-        self.settle()
+        # On a full disk the indexes stay in memory, and reading goes on.
+        with contextlib.suppress(LogStorageError):
+            self.settle()
 
     def _load_indexes(self) -> None:
         """Have the indexes in memory; those that are missing or damaged are made anew."""

@@ -1,7 +1,8 @@
 """The producer snapshots in a partition's folder: which there are, writing, finding one to start from.
 
 A snapshot is written when a segment is begun, at each checkpoint and when the log is closed. Those at
-the base offset of a segment stay with it; of the others only the last one is kept.
+the base offset of a segment stay with it. Of the others the last two are kept: the recovery point that
+is saved on the disk may be the earlier one's.
 """
 
 from __future__ import annotations
@@ -86,14 +87,11 @@ class Snapshots:
         return start
 
     def keep(self, base_offsets: Collection[int]) -> None:
-        """Delete those before the first segment, and all between segments but the last one."""
+        """Delete those before the first segment, and all within segments but the last two."""
         first = min(base_offsets)
-        last = max(self.offsets, default=0)
-        self.remove(
-            offset
-            for offset in self.offsets
-            if offset < first or (offset not in base_offsets and offset != last)
-        )
+        within = sorted(offset for offset in self.offsets if offset not in base_offsets)
+        self.remove(offset for offset in within if offset < first)
+        self.remove(within[:-2])
 
     def remove(self, offsets: Iterable[int]) -> None:
         """Delete the snapshots as of `offsets`."""

@@ -137,3 +137,36 @@ def test_failed_flush_keeps_the_recovery_point(
     assert log.recovery_point == 0
     log.flush()
     assert log.recovery_point == 1
+
+
+def test_repeated_batch_is_flushed_when_its_first_flush_failed(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    log = open_log(LogConfig(flush_messages=1))
+    data = batch(producer=(1, 0, 0))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", refuse)
+        for _ in range(2):
+            with pytest.raises(LogStorageError):
+                log.append(data, now_ms=0)
+    assert log.durable_offset == 0
+    assert log.append(data, now_ms=0).duplicate
+    assert log.durable_offset == 1
+
+
+def test_reading_goes_on_when_an_index_can_be_neither_read_nor_written(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = LogConfig(segment_bytes=500, index_interval_bytes=100)
+    log = open_log(config)
+    for index in range(30):
+        log.append(batch(b"%d" % index), now_ms=0)
+    log.close()
+    for path in Path(log.segments[0].path).parent.glob("*.index"):
+        path.write_bytes(b"odd")
+    log = open_log(config)
+    break_writes(monkeypatch, 0)
+    assert len(all_rows(log)) == 30

@@ -123,7 +123,7 @@ def test_flush_ms_forces_logs_to_the_disk(open_manager: OpenManager, clock: Manu
 def test_every_append_is_forced_to_the_disk(open_manager: OpenManager) -> None:
     log = open_manager(LogConfig(flush_messages=1)).create(TP)
     log.append(batch(b"a", b"b"), now_ms=0)
-    assert log.recovery_point == 2
+    assert log.durable_offset == 2
 
 
 def test_deleted_log_is_gone(open_manager: OpenManager, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_log_start_behind_a_lost_end_starts_the_log_anew(
     log = manager.create(TP)
     log.append(batch(b"a", b"b", b"c"), now_ms=0)
     log.delete_records_before(3)
-    manager.tick(clock.now_ms())
+    settle(manager, clock)
     path = Path(log.segments[0].path)
     manager.abandon()
     path.write_bytes(b"")
