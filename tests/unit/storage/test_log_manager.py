@@ -166,7 +166,7 @@ def test_log_start_survives(open_manager: OpenManager, clock: ManualClock, tmp_p
     log = manager.create(TP)
     log.append(batch(b"a", b"b", b"c"), now_ms=0)
     log.delete_records_before(2)
-    manager.tick(clock.now_ms())
+    settle(manager, clock)
     assert (
         tmp_path / "data" / "log-start-offset-checkpoint"
     ).read_text() == "0\n1\nmy-topic.1 3 2\n"
