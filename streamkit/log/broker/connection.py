@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from collections.abc import Awaitable
 from typing import Any, Protocol, cast
 
 from streamkit.errors import ProtocolError
@@ -31,7 +30,6 @@ from streamkit.log.protocol import (
     RequestHeader,
     decode_request,
     decode_request_header,
-    response_class,
 )
 from streamkit.log.protocol.codec import encode_parts
 from streamkit.log.protocol.messages.api_versions import ApiVersionsRequest
@@ -253,13 +251,11 @@ class ClientConnection(asyncio.BufferedProtocol):
         except Exception as error:  # noqa: BLE001 - the boundary: one request harms no other
             self._failed(api, header, error)
             return
-        if answer is None:
-            return
-        if isinstance(answer, Awaitable):
+        if type(answer) is api.response:
+            self._send(api, header, answer)
+        elif answer is not None:
             self._pending = asyncio.ensure_future(answer)
             self._pending.add_done_callback(lambda done: self._done(api, header, done))
-        else:
-            self._send(api, header, answer)
 
     def _done(self, api: Api, header: RequestHeader, done: asyncio.Future[Any]) -> None:
         self._pending = None
@@ -302,7 +298,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         code = code_of(error, during=f"{api.key.name} from {self.client_host}")
         if self._closing:
             return
-        answer = response_class(api.key)()
+        answer = api.response()
         if hasattr(answer, "error_code") and code is not ErrorCode.NONE:
             answer.error_code = code
             self._send(api, header, answer)

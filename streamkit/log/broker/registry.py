@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
-from streamkit.log.protocol import ApiKey
+from streamkit.log.protocol import ApiKey, response_class
 from streamkit.log.protocol.wire import VersionRange, info_of
 
 __all__ = ["Api", "apis", "handles"]
@@ -27,6 +27,7 @@ class Api:
     Attributes:
         key: its number.
         lowest, highest: the versions served, both included.
+        response: the class of its answers.
         handler: called with (broker, request, context); returns the answer, an awaitable of it, or
             None where the client expects no answer.
     """
@@ -34,6 +35,7 @@ class Api:
     key: ApiKey
     lowest: int
     highest: int
+    response: type[Any]
     handler: Handler
 
 
@@ -57,7 +59,9 @@ def handles(request: type[Any], *, versions: str | None = None) -> Callable[[H],
 
     def enter(handler: H) -> H:
         assert info.key not in _apis, f"two handlers for {request.__name__}"
-        _apis[info.key] = Api(ApiKey(info.key), served.low, served.high, handler)
+        _apis[info.key] = Api(
+            ApiKey(info.key), served.low, served.high, response_class(info.key), handler
+        )
         return handler
 
     return enter

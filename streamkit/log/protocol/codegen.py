@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from streamkit.errors import ProtocolError
 from streamkit.log.protocol.varint import Buffer, encode_uvarint, skip_tags, uvarint_tail
-from streamkit.log.protocol.wire import Field, fields_of, info_of
+from streamkit.log.protocol.wire import Field, default_of, fields_of, info_of
 
 __all__ = ["Decoder", "Encoder", "make_decoder", "make_encoder"]
 
@@ -123,6 +123,12 @@ class _Source:
             self.names[name] = getattr(struct.Struct(">" + code), method)
         return name
 
+    def constant(self, field: Field) -> str:
+        """An expression for the default value of `field`, to compare with only: structs are shared."""
+        if field.kind == "struct" and field.default_is_new:
+            return self.refer("D", default_of(field))
+        return self.literal(field)
+
     def literal(self, field: Field) -> str:
         """An expression for the default value of `field`."""
         if field.default_is_new:
@@ -182,7 +188,7 @@ class _EncoderSource(_Source):
 
     def check_default(self, field: Field, m: str, value: str) -> None:
         # Checks may stand before a pending run: they write nothing.
-        self.emit(f"if {value} != {self.literal(field)}:")
+        self.emit(f"if {value} != {self.constant(field)}:")
         self.emit(f"    raise unsent({m}, {field.name!r}, {self.version})")
 
     def tags(self, tagged: list[Field], m: str, w: str) -> None:
@@ -194,7 +200,7 @@ class _EncoderSource(_Source):
         self.emit(f"{sections} = []")
         for field in tagged:
             value = f"{m}.{field.name}"
-            self.emit(f"if {value} != {self.literal(field)}:")
+            self.emit(f"if {value} != {self.constant(field)}:")
             self.depth += 1
             parts, inner, body = self.fresh("p"), self.fresh("w"), self.fresh("b")
             self.emit(f"{parts} = []; {inner} = {parts}.append")
