@@ -111,7 +111,7 @@ def measure(
     Raises:
         RuntimeError: it ended early or took too long; the message has the end of its log.
     """
-    app = f"w2-{contender.name.replace(' ', '-').replace('+', '')}-{time.time_ns()}"
+    app = f"w2-{time.time_ns()}"
     sink = f"{app}-out"
     with Admin(bootstrap) as admin, tempfile.TemporaryDirectory() as state:
         admin.create_topics([NewTopic(sink, PARTITIONS)])
