@@ -1,7 +1,7 @@
 """worker: run an application, in this process or in several that are watched over.
 
 One worker runs in the foreground until SIGTERM or SIGINT, then commits and leaves its group; a second SIGINT
-ends it at once. With `--workers N` a supervisor runs N such processes; it never loads the app itself.
+ends it at once. With `--workers N` a supervisor runs N such processes.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from streamkit.clock import Clock
 from streamkit.errors import BrokerError, LockedError, StreamkitError, TopologyError
@@ -47,6 +48,12 @@ ROUND_SECONDS = 0.05
 """How long tasks are processed before the consumer is asked again."""
 
 
+class MakeFactory(Protocol):
+    """The worker's way to a task factory."""
+
+    def __call__(self, *, renew: bool = False) -> TaskFactory: ...
+
+
 @dataclass(slots=True)
 class _Held:
     """A task that this worker owns, in whatever state."""
@@ -65,7 +72,7 @@ class TaskManager(RebalanceListener):
     """See the module.
 
     Args:
-        factory: set by the worker once the topics are known; asked when a task is made.
+        factory: makes tasks; renewed with each assignment, as partition counts may have changed.
         topic_ids: ids of changelog topics by name.
     """
 
@@ -77,7 +84,7 @@ class TaskManager(RebalanceListener):
         restorer: RestoreThread,
         commit_log: CommitLog,
         *,
-        factory: Callable[[], TaskFactory],
+        factory: MakeFactory,
         topic_ids: Callable[[Collection[str]], Mapping[str, str]],
     ) -> None:
         self.global_stores: Mapping[str, StateStore] = {}
@@ -118,9 +125,10 @@ class TaskManager(RebalanceListener):
         if self._assignor.error:
             raise TopologyError(self._assignor.error)
         now_ms = self._clock.monotonic_ms()
-        factory = self._factory()
-        for task_id in self._assignor.tasks:
-            if task_id not in self._held:
+        new = [task_id for task_id in self._assignor.tasks if task_id not in self._held]
+        if new:
+            factory = self._factory(renew=True)
+            for task_id in new:
                 held = _Held(task_id, factory.inputs(task_id), now_ms)
                 self._held[task_id] = held
                 for partition in held.inputs:
@@ -314,6 +322,9 @@ class TaskManager(RebalanceListener):
         held.task = factory.task(
             held.task_id, directory=held.folder.path, global_stores=self.global_stores
         )
+        if not changelogs:
+            self._start(held)
+            return
         committed = self._consumer.committed(held.inputs)
         limits = {
             partition: offset.offset
@@ -334,11 +345,16 @@ class TaskManager(RebalanceListener):
             raise job.error
         held = self._held[job.task.task_id]
         held.job = None
+        self._start(held)
+
+    def _start(self, held: _Held) -> None:
+        """Go on from what the group committed."""
+        assert held.task is not None
         committed = self._consumer.committed(held.inputs)
         self._seek_uncommitted(
             held, [partition for partition in held.inputs if committed.get(partition) is None]
         )
-        job.task.start(saved_state(committed))
+        held.task.start(saved_state(committed))
         held.running = True
         log.info("task %s runs", held.task_id)
 

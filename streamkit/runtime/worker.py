@@ -399,9 +399,9 @@ class _Run:
 
     # -- what the parts ask for --------------------------------------------------------------------
 
-    def factory(self) -> TaskFactory:
-        """Makes tasks; partition counts are looked up when the group has just been given tasks."""
-        if self._factory is None:
+    def factory(self, *, renew: bool = False) -> TaskFactory:
+        """Makes tasks; `renew` looks partition counts up again."""
+        if self._factory is None or renew:
             self._factory = self._new_factory()
         return self._factory
 
