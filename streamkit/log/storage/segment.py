@@ -8,14 +8,14 @@ active one, is appended to.
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from streamkit.errors import CorruptRecordError
-from streamkit.log.protocol import HEADER_BYTES, BatchHeader, check_crc, read_header
+from streamkit.log.protocol import HEADER_BYTES, BatchHeader, read_header
+from streamkit.log.storage.batch_file import BatchFile
 from streamkit.log.storage.errors import LogStorageError
-from streamkit.log.storage.files import OpenFiles, storage_errors
+from streamkit.log.storage.files import OpenFiles
 from streamkit.log.storage.index import OffsetIndex, TimeIndex
 from streamkit.log.storage.transaction_index import TransactionIndex
 
@@ -27,17 +27,12 @@ TIME_INDEX_SUFFIX = ".timeindex"
 TXN_INDEX_SUFFIX = ".txnindex"
 DELETED_SUFFIX = ".deleted"
 
-_LENGTH = struct.Struct(">i")
-_LENGTH_AT = 8
-_LENGTH_COUNTS_FROM = 12
-_HEADER_CHUNK = 16 * 1024
-_DATA_CHUNK = 1024 * 1024
 _MAX_RELATIVE_OFFSET = 2**31 - 1
 _MAX_SIZE = 2**31 - 1
 _INDEX_WRITE_BEHIND = 256
 
 
-class Segment:
+class Segment(BatchFile):
     """One segment.
 
     Args:
@@ -56,9 +51,9 @@ class Segment:
     """
 
     __slots__ = (
-        "_cut_to", "_files", "_indexed", "_interval", "_max_timestamp", "_max_timestamp_offset",
-        "_since_index", "appended_from", "base_offset", "created_ms", "first_timestamp",
-        "offset_index", "path", "size", "time_index", "txn_index",
+        "_cut_to", "_indexed", "_interval", "_max_timestamp", "_max_timestamp_offset",
+        "_since_index", "appended_from", "created_ms", "first_timestamp", "offset_index",
+        "time_index", "txn_index",
     )  # fmt: skip
 
     def __init__(
@@ -72,16 +67,13 @@ class Segment:
         created_ms: int,
     ) -> None:
         stem = str(folder / f"{base_offset:020d}")
-        self.base_offset = base_offset
-        self.path = stem + LOG_SUFFIX
-        self.size = size
+        super().__init__(stem + LOG_SUFFIX, base_offset, files, size)
         self.created_ms = created_ms
         self.first_timestamp: int | None = None
         self.appended_from = size
         self.offset_index = OffsetIndex(stem + INDEX_SUFFIX, base_offset, files)
         self.time_index = TimeIndex(stem + TIME_INDEX_SUFFIX, base_offset, files)
         self.txn_index = TransactionIndex(stem + TXN_INDEX_SUFFIX, files)
-        self._files = files
         self._interval = index_interval_bytes
         self._since_index = 0
         self._indexed = False
@@ -262,10 +254,6 @@ class Segment:
         _, position = self.offset_index.lookup(offset)
         return (hit for hit in self.headers(position) if hit[1].max_timestamp >= timestamp)
 
-    def read_batch(self, position: int, header: BatchHeader) -> bytes:
-        """The bytes of one batch."""
-        return self._files.read(self.path, header.size, position)
-
     def read(self, position: int, max_bytes: int, end: int) -> tuple[bytes, int]:
         """Whole batches from `position`, where one begins: the first, and more up to `max_bytes`.
 
@@ -288,94 +276,17 @@ class Segment:
         while known > position:
             # Walk from the last known batch; when that one doesn't fit, from the one before it.
             known = max(self.offset_index.batch_before(known - 1), position)
-            cut, next_offset = self._walk(data, known - position, position)
+            cut, next_offset = self.walk(data, known - position, position)
             if next_offset >= 0:
                 return data[:cut], next_offset
-        size = self._header(data, 0, position, end).size
+        size = self.header_at(data, 0, position, end).size
         data = self._files.read(self.path, size, position)
         return data, read_header(data, 0).next_offset
-
-    def _walk(self, data: bytes, start: int, position: int) -> tuple[int, int]:
-        """The end of the last whole batch in `data`, and the offset after it; -1 if there is none."""
-        previous = -1
-        while start + HEADER_BYTES <= len(data):
-            size = _LENGTH.unpack_from(data, start + _LENGTH_AT)[0] + _LENGTH_COUNTS_FROM
-            if size < HEADER_BYTES and start == 0:
-                raise self._damaged(position, "no batch begins there")
-            # What comes before a damaged batch is good; the next read finds the damage.
-            if size < HEADER_BYTES or start + size > len(data):
-                break
-            previous = start
-            start += size
-        return start, read_header(data, previous).next_offset if previous >= 0 else -1
-
-    def verified(self, data: bytes, position: int) -> tuple[bytes, int]:
-        """The batches at the head of `data` whose checksums are right, and the offset after them.
-
-        Raises:
-            CorruptRecordError: the very first one is damaged.
-        """
-        start, next_offset = 0, -1
-        while start < len(data):
-            try:
-                header = self._header(data, start, position + start, position + len(data))
-                if not check_crc(data, start, header):
-                    raise self._damaged(position + start, "its checksum is wrong")
-            except CorruptRecordError:
-                if start == 0:
-                    raise
-                break
-            start += header.size
-            next_offset = header.next_offset
-        return data[:start], next_offset
-
-    def headers(self, position: int) -> Iterator[tuple[int, BatchHeader]]:
-        """Position and header of each batch from `position` on, where one begins.
-
-        Raises:
-            CorruptRecordError: no whole batch begins where one should.
-        """
-        chunk, chunk_at, size = b"", position, _HEADER_CHUNK
-        while position < self.size:
-            start = position - chunk_at
-            if start + HEADER_BYTES > len(chunk):
-                chunk, chunk_at, start = self._chunk(position, size), position, 0
-            header = self._header(chunk, start, position, self.size)
-            yield position, header
-            position += header.size
-            # Next to large batches there is no other header worth reading along.
-            size = _HEADER_CHUNK if header.size < _HEADER_CHUNK else HEADER_BYTES
-
-    def whole_batches(self, position: int) -> Iterator[tuple[int, BatchHeader, bytes]]:
-        """As `headers`, with the bytes of each batch, whose checksum is right.
-
-        Raises:
-            CorruptRecordError: the batch at this place is torn or damaged.
-        """
-        chunk, chunk_at = b"", position
-        while position < self.size:
-            start = position - chunk_at
-            if start + HEADER_BYTES > len(chunk):
-                chunk, chunk_at, start = self._chunk(position, _DATA_CHUNK), position, 0
-            header = self._header(chunk, start, position, self.size)
-            if start + header.size > len(chunk):
-                size = max(header.size, _DATA_CHUNK)
-                chunk, chunk_at, start = self._chunk(position, size), position, 0
-            data = chunk[start : start + header.size]
-            if len(data) < header.size or not check_crc(data, 0, header):
-                raise self._damaged(position, "its checksum is wrong")
-            yield position, header, data
-            position += header.size
 
     def largest_timestamp(self) -> tuple[int, int]:
         """The largest timestamp and its batch's last offset; -1 when no record has one."""
         self._load_indexes()
         return self._max_timestamp, self._max_timestamp_offset
-
-    def modified_ms(self) -> int:
-        """When the file was last written."""
-        with storage_errors("stat", self.path):
-            return Path(self.path).stat().st_mtime_ns // 1_000_000
 
     # ------------------------------------------------------------------ opening
 
@@ -457,8 +368,8 @@ class Segment:
 
     def _read_first_timestamp(self) -> None:
         if self.size:
-            data = self._chunk(0, HEADER_BYTES)
-            self.first_timestamp = self._header(data, 0, 0, self.size).max_timestamp
+            data = self.chunk(0, HEADER_BYTES)
+            self.first_timestamp = self.header_at(data, 0, 0, self.size).max_timestamp
 
     def rebuild_indexes(self) -> None:
         """Make offset and time index anew from the batches' headers, as far as these are sound."""
@@ -530,31 +441,3 @@ class Segment:
         if header.max_timestamp > self._max_timestamp:
             self._max_timestamp = header.max_timestamp
             self._max_timestamp_offset = header.last_offset
-
-    def _chunk(self, position: int, size: int) -> bytes:
-        return self._files.read(self.path, min(size, self.size - position), position)
-
-    def _header(self, data: bytes, start: int, position: int, end: int) -> BatchHeader:
-        if start + HEADER_BYTES > len(data):
-            raise self._damaged(position, "its header is torn")
-        try:
-            header = read_header(data, start)
-        except CorruptRecordError as error:
-            raise self._damaged(position, "no batch begins there") from error
-        if position + header.size > end:
-            raise self._damaged(position, "it is torn")
-        if header.base_offset < self.base_offset:
-            raise self._damaged(position, "its offsets are wrong")
-        return header
-
-    def _damaged(self, position: int, reason: str) -> CorruptRecordError:
-        folder = Path(self.path).parent.name
-        topic, _, partition = folder.rpartition("-")
-        number = int(partition) if partition.isdigit() else -1
-        return CorruptRecordError(
-            f"topic {topic}, partition {number}: the batch at byte {position} of segment "
-            f"{self.path} is damaged: {reason}",
-            path=self.path,
-            topic_partition=(topic, number),
-            position=position,
-        )
