@@ -124,6 +124,25 @@ def test_noise_as_a_request_header_raises_nothing_but_a_protocol_error(noise: by
         decode_request(header, noise)
 
 
+@given(apis, st.binary(max_size=60))
+@settings(deadline=None)
+def test_noise_behind_a_known_key_raises_nothing_but_a_protocol_error(
+    api: tuple[int, int], noise: bytes
+) -> None:
+    raw = struct.pack(">hhih", *api, 1, -1) + noise
+    with contextlib.suppress(ProtocolError):
+        decode_request(decode_request_header(raw), raw)
+    with contextlib.suppress(ProtocolError):
+        decode_response(*api, noise)
+
+
+def test_a_varint_too_long_in_a_header_is_a_protocol_error() -> None:
+    with pytest.raises(ProtocolError, match="varint"):
+        decode_request_header(struct.pack(">hhih", 1, 12, 1, -1) + b"\xff" * 10)
+    with pytest.raises(ProtocolError, match="varint"):
+        decode_response(1, 12, b"\0\0\0\1" + b"\xff" * 10)
+
+
 @pytest.mark.parametrize("lie", [2**31 - 1, 2**30, 65536, -2, -(2**31)])
 def test_a_count_that_lies_allocates_nothing(lie: int) -> None:
     """Each 4-byte place of each golden message in turn says that a huge array follows."""
