@@ -1,4 +1,6 @@
-"""Damaged frames of every API against a live broker: each is answered or the connection closed, soon.
+"""Damaged frames of every API, pipelined with sound ones: each is answered or the connection closed, soon.
+
+`test_mutated_frames` sends many more, of more kinds; this is the quick run of every day.
 
 Meanwhile another client produces and fetches undisturbed, and the broker's memory stays bounded.
 """
@@ -88,10 +90,7 @@ def memory_peak_mb(pid: int) -> float:
     raise AssertionError("no VmHWM")
 
 
-@pytest.mark.parametrize(
-    ("count", "seed"), [(4_000, 1), pytest.param(100_000, 2, marks=pytest.mark.slow)]
-)
-@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("count", "seed"), [(4_000, 1)])
 def test_damaged_frames_are_answered_or_close_the_connection(
     tmp_path: Path, count: int, seed: int
 ) -> None:
