@@ -1,7 +1,16 @@
 """The Kafka client: `Producer`, `Consumer` and `Admin` over one network thread a process."""
 
 from streamkit.log.client.admin import Admin
-from streamkit.log.client.assignors import Assignment, Assignor, GroupCluster, Subscription
+from streamkit.log.client.assignors import (
+    Assignment,
+    Assignor,
+    CooperativeStickyAssignor,
+    GroupCluster,
+    RangeAssignor,
+    RoundRobinAssignor,
+    StickyAssignor,
+    Subscription,
+)
 from streamkit.log.client.consumer import Consumer, RebalanceListener
 from streamkit.log.client.errors import CommitFailedError, FencedError, OffsetResetError
 from streamkit.log.client.network import NetworkThread
@@ -34,6 +43,7 @@ __all__ = [
     "Consumer",
     "ConsumerGroupMetadata",
     "ConsumerRecord",
+    "CooperativeStickyAssignor",
     "FencedError",
     "FetchedBatch",
     "GroupCluster",
@@ -48,8 +58,11 @@ __all__ = [
     "OffsetResetError",
     "PartitionDescription",
     "Producer",
+    "RangeAssignor",
     "RebalanceListener",
     "RecordMetadata",
+    "RoundRobinAssignor",
+    "StickyAssignor",
     "Subscription",
     "TopicDescription",
 ]

@@ -228,12 +228,12 @@ class Accumulator:
             self._leave()
 
     def seal_all(self) -> int:
-        """Seal every open batch; returns the number of the last batch sealed so far."""
+        """Seal every open batch; returns the last number of a batch sealed so far, or of its parts."""
         self._enter()
         try:
             for queue in list(self._open):
                 self._seal(queue)
-            number = self.last_number
+            number = self.last_number + _SPAN - 1
         finally:
             self._leave()
         return int(number)

@@ -27,12 +27,20 @@ from streamkit.log.protocol.messages import (
     MetadataResponse,
 )
 
-__all__ = ["Cluster", "ClusterClient", "PartitionInfo", "TopicInfo", "broker_error"]
+__all__ = [
+    "Cluster",
+    "ClusterClient",
+    "PartitionInfo",
+    "TopicInfo",
+    "broker_error",
+    "unknown_topic",
+]
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
+_UNKNOWN_TOPIC_SECONDS = 2.0
 _PASSING = frozenset(
     {
         ErrorCode.LEADER_NOT_AVAILABLE,
@@ -98,6 +106,15 @@ def broker_error(
         code=code,
         retriable=known.retriable,
         topic_partition=topic_partition,
+    )
+
+
+def unknown_topic(name: str) -> BrokerError:
+    """The error for a topic that does not exist."""
+    return BrokerError(
+        f"topic {name} does not exist; create it first: streamkit topics create {name}",
+        code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+        topic_partition=(name, -1),
     )
 
 
@@ -174,8 +191,10 @@ class ClusterClient:
         if known is not None:
             return known
         self._wanted.add(name)
+        unknown_since: float | None = None
 
         async def ask() -> TopicInfo:
+            nonlocal unknown_since
             if create:
                 # Outside of refresh(): only this request may create.
                 response = await self._ask_metadata([name], create=True)
@@ -186,14 +205,14 @@ class ClusterClient:
             if found is not None:
                 return found
             code = self.cluster.errors.get(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-            raise broker_error(
-                code,
-                f"topic {name}",
-                topic_partition=(name, -1),
-                hint=f"create it first: streamkit topics create {name}"
-                if code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-                else "",
-            )
+            error = broker_error(code, f"topic {name}", topic_partition=(name, -1))
+            if code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+                # One created a moment ago may not be known everywhere; longer makes no sense.
+                now = asyncio.get_running_loop().time()
+                unknown_since = now if unknown_since is None else unknown_since
+                error = unknown_topic(name)
+                error.retriable = now - unknown_since < _UNKNOWN_TOPIC_SECONDS
+            raise error
 
         try:
             return await self.retrying(ask, deadline=deadline)

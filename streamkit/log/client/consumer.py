@@ -443,12 +443,9 @@ class Consumer:
         """How many partitions a topic has; None if it does not exist."""
 
         async def ask(deadline: float) -> int | None:
-            try:
-                return len((await self._cluster.topic(topic, deadline=deadline)).partitions)
-            except BrokerError as error:
-                if error.code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
-                    return None
-                raise
+            cluster = await self._cluster.retrying(self._cluster.refresh_all, deadline=deadline)
+            info = cluster.topics.get(topic)
+            return None if info is None else len(info.partitions)
 
         return self._run(ask, timeout)
 
