@@ -101,7 +101,7 @@ def test_damaged_frames_are_answered_or_close_the_connection(
     ):
         assert broker.process is not None
         other.ask(MetadataRequest(topics=[MetadataRequestTopic(name="mine")]), 4)
-        sent = []
+        sent: list[bytes] = []
 
         async def undisturbed(fuzzing: asyncio.Task[list[str]]) -> None:
             while not fuzzing.done():

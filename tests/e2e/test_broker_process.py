@@ -32,7 +32,9 @@ def read_all(bootstrap: str, topic: str) -> list[bytes]:
     found: list[bytes] = []
     while len(found) < end:
         found += [
-            each.value() for each in consumer.consume(end - len(found), 5) if each.error() is None
+            each.value() or b""
+            for each in consumer.consume(end - len(found), 5)
+            if each.error() is None
         ]
     consumer.close()
     return found
@@ -46,7 +48,7 @@ def test_acknowledged_records_survive_kill_9_under_load(tmp_path: Path, seed: in
 
     def delivered(error: object, message: confluent_kafka.Message) -> None:
         if error is None:
-            acknowledged.append(message.value())
+            acknowledged.append(message.value() or b"")
         else:
             failed.append(error)
 

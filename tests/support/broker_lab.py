@@ -60,7 +60,7 @@ class BrokerLab:
         )
         return api.handler(self.broker, request, context)
 
-    def produce(self, topic: str, partition: int, data: bytes, *, acks: int = -1) -> Any:
+    def produce(self, topic: str, partition: int, data: bytes | None, *, acks: int = -1) -> Any:
         """Produce one batch by topic name; the partition's answer."""
         answer = self.call(
             ProduceRequest(

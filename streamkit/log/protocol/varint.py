@@ -36,7 +36,7 @@ def read_uvarint(buf: Buffer, pos: int) -> tuple[int, int]:
         first = buf[pos]
         return (first, pos + 1) if first < 0x80 else uvarint_tail(buf, pos + 1, first)
     except (IndexError, ValueError) as e:
-        raise ProtocolError(f"varint at byte {pos} is cut off or too long") from e
+        raise ProtocolError(f"varint at byte {pos} is cut off or too long: {e}") from e
 
 
 def uvarint_tail(buf: Buffer, pos: int, value: int) -> tuple[int, int]:
