@@ -14,7 +14,8 @@ import struct
 from typing import TypeVar
 
 from streamkit.errors import ProtocolError
-from streamkit.log.protocol.codegen import Decoder, Encoder, make_decoder, make_encoder
+from streamkit.log.protocol.decoder_source import Decoder, make_decoder
+from streamkit.log.protocol.encoder_source import Encoder, make_encoder
 from streamkit.log.protocol.varint import Buffer
 
 __all__ = [

@@ -26,6 +26,7 @@ from streamkit.log.protocol import (
     request_class,
     version_range,
 )
+from streamkit.log.protocol.decoder_source import MAX_ITEMS
 from streamkit.log.protocol.messages import (
     ApiVersionsRequest,
     ApiVersionsResponse,
@@ -44,6 +45,7 @@ from streamkit.log.protocol.messages import (
     TopicProduceData,
 )
 from streamkit.log.protocol.messages.fetch import ReplicaState
+from streamkit.log.protocol.varint import encode_uvarint
 from streamkit.log.protocol.wire import VersionRange, fields_of, info_of
 
 
@@ -258,3 +260,12 @@ def test_error_codes() -> None:
     assert ErrorCode(3).retriable
     assert not ErrorCode.INVALID_TOPIC_EXCEPTION.retriable
     assert ErrorCode(12_345) is ErrorCode.UNKNOWN_SERVER_ERROR
+
+
+def test_honest_arrays_are_limited_too() -> None:
+    """A million and one topics of two bytes each would be a hundred megabytes of objects."""
+    empty_topic = b"\x01\x00"
+    count = MAX_ITEMS + 2
+    raw = encode_uvarint(count) + empty_topic * (count - 1) + b"\x01\x01\x00"
+    with pytest.raises(ProtocolError, match="more than 1000000 elements"):
+        decode_struct(MetadataRequest, 9, raw)
