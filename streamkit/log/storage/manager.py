@@ -14,8 +14,7 @@ import logging
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -32,12 +31,11 @@ from streamkit.log.storage.checkpoints import (
     was_clean_shutdown,
     write_clean_shutdown,
     write_meta_properties,
-    write_offsets,
 )
 from streamkit.log.storage.config import LogConfig
 from streamkit.log.storage.errors import LogStorageError
 from streamkit.log.storage.files import OpenFiles, storage_errors
-from streamkit.log.storage.flushing import FlushJob
+from streamkit.log.storage.flushing import Flusher
 from streamkit.log.storage.lock import FolderLock
 from streamkit.log.storage.partition_log import PartitionLog
 from streamkit.log.storage.retention import expired_segments
@@ -50,12 +48,9 @@ _DELETED_FOLDER = re.compile(r".+\.[0-9a-f]{32}-delete")
 _CHECKPOINT_MS = 60_000
 _START_OFFSETS_MS = 1_000
 _RECOVERY_POINTS_MS = 5_000
-_MAX_FLUSHES_AT_ONCE = 16
 _EXPIRE_PRODUCERS_MS = 600_000
 # Logs that one tick looks at for retention, so that it doesn't hold up the broker's loop.
 _CHUNK = 100
-# The disk takes several fsyncs at once: closing 1,000 changed logs takes a third of the time.
-_FLUSH_THREADS = 4
 
 log = logging.getLogger(__name__)
 
@@ -121,9 +116,7 @@ class LogManager:
         self._files = OpenFiles(max_open=max_open_files)
         self._logs: dict[TopicPartition, PartitionLog] = {}
         self._lock: FolderLock | None = None
-        self._worker: ThreadPoolExecutor | None = None
-        self._saver: ThreadPoolExecutor | None = None
-        self._flushes: dict[TopicPartition, tuple[FlushJob, Future[None]]] = {}
+        self._flusher: Flusher | None = None
         self._saved_starts: dict[TopicPartition, int] = {}
         self._saved_points: dict[TopicPartition, int] = {}
         self._retention_due_ms = 0
@@ -149,10 +142,7 @@ class LogManager:
             self.data_dir.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(self.data_dir)
         try:
-            self._worker = ThreadPoolExecutor(
-                _FLUSH_THREADS, thread_name_prefix="streamkit-log-flush"
-            )
-            self._saver = ThreadPoolExecutor(1, thread_name_prefix="streamkit-log-checkpoint")
+            self._flusher = Flusher()
             self._open_properties()
             clean = was_clean_shutdown(self.data_dir)
             remove_clean_shutdown(self.data_dir)
@@ -193,7 +183,7 @@ class LogManager:
             StorageError: there is a log with another topic id, or one that can't be opened.
             LogStorageError: the disk refused.
         """
-        self._check_open()
+        self._background()
         if topic_partition in self.failed:
             raise self.failed[topic_partition]
         known = self._logs.get(topic_partition)
@@ -226,11 +216,11 @@ class LogManager:
 
     def delete(self, topic_partition: TopicPartition) -> None:
         """Delete a log. It is gone when this returns; its files are removed in the background."""
-        self._check_open()
+        self._background()
         found = self._logs.pop(topic_partition, None)
         if found is not None:
-            self._flushes.pop(topic_partition, None)
-            self._in_background(found.delete())
+            self._background().forget(topic_partition)
+            self._background().run(found.delete())
 
     def partitions(self) -> Iterable[TopicPartition]:
         """Every partition that has a log here."""
@@ -252,10 +242,10 @@ class LogManager:
 
     def flush_all(self) -> None:
         """Force every log to the disk, and save the recovery points."""
-        self._check_open()
+        self._background()
         now_ms = self._clock.now_ms()
         for partition_log in self._logs.values():
-            if partition_log.recovery_point < partition_log.end_offset:
+            if partition_log.is_dirty:
                 partition_log.flush(now_ms)
         self._save_recovery_points()
         self.wait_for_flushes()
@@ -263,12 +253,12 @@ class LogManager:
     def tick(self, now_ms: int) -> None:
         """Do what is due: flushes by time, checkpoints, retention, expiry. Call it about each second.
 
-        It never waits for an fsync, and applies retention to some logs each time. A log that fails is reported and tried again later; the others
-        go on.
+        It never waits for an fsync, and applies retention to some logs each time. A log that fails
+        is reported and tried again later; the others go on.
         """
-        self._check_open()
-        self._finish_flushes(now_ms)
-        self._start_flushes(now_ms)
+        flusher = self._background()
+        flusher.finish(now_ms)
+        self._start_flushes(flusher, now_ms)
         if now_ms >= self._starts_due_ms:
             self._starts_due_ms = now_ms + _START_OFFSETS_MS
             self._save_log_starts()
@@ -314,28 +304,25 @@ class LogManager:
         """Force everything to the disk, note the clean stop, and let the folder go."""
         if self._lock is None:
             return
-        clean = True
+        flusher = self._background()
         now_ms = self._clock.now_ms()
-        self.wait_for_flushes()
-        self._finish_flushes(now_ms)
+        flusher.wait()
+        flusher.finish(now_ms)
         for name, partition_log in self._logs.items():
-            if partition_log.recovery_point < partition_log.end_offset:
-                self._start_flush(name, partition_log, now_ms)
-        self.wait_for_flushes()
-        self._finish_flushes(now_ms)
-        for name, partition_log in self._logs.items():
-            if partition_log.recovery_point < partition_log.end_offset:
-                clean = False
-                log.error("closing the log of %s failed; the next start recovers it", name)
-            partition_log.abandon()
+            if partition_log.is_dirty:
+                flusher.begin(name, partition_log, now_ms)
+        flusher.wait()
+        flusher.finish(now_ms)
+        failed = [name for name, partition_log in self._logs.items() if partition_log.is_dirty]
+        for name in failed:
+            log.error("closing the log of %s failed; the next start recovers it", name)
         self._save_recovery_points()
         self._save_log_starts()
-        if self._saver is not None:
-            self._saver.shutdown(wait=True)
-        if clean:
+        flusher.wait()
+        if not failed:
             with contextlib.suppress(LogStorageError):
                 write_clean_shutdown(self.data_dir)
-        self._let_go()
+        self.abandon()
 
     def abandon(self) -> None:
         """Let go of everything without writing, as if the process had been killed; for tests."""
@@ -347,47 +334,21 @@ class LogManager:
 
     def wait_for_flushes(self) -> None:
         """Wait until the flushes that have begun are done; the next tick takes note of them."""
-        wait([future for _, future in self._flushes.values()])
-        if self._saver is not None:
-            self._saver.submit(int).result()
+        self._background().wait()
 
-    def _start_flushes(self, now_ms: int) -> None:
+    def _start_flushes(self, flusher: Flusher, now_ms: int) -> None:
         for name, partition_log in self._logs.items():
-            if len(self._flushes) >= _MAX_FLUSHES_AT_ONCE:
+            if flusher.is_busy:
                 return
             interval_ms = min(partition_log.config.flush_ms, self._checkpoint_ms)
-            dirty = partition_log.recovery_point < partition_log.end_offset
             due = now_ms - partition_log.flushed_ms >= interval_ms
-            if dirty and due and name not in self._flushes:
-                self._start_flush(name, partition_log, now_ms)
+            if partition_log.is_dirty and due and name not in flusher:
+                flusher.begin(name, partition_log, now_ms)
 
-    def _start_flush(self, name: TopicPartition, partition_log: PartitionLog, now_ms: int) -> None:
-        if self._worker is None:
-            return
-        try:
-            job = partition_log.begin_flush()
-        except StorageError:
-            log.exception("flushing %s failed; it is tried again later", name)
-            partition_log.flushed_ms = now_ms
-        else:
-            self._flushes[name] = (job, self._worker.submit(job.run))
-
-    def _finish_flushes(self, now_ms: int) -> None:
-        for name, (job, future) in list(self._flushes.items()):
-            if not future.done():
-                continue
-            del self._flushes[name]
-            partition_log = self._logs[name]
-            partition_log.flushed_ms = now_ms
-            error = future.exception()
-            if error is None:
-                partition_log.finish_flush(job, now_ms)
-            else:
-                log.error("flushing %s failed; it is tried again later: %s", name, error)
-
-    def _in_background(self, work: Callable[[], None]) -> None:
-        if self._worker is not None:
-            self._worker.submit(work)
+    def _background(self) -> Flusher:
+        if self._flusher is None:
+            raise ClosedError(f"the logs of {self.data_dir} are not open")
+        return self._flusher
 
     # ------------------------------------------------------------------ files of the data folder
 
@@ -397,7 +358,7 @@ class LogManager:
             for path in sorted(self.data_dir.iterdir()):
                 match = _FOLDER_NAME.fullmatch(path.name)
                 if _DELETED_FOLDER.fullmatch(path.name):
-                    self._in_background(partial(shutil.rmtree, path, ignore_errors=True))
+                    self._background().run(partial(shutil.rmtree, path, ignore_errors=True))
                 elif match is not None and path.is_dir():
                     found.append((path, TopicPartition(match[1], int(match[2]))))
         return found
@@ -440,7 +401,7 @@ class LogManager:
     def _save_recovery_points(self) -> None:
         points = {name: found.recovery_point for name, found in self._logs.items()}
         if points != self._saved_points:
-            self._save_offsets(RECOVERY_POINT_FILE, points)
+            self._background().save_offsets(self.data_dir / RECOVERY_POINT_FILE, points)
             self._saved_points = points
 
     def _save_log_starts(self) -> None:
@@ -450,38 +411,18 @@ class LogManager:
             if found.log_start_offset > found.segments[0].base_offset
         }
         if starts != self._saved_starts:
-            self._save_offsets(LOG_START_FILE, starts)
+            self._background().save_offsets(self.data_dir / LOG_START_FILE, starts)
             self._saved_starts = starts
 
-    def _save_offsets(self, name: str, offsets: dict[TopicPartition, int]) -> None:
-        """Replace a checkpoint, in the background and in order: the last one stays."""
-        if self._saver is not None:
-            self._saver.submit(self._write_offsets, self.data_dir / name, offsets)
-
-    @staticmethod
-    def _write_offsets(path: Path, offsets: dict[TopicPartition, int]) -> None:
-        try:
-            write_offsets(path, offsets)
-        except LogStorageError:
-            log.exception("a checkpoint could not be saved; the next one replaces it")
-
     def _let_go(self) -> None:
-        if self._worker is not None:
-            self._worker.shutdown(wait=True)
-            self._worker = None
+        if self._flusher is not None:
+            self._flusher.close()
+            self._flusher = None
         self._files.close_all()
         self._logs.clear()
-        self._flushes.clear()
-        if self._saver is not None:
-            self._saver.shutdown(wait=True)
-            self._saver = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-    def _check_open(self) -> None:
-        if self._lock is None:
-            raise ClosedError(f"the logs of {self.data_dir} are not open")
 
 
 def _random_id() -> str:

@@ -120,6 +120,11 @@ class PartitionLog:
         return self.end_offset if unstable < 0 else max(unstable, self.log_start_offset)
 
     @property
+    def is_dirty(self) -> bool:
+        """Whether something was appended that isn't known to be on the disk."""
+        return self.recovery_point < self.end_offset
+
+    @property
     def size_bytes(self) -> int:
         """Bytes in all segments."""
         return sum(segment.size for segment in self._segments)
@@ -443,7 +448,7 @@ class PartitionLog:
     def close(self) -> None:
         """Force everything to the disk and close the files; the log can't be used after it."""
         if not self._closed:
-            if self.recovery_point < self.end_offset:
+            if self.is_dirty:
                 self.flush()
             self.abandon()
 
