@@ -237,14 +237,14 @@ def _run_worker(app: App, options: _Options, address: str) -> None:
                 report(running.status)
                 shown.show(_as_dict(running.status))
     except StreamkitError as error:
-        if STATUS_FD in os.environ and error.retriable:
-            # The supervisor starts this worker again after a pause.
-            click.echo(f"streamkit: {error}", err=True)
-            sys.exit(TEMPORARY_FAILURE)
-        raise
+        if STATUS_FD not in os.environ:
+            raise
+        # The supervisor says it, once for all workers, or starts this one again after a pause.
+        report(running.status, str(error))
+        sys.exit(TEMPORARY_FAILURE if error.retriable else 1)
     finally:
-        report(running.status)
         shown.close()
+    report(running.status)
     _finish(_as_dict(running.status), options, console)
 
 
@@ -252,12 +252,13 @@ def _reporter() -> Any:
     """Writes the status to the supervisor's pipe, where there is one."""
     pipe = os.environ.get(STATUS_FD)
     if pipe is None:
-        return lambda _status: None
+        return lambda _status, _error="": None
     file = int(pipe)
 
-    def report(status: WorkerStatus) -> None:
+    def report(status: WorkerStatus, error: str = "") -> None:
+        said = {**_as_dict(status), **({"error": error} if error else {})}
         with contextlib.suppress(OSError):
-            os.write(file, json.dumps(_as_dict(status)).encode() + b"\n")
+            os.write(file, json.dumps(said).encode() + b"\n")
 
     return report
 
@@ -317,6 +318,9 @@ def _supervise(app: str, workers: int, options: _Options, address: str, *, verbo
             code = supervisor.run()
     finally:
         shown.close()
+    if supervisor.error:
+        click.echo(f"streamkit: {supervisor.error}", err=True)
+        return code
     _finish(dict(supervisor.summary()), options, console)
     return code
 

@@ -7,7 +7,9 @@
 | anything else: a signal, `TEMPORARY_FAILURE` | starts it again, after a pause that doubles up to 30 s |
 
 A worker that ran for a minute starts from the shortest pause again. Each worker gets the write end of a pipe in
-`STATUS_FD`, on which it reports as JSON, a line a report; the reports of all are added up.
+`STATUS_FD`, on which it reports as JSON, a line a report; the reports of all are added up. A worker that fails puts
+its message there as `error` instead of printing it: when one fails, others often fail of the same record
+before they are drained, and one message is enough.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ TEMPORARY_FAILURE = 75
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
 _STEADY_SECONDS = 60.0
+_LISTEN_SECONDS = 2.0
 _TOLD = (1, 2)
 
 
@@ -50,6 +53,7 @@ class _Child:
     start_at: float = 0.0
     done: bool = False
     restarts: int = 0
+    listener: threading.Thread | None = None
     status: dict[str, Any] = field(default_factory=dict)
     before: dict[str, int] = field(default_factory=dict)
 
@@ -62,6 +66,9 @@ class Supervisor:
         count: how many workers.
         drain_seconds: how long a worker may take to end before it is killed.
         on_status: called now and then, on the thread of `run`, with the sum of all reports.
+
+    Attributes:
+        error: what the first worker that failed for good had to say, empty if none did.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class Supervisor:
         drain_seconds: float = 60.0,
         on_status: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
+        self.error = ""
         self._command = command
         self._children = [_Child(number) for number in range(count)]
         self._drain_seconds = drain_seconds
@@ -145,10 +153,13 @@ class Supervisor:
             if code is None:
                 continue
             child.process = None
+            if child.listener is not None:
+                child.listener.join(_LISTEN_SECONDS)
             if code == 0:
                 child.done = True
             elif code in _TOLD:
                 child.done = True
+                self.error = str(child.status.get("error", ""))
                 return code
             else:
                 self._plan_restart(child, code, now)
@@ -158,6 +169,8 @@ class Supervisor:
         if now - child.started > _STEADY_SECONDS:
             child.pause = _FIRST_PAUSE_SECONDS
         why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if child.status.get("error"):
+            why = f"{child.status['error']}"
         log.warning(
             "worker %d ended with %s; starting it again in %.1f s", child.number, why, child.pause
         )
@@ -180,9 +193,10 @@ class Supervisor:
         finally:
             os.close(writing)
         child.started = time.monotonic()
-        threading.Thread(
+        child.listener = threading.Thread(
             target=self._listen, args=(child, reading), name="streamkit-reports", daemon=True
-        ).start()
+        )
+        child.listener.start()
 
     def _listen(self, child: _Child, reading: int) -> None:
         with os.fdopen(reading, "rb") as lines:
