@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from streamkit.errors import ProtocolError, caused_by
+from streamkit.errors import ProtocolError
 
 __all__ = ["Buffer", "encode_uvarint", "read_uvarint", "skip_tags", "uvarint_tail"]
 
