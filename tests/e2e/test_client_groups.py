@@ -63,6 +63,8 @@ def topic(admin: Admin) -> str:
 def fill(bootstrap: str, topic: str, numbers: range) -> None:
     with Producer(bootstrap) as producer:
         for i in numbers:
+            if i % 50 == 0:
+                producer.flush()  # batches of a few records, so that fetches end in between
             producer.append(topic, i % 6, b"%d" % i, b"v", BASE_MS, EMPTY_HEADERS)
 
 
@@ -170,11 +172,13 @@ def test_cooperative_members_keep_what_does_not_move(bootstrap: str, topic: str)
 def test_every_record_is_read_once_across_a_clean_rebalance(bootstrap: str, topic: str) -> None:
     """Commits in on_revoked hand positions over exactly."""
     group = f"g-{topic}"
-    fill(bootstrap, topic, range(3_000))
+    fill(bootstrap, topic, range(1_500))
     first = Member(bootstrap, topic, group, enable_auto_commit=True, max_partition_fetch_bytes=500)
     while len(first.keys) < 500:
         first.poll()
     second = Member(bootstrap, topic, group, enable_auto_commit=True, max_partition_fetch_bytes=500)
+    poll_until_sizes([first, second], [3, 3])
+    fill(bootstrap, topic, range(1_500, 3_000))
     while len(first.keys) + len(second.keys) < 3_000:
         first.poll()
         second.poll()

@@ -194,14 +194,15 @@ class Accumulator:
         if self.appended_bytes - self.released_bytes > self._max_buffer_bytes:
             self._wait_for_space()
         queue = self._queue_of(topic, partition, key, value)
-        self._appending = True
-        if self._wanted:
-            self._appending = False
-            with self._mutex:
-                self._put(queue, key, value, timestamp, headers, None)
-            return
         try:
-            self._put(queue, key, value, timestamp, headers, None)
+            # Within the try: an interrupt between here and there would shut all others out.
+            self._appending = True
+            if self._wanted:
+                self._appending = False
+                with self._mutex:
+                    self._put(queue, key, value, timestamp, headers, None)
+            else:
+                self._put(queue, key, value, timestamp, headers, None)
         finally:
             self._appending = False
 

@@ -17,6 +17,7 @@ from streamkit.log.protocol.batch import (
     control_kind,
     decode_batch,
 )
+from streamkit.log.protocol.varint import Buffer
 from streamkit.model import EMPTY_HEADERS
 
 __all__ = ["split_batch", "take_batch", "to_records"]
@@ -85,7 +86,7 @@ def _is_aborted(chunk: Chunk, header: BatchHeader) -> bool:
     return header.is_transactional and header.producer_id in chunk.aborting
 
 
-def _ends_aborted(data: bytes, pos: int, header: BatchHeader) -> bool:
+def _ends_aborted(data: Buffer, pos: int, header: BatchHeader) -> bool:
     keys = decode_batch(data, pos, header).keys
     return bool(keys) and control_kind(keys[0]) is ControlKind.ABORT
 

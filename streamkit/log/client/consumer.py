@@ -598,7 +598,7 @@ class Consumer:
                 self._handle(member, member.events.popleft())
         if self._auto_commit and time.monotonic() >= self._next_auto_commit:
             self._next_auto_commit = time.monotonic() + self._auto_commit_seconds
-            self.commit_nowait()
+            self.commit_nowait().add_done_callback(self._log_failure)
         with self._state.condition:
             self._raise_error()
 
@@ -728,6 +728,10 @@ class Consumer:
         try:
             self.commit(timeout=5.0 if timeout is None else timeout)
         except StreamkitError as error:
+            _log.warning("group %s: offsets are not committed: %s", self._group_id, error)
+
+    def _log_failure(self, committed: Future[None]) -> None:
+        if not committed.cancelled() and (error := committed.exception()) is not None:
             _log.warning("group %s: offsets are not committed: %s", self._group_id, error)
 
     # Checks and calls

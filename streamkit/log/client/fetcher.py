@@ -32,6 +32,7 @@ from streamkit.log.protocol import NO_UUID, ErrorCode
 from streamkit.log.protocol.batch import BatchHeader, batches
 from streamkit.log.protocol.messages import FetchRequest, FetchTopic
 from streamkit.log.protocol.messages.fetch import FetchPartition, PartitionData
+from streamkit.log.protocol.varint import Buffer
 from streamkit.model import TopicPartition
 
 __all__ = ["Chunk", "FetchSettings", "FetchState", "Fetcher", "PartitionState"]
@@ -135,7 +136,7 @@ class Chunk:
         self,
         state: PartitionState,
         epoch: int,
-        data: bytes,
+        data: Buffer,
         entries: list[tuple[int, BatchHeader]],
         end: int,
         aborted: list[tuple[int, int]],
@@ -454,7 +455,8 @@ class Fetcher:
         if code is not ErrorCode.NONE:
             return self._refused(state, epoch, offset, code)
         end = answer.last_stable_offset if self._settings.read_committed else answer.high_watermark
-        data = bytes(answer.records) if answer.records is not None else b""
+        # Part of the frame as it was received: copied only when it is decoded.
+        data = answer.records if answer.records is not None else b""
         try:
             entries = batches(data)
         except StreamkitError as error:
@@ -549,7 +551,7 @@ class Fetcher:
     async def _resolve_once(self, missing: list[tuple[PartitionState, int, int | None]]) -> None:
         cluster = self._cluster
         # Short: a seek or a new assignment should not wait for an old question.
-        deadline = cluster.deadline(5.0)
+        deadline = cluster.deadline(min(5.0, cluster.settings.api_timeout_ms / 1000))
         found: dict[TopicPartition, int] = {}
         unknown = [s.topic_partition for s, _, reset_to in missing if reset_to is None]
         if unknown and self._settings.group_id is not None:

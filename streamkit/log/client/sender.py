@@ -474,7 +474,10 @@ class Sender:
                 )
             self._tidy(key, pipeline)
         if self._busy:
-            self._wake_at(asyncio.get_running_loop().time() + 1.0)
+            now = asyncio.get_running_loop().time()
+            self._wake_at(now + 1.0)
+            if now - self._cluster.refreshed_at > self._cluster.settings.metadata_max_age_ms / 1000:
+                self._refresh()
 
     def _failed(self, batch: ProducerBatch, error: StreamkitError) -> None:
         assert self.accumulator is not None
