@@ -12,7 +12,6 @@ from kafka_broker import KafkaBroker
 
 from streamkit.testing.embedded_broker import EmbeddedBroker
 
-
 _SETTINGS = {"group.min.session.timeout.ms": "1000"}
 
 

@@ -1,0 +1,136 @@
+"""Kafka's own Java clients and command line tools.
+
+`tests/java/ClientJudge.java` runs once a broker; each of its checks is a test here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from client_drivers import Confluent, Message, wait_until
+from java import JAVA_FOLDER, run_java
+
+from streamkit.testing.embedded_broker import EmbeddedBroker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+
+
+class Cluster(Protocol):
+    """The broker to be judged, from the fixture in `conftest`."""
+
+    @property
+    def bootstrap(self) -> str: ...
+
+
+CHECKS = [
+    *(f"records_{codec}" for codec in ("none", "gzip", "snappy", "lz4", "zstd")),
+    *(f"group_{name}" for name in ("Range", "RoundRobin", "Sticky", "CooperativeSticky")),
+    "static_member",
+    "stale_member",
+    "offsets_by_time",
+    "topics",
+    "configs",
+    "too_large",
+    "delete_records",
+    "groups_admin",
+    "cluster",
+]
+
+
+@pytest.fixture(scope="session")
+def verdicts(cluster: Cluster) -> dict[str, str]:
+    """What the judge says of each check."""
+    output = run_java(JAVA_FOLDER / "ClientJudge.java", cluster.bootstrap, timeout=300)
+    lines = [line.partition(" ") for line in output.splitlines()]
+    return {name: verdict for name, _, verdict in lines if name in CHECKS}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_java_clients_work(verdicts: dict[str, str], check: str) -> None:
+    assert verdicts[check] == "ok"
+
+
+def test_no_check_is_forgotten(verdicts: dict[str, str]) -> None:
+    assert sorted(verdicts) == sorted(CHECKS)
+
+
+def tool(main: str, *arguments: str, stdin: str | None = None) -> str:
+    """What one of Kafka's command line tools prints."""
+    return run_java(main, *arguments, stdin=stdin, timeout=60)
+
+
+def table(text: str) -> list[dict[str, str]]:
+    """The rows of a tool's table by column."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    start = next(i for i, words in enumerate(lines) if words[0] in ("GROUP", "TOPIC"))
+    return [dict(zip(lines[start], words, strict=False)) for words in lines[start + 1 :]]
+
+
+def test_consumer_groups_tool_describes_resets_and_deletes(cluster: Cluster) -> None:
+    driver = Confluent(cluster.bootstrap)
+    driver.create_topic("tool-topic", 2)
+    driver.produce("tool-topic", [Message(b"v", partition=p % 2) for p in range(10)])
+    driver.commit_offset("tool-group", "tool-topic", 0, 3, "")
+    main = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
+    address = ("--bootstrap-server", cluster.bootstrap)
+
+    assert "tool-group" in tool(main, *address, "--list").split()
+    group = ("--group", "tool-group")
+    (row,) = table(tool(main, *address, *group, "--describe"))
+    assert (row["TOPIC"], row["PARTITION"], row["CURRENT-OFFSET"]) == ("tool-topic", "0", "3")
+    assert (row["LOG-END-OFFSET"], row["LAG"]) == ("5", "2")
+
+    member = driver.member("tool-group", "tool-topic")
+    wait_until(lambda: bool(member.poll()) and member.assignment() == {0, 1}, "an assignment")
+    (row,) = table(tool(main, *address, *group, "--describe", "--members"))
+    assert (row["CLIENT-ID"], row["#PARTITIONS"]) == ("rdkafka", "2")
+    (row,) = table(tool(main, *address, *group, "--describe", "--state"))
+    assert "Stable" in row.values()
+    member.close()
+
+    reset = ("--reset-offsets", "--to-earliest", "--topic", "tool-topic", "--execute")
+    tool(main, *address, *group, *reset)
+    assert driver.committed("tool-group", "tool-topic", 0) == (0, "")
+    tool(main, *address, *group, "--delete")
+    assert "tool-group" not in tool(main, *address, "--list").split()
+
+
+def test_console_tools_write_and_read(cluster: Cluster) -> None:
+    address = ("--bootstrap-server", cluster.bootstrap, "--topic", "console-topic")
+    tool("org.apache.kafka.tools.ConsoleProducer", *address, stdin="one\ntwo\n")
+    read = ("--from-beginning", "--max-messages", "2", "--group", "console-group")
+    output = tool("org.apache.kafka.tools.consumer.ConsoleConsumer", *address, *read)
+    assert output.split() == ["one", "two"]
+
+
+def test_topics_tool_creates_and_describes(cluster: Cluster) -> None:
+    address = ("--bootstrap-server", cluster.bootstrap, "--topic", "made-by-tool")
+    main = "org.apache.kafka.tools.TopicCommand"
+    tool(main, *address, "--create", "--partitions", "3", "--config", "retention.ms=1000")
+    output = tool(main, *address, "--describe")
+    assert "PartitionCount: 3" in output
+    assert "retention.ms=1000" in output
+    tool(main, *address, "--delete")
+
+
+def test_dump_log_decodes_our_offsets_topic(tmp_path: Path) -> None:
+    """Kafka's own decoder reads groups and offsets from the segment files."""
+    with EmbeddedBroker(
+        data_dir=tmp_path,
+        settings={"offsets.topic.num.partitions": "1", "group.min.session.timeout.ms": "1000"},
+    ) as broker:
+        driver = Confluent(broker.bootstrap)
+        driver.create_topic("t", 1)
+        driver.produce("t", [Message(b"v")])
+        member = driver.member("dumped", "t")
+        wait_until(lambda: bool(member.poll()), "a record")
+        member.commit()
+        member.close()
+    (segment,) = tmp_path.glob("__consumer_offsets-0/*.log")
+    arguments = ("--offsets-decoder", "--files", str(segment))
+    output = tool("kafka.tools.DumpLogSegments", *arguments)
+    assert '"type":"1"' in output.replace(" ", "")
+    assert '"group":"dumped","topic":"t","partition":0' in output
+    assert '"protocolType":"consumer"' in output
