@@ -223,10 +223,12 @@ class SealedEntries(SealedGeneration):
         return stop == len(self._items)
 
     def persist(self, next_offset: i64, limit: i64 = 0) -> bool:
-        if not self._overlay.is_sealed(self._entries):
-            raise RuntimeError("the sealed generation was persisted or discarded before")
         start = self._persisted
         size: i64 = len(self._items)
+        if start == size:
+            return True
+        if not self._overlay.is_sealed(self._entries):
+            raise RuntimeError("the sealed generation was discarded before it was persisted")
         stop = _step(start, size, limit)
         codec = self._codec
         keys: list[bytes] = []

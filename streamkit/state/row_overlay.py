@@ -386,10 +386,12 @@ class SealedRows(SealedGeneration):
 
     def persist(self, next_offset: i64, limit: i64 = 0) -> bool:
         overlay = self._overlay
-        if not overlay.is_sealed(self._entries):
-            raise RuntimeError("the sealed generation was persisted or discarded before")
         start = self._persisted
         size: i64 = len(self._items)
+        if start == size:
+            return True
+        if not overlay.is_sealed(self._entries):
+            raise RuntimeError("the sealed generation was discarded before it was persisted")
         stop = size if limit <= 0 or start + limit > size else start + limit
         codec = self._codec
         keys: list[bytes] = []

@@ -77,7 +77,7 @@ class SealedGeneration:
     """The writes between two commits: one entry a key.
 
     Both methods work in steps, so that a caller can let other threads run between them: each call takes
-    up to `limit` more entries (0: all) and returns True once it is through.
+    up to `limit` more entries (0: all) and returns True once it is through, and after that.
     """
 
     def entries(self) -> int:

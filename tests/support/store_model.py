@@ -134,6 +134,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.offset += len(writer.records)
         while not generation.persist(self.offset, step):
             self.check()
+        assert generation.write_changelog(writer, step)
+        assert generation.persist(self.offset, step)
+        assert len(writer.records) == generation.entries()
         self.log.extend(writer.records)
         self.generation = None
         self.durable = self.sealed_state
