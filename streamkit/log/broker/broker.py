@@ -271,10 +271,12 @@ class Broker:
             if key == METADATA_PARTITION:
                 continue
             topic = image.topics.get(key.topic)
-            if topic is None or key.partition >= topic.partitions or log.topic_id != topic.topic_id:
+            other = topic is not None and log.topic_id not in (None, topic.topic_id)
+            if topic is None or key.partition >= topic.partitions or other:
                 logger.info("deleting the log of %s: its topic was deleted", key)
                 self.logs.delete(key)
                 continue
+            log.adopt(topic.topic_id)
             try:
                 log.config = self.log_config(topic)
             except ConfigError as error:

@@ -188,12 +188,8 @@ class LogManager:
             raise self.failed[topic_partition]
         known = self._logs.get(topic_partition)
         if known is not None:
-            if topic_id is not None and known.topic_id not in (None, topic_id):
-                raise StorageError(
-                    f"the folder {known.folder} belongs to another topic of that name: its id is "
-                    f"{known.topic_id}, not {topic_id}",
-                    path=str(known.folder),
-                )
+            if topic_id is not None:
+                known.adopt(topic_id)
             return known
         folder = self.data_dir / str(topic_partition)
         with storage_errors("create", str(folder)):

@@ -280,3 +280,26 @@ def test_use_before_open_and_after_close_is_refused(tmp_path: Path, clock: Manua
     manager.close()
     with pytest.raises(ClosedError):
         manager.tick(0)
+
+
+def test_folder_without_topic_id_is_adopted(open_manager: OpenManager, tmp_path: Path) -> None:
+    """A power failure can leave the id's file empty."""
+    topic_id = uuid.uuid4()
+    manager = open_manager()
+    manager.create(TP, topic_id).append(batch(), now_ms=0)
+    manager.close()
+    (tmp_path / "data" / str(TP) / "partition.metadata").write_bytes(b"")
+    manager = open_manager()
+    log = manager.create(TP, topic_id)
+    assert (log.topic_id, log.end_offset) == (topic_id, 1)
+    manager.close()
+    found = open_manager().get(TP)
+    assert found is not None
+    assert found.topic_id == topic_id
+
+
+def test_records_can_be_forced_to_the_disk_alone(open_manager: OpenManager) -> None:
+    log = open_manager().create(TP)
+    log.append(batch(b"a", b"b"), now_ms=0)
+    log.sync_records()
+    assert (log.durable_offset, log.recovery_point) == (2, 0)

@@ -26,7 +26,7 @@ from streamkit.log.protocol.messages.metadata_log import (
 from streamkit.log.storage import LogConfig, LogManager
 from streamkit.model import TopicPartition
 
-__all__ = ["METADATA_PARTITION", "Metadata", "check_partitions_added"]
+__all__ = ["METADATA_PARTITION", "Metadata", "check_partitions_added", "check_topic_name"]
 
 METADATA_PARTITION = TopicPartition("__cluster_metadata", 0)
 _METADATA_TOPIC_ID = UUID(int=1)
@@ -93,8 +93,7 @@ class Metadata:
         Raises:
             BrokerError: the name isn't legal, is taken, or collides with another; too few partitions.
         """
-        if (problem := topic_name_problem(name)) is not None:
-            raise refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
+        check_topic_name(name)
         if name in self.image.topics:
             raise refusal(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
         if name == METADATA_PARTITION.topic and not internal:
@@ -187,9 +186,19 @@ class Metadata:
         values = [encode_metadata_record(record, version) for record, version in records]
         data = batch_of([(None, value) for value in values], now_ms)
         self._log.append(data, now_ms=now_ms, from_client=False)
-        self._log.flush()
+        self._log.sync_records()
         for record, _ in records:
             self.image.replay(record)
+
+
+def check_topic_name(name: str) -> None:
+    """Check that a topic may have the name.
+
+    Raises:
+        BrokerError: INVALID_TOPIC_EXCEPTION, with what is wrong.
+    """
+    if (problem := topic_name_problem(name)) is not None:
+        raise refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
 
 
 def check_partitions_added(count: int) -> None:
