@@ -7,7 +7,7 @@ sends whole batches, so the first may begin earlier).
 from __future__ import annotations
 
 from streamkit.errors import CorruptRecordError
-from streamkit.log.client.fetcher import Chunk
+from streamkit.log.client.fetch_state import Chunk
 from streamkit.log.client.records import ConsumerRecord, FetchedBatch
 from streamkit.log.protocol.batch import (
     BatchHeader,

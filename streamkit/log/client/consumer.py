@@ -24,14 +24,15 @@ from streamkit.log.client.assignors import (
 )
 from streamkit.log.client.cluster import ClusterClient
 from streamkit.log.client.columns import split_batch, take_batch, to_records
-from streamkit.log.client.fetcher import Chunk, Fetcher, FetchSettings, FetchState
+from streamkit.log.client.consumer_protocol import encode_subscription
+from streamkit.log.client.fetch_state import Chunk, FetchState
+from streamkit.log.client.fetcher import Fetcher, FetchSettings
 from streamkit.log.client.member import (
     Assigned,
     GroupMember,
     Lost,
     MemberSettings,
     Prepare,
-    encode_subscription,
 )
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.offsets import (

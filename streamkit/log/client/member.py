@@ -26,22 +26,21 @@ from re import Pattern
 from typing import Any
 
 from streamkit.errors import BrokerError, NotReachableError, ProtocolError, StreamkitError
-from streamkit.log.client.admin_calls import create_topics
-from streamkit.log.client.assignors import Assignment, Assignor, Subscription
+from streamkit.log.client.assignors import Assignment, Assignor
 from streamkit.log.client.backoff import Backoff
 from streamkit.log.client.cluster import Cluster, ClusterClient, broker_error
+from streamkit.log.client.consumer_protocol import (
+    decode_assignment,
+    decode_subscription,
+    encode_assignment,
+)
 from streamkit.log.client.errors import FencedError
-from streamkit.log.client.fetcher import FetchState
+from streamkit.log.client.fetch_state import FetchState
+from streamkit.log.client.leader_view import LeaderView, partition_count
 from streamkit.log.client.network import NetworkThread
-from streamkit.log.client.offsets import by_topic
 from streamkit.log.client.records import ConsumerGroupMetadata
-from streamkit.log.client.topics import NewTopic
-from streamkit.log.protocol import ErrorCode, decode_versioned, encode_versioned
+from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages import (
-    ConsumerProtocolAssignment,
-    ConsumerProtocolAssignmentTopicPartition,
-    ConsumerProtocolSubscription,
-    ConsumerProtocolSubscriptionTopicPartition,
     HeartbeatRequest,
     JoinGroupRequest,
     JoinGroupRequestProtocol,
@@ -51,7 +50,6 @@ from streamkit.log.protocol.messages import (
     SyncGroupRequest,
     SyncGroupRequestAssignment,
 )
-from streamkit.model import TopicPartition
 
 __all__ = [
     "Assigned",
@@ -59,10 +57,6 @@ __all__ = [
     "Lost",
     "MemberSettings",
     "Prepare",
-    "decode_assignment",
-    "decode_subscription",
-    "encode_assignment",
-    "encode_subscription",
 ]
 
 _log = logging.getLogger(__name__)
@@ -407,7 +401,7 @@ class GroupMember:
             for m in joined.members
         }
         topics = {t for subscription in subscriptions.values() for t in subscription.topics}
-        view = _LeaderView(self._cluster)
+        view = LeaderView(self._cluster)
         await view.refresh(topics)
         assignments = await assignor.assign(view, subscriptions)
         self._now.topics = frozenset(topics)
@@ -532,7 +526,7 @@ class GroupMember:
                 return True
         if not self._now.is_leader:
             return False
-        counts = {topic: _count(cluster, topic) for topic in self._now.topics}
+        counts = {topic: partition_count(cluster, topic) for topic in self._now.topics}
         return counts != self._now.counts
 
     def _unreachable(self, error: NotReachableError) -> None:
@@ -542,101 +536,3 @@ class GroupMember:
         elif now - self._silent_since > self._cluster.settings.api_timeout_ms / 1000:
             self._state.fail(error)
             self._silent_since = now
-
-
-class _LeaderView:
-    """The cluster as an assignor sees it."""
-
-    def __init__(self, cluster: ClusterClient) -> None:
-        self._cluster = cluster
-        self._known = Cluster()
-
-    def partition_count(self, topic: str) -> int | None:
-        return _count(self._known, topic)
-
-    async def refresh(self, topics: Collection[str]) -> None:
-        self._cluster.track(topics)
-
-        async def ask() -> None:
-            self._known = await self._cluster.refresh()
-
-        await self._cluster.retrying(ask, deadline=self._cluster.deadline())
-
-    async def create_topics(self, topics: Sequence[NewTopic]) -> None:
-        await create_topics(self._cluster, topics, exist_ok=True, deadline=self._cluster.deadline())
-        await self.refresh([topic.name for topic in topics])
-
-
-def _count(cluster: Cluster, topic: str) -> int | None:
-    info = cluster.topics.get(topic)
-    return None if info is None else len(info.partitions)
-
-
-# The embedded consumer protocol
-
-
-def encode_subscription(
-    topics: Collection[str],
-    owned: Collection[TopicPartition],
-    user_data: bytes | None,
-    generation: int,
-) -> bytes:
-    """A subscription as members send it to the leader."""
-    return encode_versioned(
-        ConsumerProtocolSubscription(
-            topics=sorted(topics),
-            user_data=user_data,
-            owned_partitions=[
-                ConsumerProtocolSubscriptionTopicPartition(topic=topic, partitions=indexes)
-                for topic, indexes in by_topic(owned).items()
-            ],
-            generation_id=generation,
-        ),
-        3,
-    )
-
-
-def decode_subscription(data: bytes, group_instance_id: str | None = None) -> Subscription:
-    """What a member sent, in whatever version.
-
-    Raises:
-        ProtocolError: not a subscription.
-    """
-    s = decode_versioned(ConsumerProtocolSubscription, data)
-    return Subscription(
-        tuple(s.topics),
-        tuple(TopicPartition(o.topic, p) for o in s.owned_partitions for p in o.partitions),
-        s.user_data,
-        group_instance_id,
-        s.generation_id,
-        s.rack_id,
-    )
-
-
-def encode_assignment(assignment: Assignment) -> bytes:
-    """An assignment as the leader sends it to a member."""
-    return encode_versioned(
-        ConsumerProtocolAssignment(
-            assigned_partitions=[
-                ConsumerProtocolAssignmentTopicPartition(topic=topic, partitions=indexes)
-                for topic, indexes in by_topic(assignment.partitions).items()
-            ],
-            user_data=assignment.user_data,
-        ),
-        3,
-    )
-
-
-def decode_assignment(data: bytes) -> Assignment:
-    """What the leader sent; no bytes at all: nothing assigned.
-
-    Raises:
-        ProtocolError: not an assignment.
-    """
-    if not data:
-        return Assignment()
-    a = decode_versioned(ConsumerProtocolAssignment, data)
-    return Assignment(
-        tuple(TopicPartition(t.topic, p) for t in a.assigned_partitions for p in t.partitions),
-        a.user_data,
-    )

@@ -32,7 +32,7 @@ def partition_for_key(key: bytes, partitions: int) -> int:
 
     Example:
         >>> partition_for_key(b"UA", 4)
-        1
+        2
     """
     count: i64 = partitions
     return int((_murmur2(key) & 0x7FFFFFFF) % count)
