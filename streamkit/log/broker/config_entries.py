@@ -50,19 +50,15 @@ def topic_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Itera
         if server_name is not None:
             if default != setting.default:
                 synonyms.append(ConfigSynonym(server_name, default, STATIC_BROKER_CONFIG))
-            synonyms.append(ConfigSynonym(server_name, setting.default, DEFAULT_CONFIG))
-        value, source = (
-            (synonyms[0].value, synonyms[0].source)
-            if synonyms
-            else (
-                setting.default,
-                DEFAULT_CONFIG,
-            )
-        )
+            # A setting such as log.retention.ms isn't set by default: a coarser unit stands for it.
+            declared = BROKER_SETTINGS.get(server_name)
+            if declared is None or declared.default is not None:
+                synonyms.append(ConfigSynonym(server_name, setting.default, DEFAULT_CONFIG))
+        first = synonyms[0] if synonyms else ConfigSynonym("", default, DEFAULT_CONFIG)
         yield ConfigEntry(
             setting.name,
-            value,
-            source,
+            first.value,
+            first.source,
             tuple(synonyms),
             setting.type,
             setting.documentation,

@@ -18,6 +18,7 @@ from streamkit.log.broker.config_entries import ConfigEntry, broker_entries, top
 from streamkit.log.broker.config_resources import BROKER, TOPIC, check_broker_name
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
+from streamkit.log.broker.metadata.service import check_topic_name
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.describe_configs import (
@@ -40,7 +41,7 @@ def describe_configs(
     results = []
     for resource in request.resources:
         result = DescribeConfigsResult(
-            error_message=None,
+            error_message="",
             resource_type=resource.resource_type,
             resource_name=resource.resource_name,
         )
@@ -60,6 +61,7 @@ def describe_configs(
 def _entries(broker: Broker, resource: DescribeConfigsResource) -> Iterable[ConfigEntry]:
     match resource.resource_type:
         case kind if kind == TOPIC:
+            check_topic_name(resource.resource_name)
             return topic_entries(broker.topic(resource.resource_name).configs, broker.settings)
         case kind if kind == BROKER:
             check_broker_name(resource.resource_name, broker.node_id)

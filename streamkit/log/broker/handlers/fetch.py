@@ -31,6 +31,7 @@ from streamkit.log.broker.failures import code_of
 from streamkit.log.broker.fetch_sessions import FetchItem, FetchSession, TopicKey
 from streamkit.log.broker.leader_epochs import check_leader_epoch
 from streamkit.log.broker.registry import handles
+from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.fetch import (
     AbortedTransaction,
     EpochEndOffset,
@@ -101,12 +102,7 @@ class _Reading:
                 data = self._partition(item, left)
             except Exception as error:  # noqa: BLE001 - mapped to a code
                 self.failed = True
-                data = PartitionData(
-                    partition_index=item.partition,
-                    error_code=code_of(error, during=f"Fetch of {item.topic}-{item.partition}"),
-                    high_watermark=-1,
-                    records=b"",
-                )
+                data = _failed(item, error)
             size = len(data.records or b"")
             left = max(0, left - size)
             self.bytes_read += size
@@ -172,6 +168,7 @@ class _Reading:
                     last_stable_offset=log.last_stable_offset,
                     log_start_offset=log.log_start_offset,
                     diverging_epoch=EpochEndOffset(epoch=epoch, end_offset=end_offset),
+                    aborted_transactions=None,
                     records=b"",
                 )
         result = log.read(
@@ -194,3 +191,16 @@ class _Reading:
             ],
             records=result.data,
         )
+
+
+def _failed(item: FetchItem, error: Exception) -> PartitionData:
+    code = code_of(error, during=f"Fetch of {item.topic}-{item.partition}")
+    # As Apache Kafka: a list, if empty, of a partition that isn't there; null of one that refuses.
+    missing = code in (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID)
+    return PartitionData(
+        partition_index=item.partition,
+        error_code=code,
+        high_watermark=-1,
+        aborted_transactions=[] if missing else None,
+        records=b"",
+    )

@@ -29,6 +29,7 @@ from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of
 from streamkit.log.broker.metadata.image import TopicImage
+from streamkit.log.broker.metadata.service import check_topic_name
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol.messages.metadata import (
     MetadataRequest,
@@ -92,9 +93,10 @@ def _found(broker: Broker, asked: MetadataRequestTopic, may_create: bool) -> Top
         return broker.topic_by_id(asked.topic_id)
     name = asked.name or ""
     known = broker.metadata.image.topics.get(name)
-    if known is not None or not may_create:
-        return known or broker.topic(name)
-    return broker.auto_create_topic(name)
+    if known is not None:
+        return known
+    check_topic_name(name)
+    return broker.auto_create_topic(name) if may_create else broker.topic(name)
 
 
 def _described(broker: Broker, topic: TopicImage, operations: int) -> MetadataResponseTopic:

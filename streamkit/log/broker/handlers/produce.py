@@ -33,9 +33,21 @@ from streamkit.log.protocol.messages.produce import (
     TopicProduceData,
     TopicProduceResponse,
 )
-from streamkit.log.storage import LogError
+from streamkit.log.storage import (
+    InvalidProducerEpochError,
+    InvalidTimestampError,
+    InvalidTxnStateError,
+    LogError,
+    OutOfOrderSequenceError,
+)
 
 _BY_ID = 13
+_REFUSED_BY_STATE = (
+    OutOfOrderSequenceError,
+    InvalidProducerEpochError,
+    InvalidTimestampError,
+    InvalidTxnStateError,
+)
 
 
 @handles(ProduceRequest)
@@ -82,14 +94,16 @@ def _topic(
 def _partition(
     broker: Broker, topic: str, data: PartitionProduceData, now_ms: int
 ) -> PartitionProduceResponse:
+    log_start_offset = -1
     try:
         log = broker.partition_log(topic, data.index)
         records = data.records
         if not records:
             raise refusal(ErrorCode.INVALID_RECORD, f"no record batch for {topic}-{data.index}")
+        log_start_offset = log.log_start_offset
         result = log.append(records, now_ms=now_ms)
     except Exception as error:  # noqa: BLE001 - mapped to a code
-        return _failed(data.index, error)
+        return _failed(data.index, error, log_start_offset)
     if not result.duplicate:
         broker.appended(topic, data.index, len(records))
     return PartitionProduceResponse(
@@ -100,12 +114,15 @@ def _partition(
     )
 
 
-def _failed(index: int, error: Exception) -> PartitionProduceResponse:
+def _failed(index: int, error: Exception, log_start_offset: int = -1) -> PartitionProduceResponse:
+    """A refusal; one that comes of the log's contents tells where the log starts."""
     reasons = error.record_errors if isinstance(error, LogError) else ()
+    looked_at_log = bool(reasons) or isinstance(error, _REFUSED_BY_STATE)
     return PartitionProduceResponse(
         index=index,
         error_code=code_of(error, during="Produce"),
         base_offset=-1,
+        log_start_offset=log_start_offset if looked_at_log else -1,
         error_message=message_of(error),
         record_errors=[
             BatchIndexAndErrorMessage(batch_index=at, batch_index_error_message=reason)
