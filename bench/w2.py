@@ -72,6 +72,8 @@ def feed(bootstrap: str, topic: str, records: int, *, seed: int = 7) -> None:
     with Admin(bootstrap) as admin:
         admin.create_topics([NewTopic(topic, PARTITIONS)])
     generator = random.Random(seed)
+    # A million milliseconds up to now: older records would fall to the topic's retention.
+    begin_ms = int(time.time() * 1000) - records
     producer = LibrdkafkaProducer(
         {
             "bootstrap.servers": bootstrap,
@@ -86,7 +88,7 @@ def feed(bootstrap: str, topic: str, records: int, *, seed: int = 7) -> None:
             {
                 "user": key,
                 "page": f"/products/{generator.randrange(100_000):06d}",
-                "at": 1_700_000_000_000 + number,
+                "at": begin_ms + number,
                 "ms": generator.randrange(1000),
                 "agent": "Mozilla/5.0",
                 "ok": True,
@@ -95,7 +97,7 @@ def feed(bootstrap: str, topic: str, records: int, *, seed: int = 7) -> None:
         while True:
             try:
                 producer.produce(
-                    topic, value, key.encode(), timestamp=1_700_000_000_000 + number
+                    topic, value, key.encode(), timestamp=begin_ms + number
                 )
                 break
             except BufferError:
@@ -104,7 +106,7 @@ def feed(bootstrap: str, topic: str, records: int, *, seed: int = 7) -> None:
 
 
 def measure(
-    contender: Contender, bootstrap: str, source: str, records: int, *, log: Path, timeout_s: float = 300
+    contender: Contender, bootstrap: str, source: str, records: int, *, log: Path, timeout_s: float = 120
 ) -> Result:
     """Run `contender` over the whole topic once.
 

@@ -35,7 +35,7 @@ def test_every_operator_and_the_batch_codec_are_compiled() -> None:
         for path in (PACKAGE / "operators").glob("*.py")
         if path.name not in INTERPRETED_OPERATORS
     }
-    codec = {f"streamkit/log/protocol/{path.name}" for path in PACKAGE.glob("log/protocol/*batch*.py")}
+    codec = {f"streamkit/log/protocol/{path.name}" for path in PACKAGE.glob("log/protocol/batch_*.py")}
     assert sorted((operators | codec) - LISTED) == []
 
 
