@@ -130,7 +130,7 @@ def test_dump_log_decodes_our_offsets_topic(tmp_path: Path) -> None:
         member.close()
     (segment,) = tmp_path.glob("__consumer_offsets-0/*.log")
     arguments = ("--offsets-decoder", "--files", str(segment))
-    output = tool("kafka.tools.DumpLogSegments", *arguments)
+    output = tool("org.apache.kafka.tools.DumpLogSegments", *arguments)
     assert '"type":"1"' in output.replace(" ", "")
     assert '"group":"dumped","topic":"t","partition":0' in output
     assert '"protocolType":"consumer"' in output
