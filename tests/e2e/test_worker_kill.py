@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from kafka_broker import KafkaBroker
 
 from streamkit.log.client import Admin, Consumer, NewTopic, Producer
 from streamkit.model import TopicPartition
@@ -29,15 +30,32 @@ GROUP = "seen-ids"
 RECORDS = 4_000
 KEYS = 60
 PARTITIONS = 4
-SEEDS = (1, 2, 3, 4, 5)
+BROKER_SETTINGS = {"group.min.session.timeout.ms": "500"}
 
 pytestmark = pytest.mark.timeout(90)
 
+each_seed = pytest.mark.parametrize(
+    ("bootstrap", "seed"),
+    [
+        ("bundled", 1),
+        *(pytest.param("bundled", seed, marks=pytest.mark.slow) for seed in (2, 3, 4, 5)),
+        pytest.param("apache kafka", 6, marks=pytest.mark.kafka),
+    ],
+    indirect=["bootstrap"],
+)
+
 
 @pytest.fixture
-def bootstrap() -> Iterator[str]:
+def bootstrap(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """A broker with the inputs in it."""
-    with EmbeddedBroker(settings={"group.min.session.timeout.ms": "500"}) as broker:
+    cluster: EmbeddedBroker | KafkaBroker
+    if request.param == "bundled":
+        cluster = EmbeddedBroker(settings=BROKER_SETTINGS)
+    else:
+        cluster = KafkaBroker(tmp_path_factory.mktemp("kafka"), BROKER_SETTINGS)
+    with cluster as broker:
         with Admin(broker.bootstrap) as admin:
             admin.create_topics([NewTopic("inputs", PARTITIONS), NewTopic("outputs", PARTITIONS)])
         with Producer(broker.bootstrap) as producer:
@@ -94,7 +112,7 @@ def finish(process: subprocess.Popen[bytes]) -> None:
     assert process.returncode == 0, errors.decode()
 
 
-def table(bootstrap: str, topic: str, prefix: int = 0) -> dict[str, list[int]]:
+def table(bootstrap: str, topic: str) -> dict[str, list[int]]:
     """The last value of each key."""
     partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
     rows: dict[str, list[int]] = {}
@@ -105,7 +123,7 @@ def table(bootstrap: str, topic: str, prefix: int = 0) -> dict[str, list[int]]:
             for record in consumer.poll(0.2):
                 assert record.key is not None
                 assert record.value is not None
-                rows[record.key.decode()] = json.loads(record.value[prefix:])
+                rows[record.key.decode()] = json.loads(record.value)
     return rows
 
 
@@ -118,7 +136,7 @@ def assert_tables_are_right(bootstrap: str) -> None:
     assert table(bootstrap, f"{GROUP}-seen-changelog") == expected()
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@each_seed
 def test_killed_worker_goes_on_with_its_state_folder(
     bootstrap: str, tmp_path: Path, seed: int
 ) -> None:
@@ -129,7 +147,7 @@ def test_killed_worker_goes_on_with_its_state_folder(
     assert_tables_are_right(bootstrap)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@each_seed
 def test_killed_worker_without_its_folder_restores_from_the_changelog(
     bootstrap: str, tmp_path: Path, seed: int
 ) -> None:
@@ -141,7 +159,7 @@ def test_killed_worker_without_its_folder_restores_from_the_changelog(
     assert_tables_are_right(bootstrap)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@each_seed
 def test_survivor_takes_over_the_tasks_of_a_killed_worker(
     bootstrap: str, tmp_path: Path, seed: int
 ) -> None:

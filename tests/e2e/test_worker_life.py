@@ -292,7 +292,7 @@ def test_worker_that_is_stuck_loses_its_tasks_and_gets_them_again(
     broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     """Nothing of what a stuck worker did after it lost its tasks is committed."""
-    slept = []
+    slept: list[str] = []
 
     class Sleeper(sk.Processor[str, str, str, str]):
         def process(self, record: Record[str, str]) -> None:

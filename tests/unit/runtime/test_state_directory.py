@@ -50,7 +50,9 @@ def test_folder_held_alone_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match=r"can't use .*file/app as state folder: Not a directory"):
+    with pytest.raises(
+        StorageError, match=r"can't use .*file/app as state folder: Not a directory"
+    ):
         StateDirectory(tmp_path / "file", "app", "cluster")
 
 
