@@ -12,6 +12,8 @@ from streamkit.state.store import (
     StoreContext,
     TimestampedKeyValueStore,
     TimestampedWindowStore,
+    Version,
+    VersionedKeyValueStore,
     WindowStore,
 )
 
@@ -27,6 +29,8 @@ __all__ = [
     "StoreSpec",
     "TimestampedKeyValueStore",
     "TimestampedWindowStore",
+    "Version",
+    "VersionedKeyValueStore",
     "WindowStore",
     "changelog_topic",
     "open_store",

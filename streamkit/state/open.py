@@ -15,6 +15,7 @@ from streamkit.state.session import OverlaidSessionStore
 from streamkit.state.settings import StoreSettings
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.state.store import StateStore
+from streamkit.state.versioned import OverlaidVersionedStore
 from streamkit.state.window import OverlaidTimestampedWindowStore, OverlaidWindowStore
 
 __all__ = ["changelog_topic", "open_store"]
@@ -27,6 +28,7 @@ _KINDS: dict[StoreKind, _MakeStore] = {
     StoreKind.WINDOW: OverlaidWindowStore,
     StoreKind.TIMESTAMPED_WINDOW: OverlaidTimestampedWindowStore,
     StoreKind.SESSION: OverlaidSessionStore,
+    StoreKind.VERSIONED: OverlaidVersionedStore,
 }
 
 

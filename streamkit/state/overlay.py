@@ -96,8 +96,8 @@ class Overlay:
         sealed = self._sealed
         return len(self._active) + (0 if sealed is None else len(sealed))
 
-    def seal(self) -> SealedEntries | None:
-        """Close the active generation; None if it is empty."""
+    def seal(self, marks: dict[bytes, bytes] | None = None) -> SealedEntries | None:
+        """Close the active generation; None if it is empty. `marks` go to the backend with its end."""
         if not self._active:
             return None
         if self._sealed is not None:
@@ -109,7 +109,7 @@ class Overlay:
         self._active_bytes = 0
         self._sorted = []
         self.full = False
-        return SealedEntries(self, self._sealed, self._backend, self._codec)
+        return SealedEntries(self, self._sealed, self._backend, self._codec, marks or {})
 
     def discard(self) -> None:
         """Forget both generations."""
@@ -199,9 +199,15 @@ class SealedEntries(SealedGeneration):
     """A sealed generation of a key-value overlay."""
 
     def __init__(
-        self, overlay: Overlay, entries: dict[bytes, object], backend: Backend, codec: EntryCodec
+        self,
+        overlay: Overlay,
+        entries: dict[bytes, object],
+        backend: Backend,
+        codec: EntryCodec,
+        marks: dict[bytes, bytes],
     ) -> None:
         self._overlay = overlay
+        self._marks = marks
         self._entries = entries
         self._items = list(entries.items())
         self._backend = backend
@@ -236,7 +242,11 @@ class SealedEntries(SealedGeneration):
         for raw_key, entry in self._items[start:stop]:
             keys.append(raw_key)
             values.append(codec.to_backend(entry))
-        marks = {OFFSET: long_bytes(next_offset)} if stop == size and next_offset >= 0 else {}
+        marks: dict[bytes, bytes] = {}
+        if stop == size:
+            marks.update(self._marks)
+            if next_offset >= 0:
+                marks[OFFSET] = long_bytes(next_offset)
         self._backend.write(keys, values, marks)
         self._persisted = stop
         if stop < size:

@@ -19,7 +19,7 @@ operator that gets and puts the same key encodes it once, or reuses the source r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -35,11 +35,27 @@ __all__ = [
     "StoreContext",
     "TimestampedKeyValueStore",
     "TimestampedWindowStore",
+    "Version",
+    "VersionedKeyValueStore",
     "WindowStore",
 ]
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+class Version(NamedTuple):
+    """A value of a versioned store and the span of time in which it holds.
+
+    Attributes:
+        value: the value.
+        from_ms: since when, inclusive.
+        to_ms: until when, exclusive; None: it is the latest.
+    """
+
+    value: object
+    from_ms: int
+    to_ms: int | None
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -401,4 +417,43 @@ class SessionStore(StateStore, Generic[K, V]):
 
     def remove(self, session: Windowed[K]) -> None:
         """Delete a session."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class VersionedKeyValueStore(StateStore, Generic[K, V]):
+    """Keys to their values over time. Kind `VERSIONED`.
+
+    Time is the highest timestamp ever put; a put older than time minus the history retention is dropped.
+    The past can be asked for as far back as that; the latest version always.
+
+    Source: KIP-889.
+    """
+
+    def get(self, key: K, as_of_ms: i64 | None = None) -> Version | None:
+        """The version that holds now, or held at `as_of_ms`; None if the key had no value then."""
+        raise NotImplementedError
+
+    def put(self, key: K, value: V | None, timestamp: i64) -> bool:
+        """Set the value of `key` since `timestamp`; None: it has none since then.
+
+        Returns:
+            False if it was too old and was dropped.
+        """
+        raise NotImplementedError
+
+    def delete(self, key: K, timestamp: i64) -> Version | None:
+        """End the key's value at `timestamp`; the version that held then."""
+        raise NotImplementedError
+
+    def versions(self, key: K) -> list[Version]:
+        """Every version of `key` that can be asked for, the oldest first."""
+        raise NotImplementedError
+
+    def all(self) -> Iterator[tuple[K, Version]]:
+        """Every version that can be asked for, by key bytes, then the oldest first."""
+        raise NotImplementedError
+
+    def is_latest(self, key: K, timestamp: i64) -> bool:
+        """Whether nothing newer than `timestamp` was put for `key`."""
         raise NotImplementedError

@@ -14,6 +14,7 @@ MACHINES = [
     model.TimestampedWindowMachine,
     model.DuplicatesMachine,
     model.SessionMachine,
+    model.VersionedMachine,
 ]
 
 

@@ -69,6 +69,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     kind: StoreKind
     backend = "memory"
+    repeats_keys = False
     value_type: Any = int
     values: st.SearchStrategy[Any] = LONGS
     live: dict[Any, Any]
@@ -130,7 +131,9 @@ class StoreMachine(RuleBasedStateMachine):
         while not generation.write_changelog(writer, step):
             pass
         assert len(writer.records) == generation.entries()
-        assert len({key for key, _, _ in writer.records}) == len(writer.records)
+        assert self.repeats_keys or len({key for key, _, _ in writer.records}) == len(
+            writer.records
+        )
         self.offset += len(writer.records)
         while not generation.persist(self.offset, step):
             self.check()
@@ -540,3 +543,72 @@ class SessionMachine(StoreMachine):
         assert len(found) == len(self.live)
         of_one = [session.key for session, _ in self.store.fetch("a")]
         assert of_one == ["a"] * sum(name == "a" for name, _, _ in self.live)
+
+
+class VersionedMachine(StoreMachine):
+    """The versioned store; the model keeps every put that was taken, and computes what shows."""
+
+    kind = StoreKind.VERSIONED
+    repeats_keys = True
+    observed = -1
+    durable_observed = -1
+    sealed_observed = -1
+    history_ms = 20
+
+    def spec(self) -> StoreSpec:
+        return replace(super().spec(), history_retention_ms=self.history_ms)
+
+    @rule(key=KEYS, data=st.data(), timestamp=st.integers(0, 60))
+    def put(self, key: str, data: st.DataObject, timestamp: int) -> None:
+        value = data.draw(st.none() | self.values)
+        taken = timestamp >= self.observed - self.history_ms
+        assert self.store.put(key, value, timestamp) is taken
+        if taken:
+            self.observed = max(self.observed, timestamp)
+            self.live[key] = {**self.live.get(key, {}), timestamp: value}
+
+    def shown(self, key: str) -> list[tuple[Any, int, int | None]]:
+        puts = sorted(self.live.get(key, {}).items())
+        begin = self.observed - self.history_ms
+        found = []
+        for number, (start, value) in enumerate(puts):
+            end = puts[number + 1][0] if number + 1 < len(puts) else None
+            if value is not None and (end is None or end > begin):
+                found.append((value, start, end))
+        return found
+
+    @rule(key=KEYS, as_of=st.integers(0, 70))
+    def get_as_of(self, key: str, as_of: int) -> None:
+        begin = self.observed - self.history_ms
+        expected = [
+            version
+            for version in self.shown(key)
+            if version[1] <= as_of
+            and (version[2] is None or as_of < version[2])
+            and (version[2] is None or as_of >= begin)
+        ]
+        found = self.store.get(key, as_of)
+        assert ([tuple(found)] if found is not None else []) == expected
+
+    def after_seal(self) -> None:
+        self.sealed_observed = self.observed
+
+    def after_persist(self) -> None:
+        self.durable_observed = self.sealed_observed
+
+    def after_abort(self) -> None:
+        self.observed = self.durable_observed
+
+    def check(self) -> None:
+        for key in ("", "a", "b"):
+            shown = self.shown(key)
+            assert [tuple(version) for version in self.store.versions(key)] == shown
+            latest = shown[-1] if shown and shown[-1][2] is None else None
+            found = self.store.get(key)
+            assert (None if found is None else tuple(found)) == latest
+        expected = [
+            (key, *version)
+            for key in sorted(self.live, key=by_bytes)
+            for version in self.shown(key)
+        ]
+        assert [(key, *version) for key, version in self.store.all()] == expected
