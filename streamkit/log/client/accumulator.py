@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from random import Random
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -34,17 +35,17 @@ from streamkit.model import Headers
 
 __all__ = ["Accumulator", "ProducerBatch"]
 
-_RECORD_OVERHEAD: i64 = 24
+_RECORD_OVERHEAD: Final = 24
 """More than the varints of a record take; used to close a batch before it grows too large."""
 
-_STICKY_BYTES: i64 = 16_384
+_STICKY_BYTES: Final = 16_384
 """Records without a key stay with a partition for so many bytes, as Java's uniform sticky ones do."""
 
-_SPAN: i64 = 1 << 20
+_SPAN: Final = 1 << 20
 
-_MESSAGE_TOO_LARGE = 10
-_UNKNOWN_TOPIC_OR_PARTITION = 3
-_REQUEST_TIMED_OUT = 7
+_MESSAGE_TOO_LARGE: Final = 10
+_UNKNOWN_TOPIC_OR_PARTITION: Final = 3
+_REQUEST_TIMED_OUT: Final = 7
 
 
 class ProducerBatch:
@@ -321,7 +322,7 @@ class Accumulator:
         future: Future[RecordMetadata] | None,
     ) -> None:
         """Encode into the open batch. The caller has excluded all others."""
-        need = _RECORD_OVERHEAD
+        need: i64 = _RECORD_OVERHEAD
         if key is not None:
             need += len(key)
         if value is not None:

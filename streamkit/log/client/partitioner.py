@@ -7,12 +7,14 @@ Source: Kafka's default partitioner, `toPositive(murmur2(keyBytes)) % numPartiti
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 __all__ = ["murmur2", "partition_for_key"]
 
-_M: i64 = 0x5BD1E995
-_MASK: i64 = 0xFFFFFFFF
+_M: Final = 0x5BD1E995
+_MASK: Final = 0xFFFFFFFF
 
 
 def murmur2(data: bytes) -> int:
@@ -24,7 +26,7 @@ def murmur2(data: bytes) -> int:
         >>> murmur2(b"21")
         3321034988
     """
-    return int(_murmur2(data))
+    return _murmur2(data)
 
 
 def partition_for_key(key: bytes, partitions: int) -> int:
@@ -35,7 +37,7 @@ def partition_for_key(key: bytes, partitions: int) -> int:
         2
     """
     count: i64 = partitions
-    return int((_murmur2(key) & 0x7FFFFFFF) % count)
+    return (_murmur2(key) & 0x7FFFFFFF) % count
 
 
 def _murmur2(data: bytes) -> i64:
