@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from streamkit.app import App, AppSettings, Topic
     from streamkit.dsl import (
         BranchedKStream,
+        CogroupedKStream,
         GlobalKTable,
         HoppingWindows,
         KGroupedStream,
         KGroupedTable,
         KStream,
         KTable,
+        SessionWindowedKStream,
+        SessionWindows,
+        SlidingWindows,
         StreamsBuilder,
         TimeWindowedKStream,
         TumblingWindows,
@@ -68,6 +72,7 @@ __all__ = [
     "BranchedKStream",
     "BrokerError",
     "BytesSerde",
+    "CogroupedKStream",
     "ConfigError",
     "FixedKeyProcessor",
     "FixedKeyProcessorContext",
@@ -87,6 +92,9 @@ __all__ = [
     "RecordInfo",
     "Serde",
     "SerdeError",
+    "SessionWindowedKStream",
+    "SessionWindows",
+    "SlidingWindows",
     "StorageError",
     "StoreKind",
     "StoreSpec",
@@ -113,6 +121,10 @@ __all__ = [
 __version__ = VERSION
 
 _HOMES = {
+    "SlidingWindows": "streamkit.dsl",
+    "SessionWindows": "streamkit.dsl",
+    "SessionWindowedKStream": "streamkit.dsl",
+    "CogroupedKStream": "streamkit.dsl",
     "App": "streamkit.app",
     "AppSettings": "streamkit.app",
     "BooleanSerde": "streamkit.serde",

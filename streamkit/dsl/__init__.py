@@ -1,20 +1,37 @@
 """What users write: streams, tables and windows."""
 
 from streamkit.dsl.builder import StreamsBuilder
-from streamkit.dsl.kgrouped import KGroupedStream, TimeWindowedKStream
+from streamkit.dsl.cogrouped import (
+    CogroupedKStream,
+    SessionWindowedCogroupedKStream,
+    TimeWindowedCogroupedKStream,
+)
+from streamkit.dsl.kgrouped import KGroupedStream
 from streamkit.dsl.kstream import BranchedKStream, KStream
 from streamkit.dsl.ktable import GlobalKTable, KGroupedTable, KTable
-from streamkit.dsl.windows import HoppingWindows, TumblingWindows
+from streamkit.dsl.kwindowed import SessionWindowedKStream, TimeWindowedKStream
+from streamkit.dsl.windows import (
+    HoppingWindows,
+    SessionWindows,
+    SlidingWindows,
+    TumblingWindows,
+)
 
 __all__ = [
     "BranchedKStream",
+    "CogroupedKStream",
     "GlobalKTable",
     "HoppingWindows",
     "KGroupedStream",
     "KGroupedTable",
     "KStream",
     "KTable",
+    "SessionWindowedCogroupedKStream",
+    "SessionWindowedKStream",
+    "SessionWindows",
+    "SlidingWindows",
     "StreamsBuilder",
+    "TimeWindowedCogroupedKStream",
     "TimeWindowedKStream",
     "TumblingWindows",
 ]

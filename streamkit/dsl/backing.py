@@ -13,14 +13,24 @@ from typing import Any, TypeAlias
 
 from streamkit.operators.getter import (
     FilteredGetter,
+    JoinGetter,
     MappedGetter,
     StoreGetter,
     ValueGetter,
-    WindowGetter,
 )
 from streamkit.state.spec import StoreSpec
 
-__all__ = ["AggregateBacking", "MakeGetter", "SourceBacking", "TableBacking", "ViewBacking"]
+__all__ = [
+    "AggregateBacking",
+    "FilterView",
+    "JoinBacking",
+    "JoinView",
+    "MakeGetter",
+    "MapView",
+    "SourceBacking",
+    "TableBacking",
+    "ViewBacking",
+]
 
 MakeGetter: TypeAlias = Callable[[], ValueGetter]
 
@@ -86,17 +96,22 @@ class SourceBacking(TableBacking):
 class AggregateBacking(TableBacking):
     """The result of an aggregation: always has a store."""
 
-    def __init__(self, store: str, queryable: str | None, *, windowed: bool = False) -> None:
+    def __init__(
+        self,
+        store: str,
+        queryable: str | None,
+        getter: Callable[[str], ValueGetter] = StoreGetter,
+    ) -> None:
         super().__init__(queryable)
         self._store = store
-        self._windowed = windowed
+        self._getter = getter
 
     def enable_old(self, *, force: bool) -> bool:  # noqa: ARG002  # it has its store anyway
         self.send_old = True
         return True
 
     def getter(self) -> MakeGetter:
-        return partial(WindowGetter if self._windowed else StoreGetter, self._store)
+        return partial(self._getter, self._store)
 
     def store_names(self) -> tuple[str, ...]:
         return (self._store,)
@@ -124,6 +139,44 @@ class ViewBacking(TableBacking):
 
     def store_names(self) -> tuple[str, ...]:
         return (self.queryable,) if self.queryable is not None else self._parent.store_names()
+
+
+class JoinBacking(TableBacking):
+    """A join of two tables: its own store if it was given options, else joined at each look-up.
+
+    Args:
+        store: name of its store, if it has one.
+    """
+
+    def __init__(
+        self,
+        left: TableBacking,
+        right: TableBacking,
+        store: str | None,
+        queryable: str | None,
+        join: Callable[[MakeGetter, MakeGetter], ValueGetter],
+    ) -> None:
+        super().__init__(queryable)
+        self._left = left
+        self._right = right
+        self._store = store
+        self._join = join
+
+    def enable_old(self, *, force: bool) -> bool:  # noqa: ARG002  # both sides have stores anyway
+        self._left.enable_old(force=True)
+        self._right.enable_old(force=True)
+        self.send_old = True
+        return True
+
+    def getter(self) -> MakeGetter:
+        if self._store is not None:
+            return partial(StoreGetter, self._store)
+        return partial(self._join, self._left.getter(), self._right.getter())
+
+    def store_names(self) -> tuple[str, ...]:
+        if self._store is not None:
+            return (self._store,)
+        return tuple(dict.fromkeys((*self._left.store_names(), *self._right.store_names())))
 
 
 class FilterView:
@@ -156,3 +209,23 @@ def _filtered(
 
 def _mapped(parent: MakeGetter, mapper: Callable[..., Any], with_key: bool) -> ValueGetter:
     return MappedGetter(parent(), mapper, with_key=with_key)
+
+
+class JoinView:
+    """Makes getters of a joined view."""
+
+    def __init__(
+        self, joiner: Callable[[Any, Any], Any], *, needs_left: bool, needs_right: bool
+    ) -> None:
+        self._joiner = joiner
+        self._needs_left = needs_left
+        self._needs_right = needs_right
+
+    def __call__(self, left: MakeGetter, right: MakeGetter) -> ValueGetter:
+        return JoinGetter(
+            left(),
+            right(),
+            self._joiner,
+            needs_left=self._needs_left,
+            needs_right=self._needs_right,
+        )

@@ -22,6 +22,7 @@ from streamkit.dsl.backing import (
 )
 from streamkit.dsl.options import SerdeLike, StoreOptions, optional_serde, resolve_store
 from streamkit.dsl.stream_node import StreamNode, repartitioned, select_key
+from streamkit.dsl.table_joins import join_tables
 from streamkit.operators.base import Operator
 from streamkit.operators.table_aggregate import TableAggregate, TableCount, TableReduce
 from streamkit.operators.table_filter import TableFilter
@@ -191,6 +192,73 @@ class KTable(Generic[K, V]):
         )
         self._backing.enable_old(force=True)
         return KGroupedTable(place, name)
+
+    def join(
+        self,
+        other: KTable[K, V2],
+        joiner: Callable[[V, V2], A],
+        *,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]:
+        """The rows of both tables by key, where both have one.
+
+        Both are read from topics with the same number of partitions.
+
+        Args:
+            joiner: `f(value, other value)`.
+            value: type or serde of the results; by default the app's.
+            options: see `StoreOptions`; with any of them the result is materialized.
+        """
+        return self._join(other, joiner, name, value, options, keeps_left=False, keeps_right=False)
+
+    def left_join(
+        self,
+        other: KTable[K, V2],
+        joiner: Callable[[V, V2 | None], A],
+        *,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]:
+        """Like `join`, but rows of this table without a partner are there too, with None for it."""
+        return self._join(other, joiner, name, value, options, keeps_left=True, keeps_right=False)
+
+    def outer_join(
+        self,
+        other: KTable[K, V2],
+        joiner: Callable[[V | None, V2 | None], A],
+        *,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]:
+        """Like `join`, but rows of either table without a partner are there too, with None for it."""
+        return self._join(other, joiner, name, value, options, keeps_left=True, keeps_right=True)
+
+    def _join(
+        self,
+        other: KTable[K, Any],
+        joiner: Callable[..., Any],
+        name: str | None,
+        value: SerdeLike[Any] | None,
+        options: Mapping[str, Any],
+        *,
+        keeps_left: bool,
+        keeps_right: bool,
+    ) -> KTable[K, Any]:
+        place, backing = join_tables(
+            (self._place, self._backing),
+            (other.place, other.backing),
+            joiner,
+            name,
+            optional_serde(value),
+            options,
+            keeps_left=keeps_left,
+            keeps_right=keeps_right,
+        )
+        return KTable(place, backing)
 
     def _filter(
         self,

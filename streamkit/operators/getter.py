@@ -15,9 +15,17 @@ from streamkit.errors import TopologyError
 from streamkit.model.windowed import Windowed
 from streamkit.operators.context import TaskContext
 from streamkit.operators.keyed_state import timestamped_store
-from streamkit.state.store import TimestampedKeyValueStore, TimestampedWindowStore
+from streamkit.state.store import SessionStore, TimestampedKeyValueStore, TimestampedWindowStore
 
-__all__ = ["FilteredGetter", "MappedGetter", "StoreGetter", "ValueGetter", "WindowGetter"]
+__all__ = [
+    "FilteredGetter",
+    "JoinGetter",
+    "MappedGetter",
+    "SessionGetter",
+    "StoreGetter",
+    "ValueGetter",
+    "WindowGetter",
+]
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -76,6 +84,29 @@ class WindowGetter(ValueGetter):
         return self._store.fetch(key.key, key.window.start_ms)
 
 
+class SessionGetter(ValueGetter):
+    """Rows of a session store, under `Windowed` keys; their timestamp is the session's end."""
+
+    _store: SessionStore[Any, Any]
+
+    def __init__(self, store: str) -> None:
+        self._name: Final = store
+
+    def init(self, context: TaskContext, node: str) -> None:
+        store = context.store(self._name)
+        if not isinstance(store, SessionStore):
+            raise TopologyError(
+                f"operator {node!r} needs a session store, {self._name!r} is a {type(store).__name__}"
+            )
+        self._store = store
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        assert isinstance(key, Windowed)
+        window = key.window
+        value = self._store.fetch_session(key.key, window.start_ms, window.end_ms)
+        return None if value is None else (value, window.end_ms)
+
+
 class FilteredGetter(ValueGetter):
     """Rows of `parent` that the predicate accepts (or rejects, if `negate`)."""
 
@@ -113,3 +144,45 @@ class MappedGetter(ValueGetter):
             return None
         value = self._mapper(key, entry[0]) if self._with_key else self._mapper(entry[0])
         return None if value is None else (value, entry[1])
+
+
+class JoinGetter(ValueGetter):
+    """Rows of a table-table join that has no store of its own: joined at each look-up.
+
+    Args:
+        needs_left, needs_right: no row without one on that side.
+    """
+
+    def __init__(
+        self,
+        left: ValueGetter,
+        right: ValueGetter,
+        joiner: Callable[[Any, Any], Any],
+        *,
+        needs_left: bool,
+        needs_right: bool,
+    ) -> None:
+        self._left: Final = left
+        self._right: Final = right
+        self._joiner: Final[Any] = joiner
+        self._needs_left: Final = needs_left
+        self._needs_right: Final = needs_right
+
+    def init(self, context: TaskContext, node: str) -> None:
+        self._left.init(context, node)
+        self._right.init(context, node)
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        left = self._left.get(key, raw_key)
+        right = self._right.get(key, raw_key)
+        if (left is None and (self._needs_left or right is None)) or (
+            right is None and self._needs_right
+        ):
+            return None
+        value = self._joiner(None if left is None else left[0], None if right is None else right[0])
+        if value is None:
+            return None
+        timestamp = -1 if left is None else left[1]
+        if right is not None and right[1] > timestamp:
+            timestamp = right[1]
+        return value, timestamp

@@ -40,6 +40,7 @@ __all__ = [
     "SourceGraphNode",
     "SourceOptions",
     "StoreGraphNode",
+    "TableJoinGraphNode",
     "TableSourceGraphNode",
 ]
 
@@ -240,6 +241,50 @@ class OperatorGraphNode(GraphNode):
         store = self._store() if self._store is not None else None
         if store is not None:
             topology.add_state_store(store, self.name)
+
+
+class TableJoinGraphNode(GraphNode):
+    """A join of two tables: an operator on each side and one that merges their results.
+
+    Args:
+        name: of the merging operator.
+        this_parent, other_parent: the nodes that the two sides hang on.
+        this_stores, other_stores: asked when written; what each side looks up.
+        store: of the result, if it is materialized.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        this_name: str,
+        other_name: str,
+        this_parent: str,
+        other_parent: str,
+        make_this: MakeLater,
+        make_other: MakeLater,
+        make_merge: MakeOperator,
+        *,
+        this_stores: Callable[[], Sequence[str]],
+        other_stores: Callable[[], Sequence[str]],
+        store: StoreSpec | None,
+    ) -> None:
+        super().__init__(name)
+        self._sides = (
+            (this_name, this_parent, make_this, this_stores),
+            (other_name, other_parent, make_other, other_stores),
+        )
+        self._make_merge = make_merge
+        self._store = store
+
+    def write(self, topology: Topology) -> None:
+        for name, parent, make, _ in self._sides:
+            topology.add_processor_node(ProcessorNode(name, (parent,), make()))
+        names = tuple(side[0] for side in self._sides)
+        topology.add_processor_node(ProcessorNode(self.name, names, self._make_merge))
+        for name, _, _, stores in self._sides:
+            topology.connect(name, *stores())
+        if self._store is not None:
+            topology.add_state_store(self._store, self.name)
 
 
 class SinkGraphNode(GraphNode):

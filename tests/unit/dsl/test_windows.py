@@ -43,7 +43,7 @@ def test_bad_lengths_are_refused_with_the_range(make: Any, message: str) -> None
 
 def test_retention_below_size_plus_grace_is_refused() -> None:
     windows = StreamsBuilder().stream("in").group_by_key().windowed_by(TumblingWindows(10, grace=5))
-    with pytest.raises(ConfigError, match="10 \\+ 5 = 15 ms, not 14 ms"):
+    with pytest.raises(ConfigError, match=r"10 \+ 5 = 15 ms, not 14 ms"):
         windows.count(store="w", retention=14)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from operator_lab import Lab, Sent
 
 from streamkit.model import Change, Window, Windowed
+from streamkit.operators.fold import CountFold
 from streamkit.operators.getter import FilteredGetter, MappedGetter, StoreGetter, WindowGetter
 from streamkit.operators.table_aggregate import TableAggregate, TableCount, TableReduce
 from streamkit.operators.table_filter import TableFilter
 from streamkit.operators.table_map_values import TableMapValues
 from streamkit.operators.table_select import TableSelect
 from streamkit.operators.table_source import TableSource
+from streamkit.operators.table_table_join import TableJoinMerge, TableTableJoin
 from streamkit.operators.table_to_stream import TableToStream
-from streamkit.operators.window_count import WindowCount
+from streamkit.operators.time_window import TimeWindowAggregate
 from streamkit.serde import IntegerSerde, JsonSerde, StringSerde
 from streamkit.state import StoreKind, StoreSpec
+from streamkit.state.store import TimestampedKeyValueStore
 
 
 def spec(value: Any = None) -> StoreSpec:
@@ -140,9 +144,71 @@ def test_rows_of_a_windowed_table_are_found_by_key_and_window() -> None:
         retention_ms=1000,
         window_size_ms=10,
     )
-    lab = Lab(WindowCount("store", 10, 10, 0), windows)
+    lab = Lab(TimeWindowAggregate("store", 10, 10, 0, CountFold), windows)
     lab.send("a", "x", 12)
     getter = WindowGetter("store")
     getter.init(lab.context, "op")
     assert getter.get(Windowed("a", Window(10, 20)), None) == (1, 12)
     assert getter.get(Windowed("a", Window(0, 10)), None) is None
+
+
+def joined(left: Any, right: Any) -> str:
+    return f"{left}+{right}"
+
+
+def join_side(*, is_left: bool, keeps_left: bool, keeps_right: bool, send_old: bool = False) -> Lab:
+    """One side of a join; the other side's table is `store`."""
+    needs_left, needs_right = not keeps_right, not keeps_left
+    operator = TableTableJoin(
+        partial(StoreGetter, "store"),
+        joined,
+        is_left=is_left,
+        needs_this=needs_left if is_left else needs_right,
+        needs_other=needs_right if is_left else needs_left,
+        send_old=send_old,
+    )
+    lab = Lab(operator, spec(StringSerde()))
+    store = lab.stores["store"]
+    assert isinstance(store, TimestampedKeyValueStore)
+    store.put("both", "row", 50)
+    return lab
+
+
+def test_inner_table_join_needs_both_rows() -> None:
+    lab = join_side(is_left=True, keeps_left=False, keeps_right=False, send_old=True)
+    assert lab.send("both", Change("old", "new"), 7) == [
+        Sent("both", Change("old+row", "new+row"), 50)
+    ]
+    assert lab.send("alone", Change(None, "new"), 7) == []
+    assert lab.send("both", Change(None, None), 99) == [Sent("both", Change(None, None), 99)]
+
+
+def test_left_table_join_keeps_left_rows() -> None:
+    left = join_side(is_left=True, keeps_left=True, keeps_right=False)
+    assert left.send("alone", Change(None, "new"), 7) == [
+        Sent("alone", Change(None, "new+None"), 7)
+    ]
+    assert left.send("alone", Change(None, None), 7) == []
+    right = join_side(is_left=False, keeps_left=True, keeps_right=False)
+    assert right.send("both", Change("r", None), 7) == [Sent("both", Change(None, "row+None"), 50)]
+    assert right.send("alone", Change(None, "r"), 7) == []
+
+
+def test_outer_table_join_keeps_rows_of_both() -> None:
+    right = join_side(is_left=False, keeps_left=True, keeps_right=True)
+    assert right.send("alone", Change(None, "r"), 7) == [Sent("alone", Change(None, "None+r"), 7)]
+    assert right.send("alone", Change("r", None), 8) == [Sent("alone", Change(None, None), 8)]
+
+
+def test_out_of_order_updates_of_versioned_tables_are_not_joined() -> None:
+    lab = join_side(is_left=True, keeps_left=True, keeps_right=True)
+    assert lab.send("both", Change(None, "new", is_latest=False), 7) == []
+    assert lab.dropped == {"out of order": 1}
+
+
+def test_merged_join_is_stored() -> None:
+    lab = Lab(TableJoinMerge("store"), spec(StringSerde()))
+    assert lab.send("k", Change(None, "x"), 7) == [Sent("k", Change(None, "x"), 7)]
+    store = lab.stores["store"]
+    assert isinstance(store, TimestampedKeyValueStore)
+    assert store.get("k") == ("x", 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -10,9 +11,8 @@ from operator_lab import Lab, Sent
 
 from streamkit.dsl.windows import HoppingWindows, TumblingWindows
 from streamkit.model import Change, Window, Windowed
-from streamkit.operators.window_aggregate import WindowAggregate
-from streamkit.operators.window_count import WindowCount
-from streamkit.operators.window_reduce import WindowReduce
+from streamkit.operators.fold import AggregateFold, CountFold, ReduceFold
+from streamkit.operators.time_window import TimeWindowAggregate
 from streamkit.serde import JsonSerde, StringSerde
 from streamkit.state import StoreKind, StoreSpec
 
@@ -29,7 +29,7 @@ def spec(size: int, retention: int = 1_000_000) -> StoreSpec:
 
 
 def counting(size: int, advance: int, grace: int, **options: Any) -> Lab:
-    return Lab(WindowCount("store", size, advance, grace, **options), spec(size))
+    return Lab(TimeWindowAggregate("store", size, advance, grace, CountFold, **options), spec(size))
 
 
 def sent(key: str, start: int, end: int, new: object, timestamp: int, old: object = None) -> Sent:
@@ -84,14 +84,19 @@ def test_stream_time_outlives_a_restart() -> None:
 
 
 def test_first_null_of_reduce_gives_no_entry() -> None:
-    lab = Lab(WindowReduce("store", 10, 10, 0, lambda a, b: f"{a},{b}"), spec(10))
+    lab = Lab(
+        TimeWindowAggregate("store", 10, 10, 0, partial(ReduceFold, lambda a, b: f"{a},{b}")),
+        spec(10),
+    )
     assert lab.send("a", None, 1) == [sent("a", 0, 10, None, 1)]
     assert lab.send("a", "x", 2) == [sent("a", 0, 10, "x", 2)]
     assert lab.send("a", None, 3) == [sent("a", 0, 10, "x,None", 3)]
 
 
 def test_aggregate_folds_from_the_initializer_and_sends_old_values_if_asked() -> None:
-    operator = WindowAggregate("store", 10, 10, 0, list, lambda _, v, a: [*a, v], send_old=True)
+    operator = TimeWindowAggregate(
+        "store", 10, 10, 0, partial(AggregateFold, list, lambda _, v, a: [*a, v]), send_old=True
+    )
     lab = Lab(operator, spec(10))
     assert lab.send("a", "x", 4) == [sent("a", 0, 10, ["x"], 4)]
     assert lab.send("a", "y", 2) == [sent("a", 0, 10, ["x", "y"], 4, old=["x"])]
@@ -118,3 +123,37 @@ def test_tumbling_windows_are_hopping_windows_that_advance_by_their_size(
     assert TumblingWindows(size).windows_for(timestamp) == HoppingWindows(
         size, advance=size
     ).windows_for(timestamp)
+
+
+def test_on_close_only_final_results_go_out_by_start_then_key() -> None:
+    lab = counting(10, 5, 2, emit_every_ms=0)
+    assert lab.send("b", "x", 7) == []
+    assert lab.send("a", "x", 8) == []
+    assert lab.send("b", "x", 11) == []
+    assert lab.send("c", "x", 12) == [sent("a", 0, 10, 1, 8), sent("b", 0, 10, 1, 7)]
+    assert lab.send("c", "x", 13) == []
+    assert lab.send(None, "x", 50) == []
+    assert [(r.key.key, r.key.start_ms) for r in lab.send("d", "x", 17)] == [
+        ("a", 5),
+        ("b", 5),
+        ("c", 5),
+    ]
+
+
+def test_on_close_looks_at_most_once_an_interval_of_the_wall_clock() -> None:
+    lab = counting(10, 10, 0, emit_every_ms=1000)
+    lab.send("a", "x", 1)
+    assert lab.send("a", "x", 10) == []  # the first look is taken by the first record
+    lab.clock.advance(1000)
+    assert lab.send("a", "x", 11) == [sent("a", 0, 10, 1, 1)]
+
+
+def test_what_was_emitted_on_close_is_not_emitted_again_after_a_restart() -> None:
+    lab = counting(10, 10, 0, emit_every_ms=0)
+    lab.send("a", "x", 1)
+    lab.send("a", "x", 10)
+    again = counting(10, 10, 0, emit_every_ms=0)
+    again.context.node_times.update(lab.context.node_times)
+    again.operator.init(again.context)
+    again.send("b", "x", 10)
+    assert again.send("b", "x", 15) == []

@@ -1,4 +1,4 @@
-"""What tumbling and hopping aggregations share: which windows a record is in, and when it is too late.
+"""Tumbling and hopping windows: aggregation by key and window of event time.
 
 A window [start, end) takes no more records once `end <= stream time - grace`, where stream time is the
 highest timestamp that this one operator has seen, null values included, null keys not. Lateness is
@@ -10,6 +10,7 @@ Source: KStreamWindowAggregate, TimeWindows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from mypy_extensions import i64
@@ -20,12 +21,14 @@ from streamkit.model.records import Headers
 from streamkit.model.windowed import Window, Windowed
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.fold import Fold
+from streamkit.operators.window_close import EMIT_ON_UPDATE, WindowClose
 from streamkit.state.store import TimestampedWindowStore
 
-__all__ = ["WindowedState"]
+__all__ = ["TimeWindowAggregate"]
 
 
-class WindowedState(Operator):
+class TimeWindowAggregate(Operator):
     """An aggregation over windows that start at each multiple of `advance_ms`.
 
     Args:
@@ -33,6 +36,8 @@ class WindowedState(Operator):
         size_ms: length of a window.
         advance_ms: distance of their starts; equal to the size for tumbling windows.
         grace_ms: how long after its end a window takes late records.
+        make_fold: makes what folds values.
+        emit_every_ms: emission on window close, see `WindowClose`.
         send_old: put the value before into each `Change`.
         reuse_raw_key: the source record's key bytes are what the store's key serde would write.
     """
@@ -45,7 +50,9 @@ class WindowedState(Operator):
         size_ms: i64,
         advance_ms: i64,
         grace_ms: i64,
+        make_fold: Callable[[], Fold],
         *,
+        emit_every_ms: i64 = EMIT_ON_UPDATE,
         send_old: bool = False,
         reuse_raw_key: bool = False,
     ) -> None:
@@ -54,6 +61,8 @@ class WindowedState(Operator):
         self._size: Final[i64] = size_ms
         self._advance: Final[i64] = advance_ms
         self._grace: Final[i64] = grace_ms
+        self._fold: Final[Fold] = make_fold()
+        self._close: Final = WindowClose(emit_every_ms)
         self._send_old: Final = send_old
         self._reuse_raw_key: Final = reuse_raw_key
         self._stream_time: i64 = -1
@@ -70,6 +79,7 @@ class WindowedState(Operator):
             )
         self._store = store
         self._stream_time = context.node_times.get(self.name, -1)
+        self._close.init(context, self._store_name)
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         if key is None:
@@ -89,6 +99,8 @@ class WindowedState(Operator):
             else:
                 self.context.drop(self.name, "late")
             start += self._advance
+        if self._close.is_due(close_time):
+            self._emit_closed(close_time, headers)
 
     def _update(
         self,
@@ -102,24 +114,34 @@ class WindowedState(Operator):
         entry = self._store.fetch_raw(raw_key, start)
         old: object = None
         if entry is None:
-            new = self._first(key, value)
+            new = self._fold.add(key, value, self._fold.initial())
         else:
             old = entry[0]
             entry_timestamp: i64 = entry[1]
             if entry_timestamp > timestamp:
                 timestamp = entry_timestamp
-            new = self._next(key, value, old)
+            new = self._fold.add(key, value, old)
         self._store.put_raw(raw_key, new, start, timestamp)
+        if self._close.enabled:
+            return
         change = Change(old if self._send_old else None, new)
         self.forward(Windowed(key, self._window_at(start)), change, timestamp, headers)
 
-    def _first(self, key: object, value: object) -> object:
-        """The result of a window's first record."""
-        raise NotImplementedError
+    def _emit_closed(self, close_time: i64, headers: Headers) -> None:
+        """Send on the windows that have closed since the last time, by start, then key."""
+        upper = close_time - self._size
+        if upper < 0:
+            return
+        lower: i64 = 0 if self._close.last < 0 else self._close.last - self._size + 1
+        found = list(self._store.fetch_all(lower, upper))
+        found.sort(key=self._emission_order)
+        for windowed, entry in found:
+            full = Windowed(windowed.key, self._window_at(windowed.window.start_ms))
+            self.forward(full, Change(None, entry[0]), entry[1], headers)
+        self._close.emitted(close_time)
 
-    def _next(self, key: object, value: object, old: Any) -> object:
-        """The result of a further record."""
-        raise NotImplementedError
+    def _emission_order(self, found: tuple[Windowed[Any], tuple[Any, int]]) -> tuple[int, bytes]:
+        return found[0].window.start_ms, self._store.raw_key(found[0].key)
 
     def _window_at(self, start: i64) -> Window:
         """One object for records of the same window in a row."""

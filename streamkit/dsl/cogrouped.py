@@ -1,0 +1,248 @@
+"""Cogrouped streams: several grouped streams, each with its own aggregator, folded into one table.
+
+Each stream's aggregation has a stream time of its own for its windows.
+
+Source: org.apache.kafka.streams.kstream.CogroupedKStream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack, overload
+
+from streamkit.dsl.backing import AggregateBacking
+from streamkit.dsl.grouping import Grouping
+from streamkit.dsl.ktable import KTable
+from streamkit.dsl.options import (
+    SerdeLike,
+    StoreOptions,
+    WindowStoreOptions,
+    optional_serde,
+    resolve_store,
+)
+from streamkit.dsl.stream_node import StreamNode
+from streamkit.dsl.window_tables import (
+    TimeWindows,
+    session_key_serde,
+    session_store,
+    time_key_serde,
+    window_store,
+    windowed_operator,
+)
+from streamkit.dsl.windows.session import SessionWindows
+from streamkit.model.windowed import Windowed
+from streamkit.operators.aggregate import StreamAggregate
+from streamkit.operators.base import Operator
+from streamkit.operators.fold import AggregateFold
+from streamkit.operators.getter import SessionGetter, StoreGetter, ValueGetter, WindowGetter
+from streamkit.operators.pass_through import PassThrough
+from streamkit.operators.session_window import SessionWindowAggregate
+from streamkit.operators.window_close import EMIT_ON_UPDATE
+from streamkit.serde import Serde
+from streamkit.state.spec import StoreKind, StoreSpec
+from streamkit.topology.graph_nodes import OperatorGraphNode
+from streamkit.topology.nodes import MakeOperator
+
+if TYPE_CHECKING:  # a grouped stream begins a cogrouping, which takes further grouped streams
+    from streamkit.dsl.kgrouped import KGroupedStream
+
+__all__ = [
+    "CogroupedKStream",
+    "SessionWindowedCogroupedKStream",
+    "TimeWindowedCogroupedKStream",
+]
+
+K = TypeVar("K")
+V = TypeVar("V")
+A = TypeVar("A")
+
+Parts: TypeAlias = Sequence[tuple[Grouping, Callable[[Any, Any, Any], Any]]]
+
+_AGGREGATE = "COGROUPKSTREAM-AGGREGATE-"
+
+
+class CogroupedKStream(Generic[K, A]):
+    """Grouped streams that are aggregated into values of type `A` together."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def cogroup(
+        self, other: KGroupedStream[K, V], aggregator: Callable[[K, V, A], A]
+    ) -> CogroupedKStream[K, A]:
+        """Add another grouped stream, folded by `aggregator(key, value, aggregate)`."""
+        return CogroupedKStream([*self._parts, (other.grouping, aggregator)])
+
+    def aggregate(
+        self,
+        initializer: Callable[[], A],
+        *,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]:
+        """One value a key, from `initializer()` on.
+
+        Args:
+            value: type or serde of the results; by default the app's.
+            options: see `StoreOptions`.
+        """
+        first = self._parts[0][0]
+        graph = first.place.graph
+        store, fields = resolve_store(graph, options, _AGGREGATE)
+        key = optional_serde(options.get("key")) or first.key
+        serde = optional_serde(value) or graph.default_value
+        spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, key, serde, **fields)
+        makes = [partial(_plain, initializer, aggregator) for _, aggregator in self._parts]
+        return _table(self._parts, spec, options, name, makes, key, StoreGetter)
+
+    @overload
+    def windowed_by(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream[K, A]: ...
+
+    @overload
+    def windowed_by(self, windows: SessionWindows) -> SessionWindowedCogroupedKStream[K, A]: ...
+
+    def windowed_by(
+        self, windows: TimeWindows | SessionWindows
+    ) -> TimeWindowedCogroupedKStream[K, A] | SessionWindowedCogroupedKStream[K, A]:
+        """Group by windows of event time too."""
+        if isinstance(windows, SessionWindows):
+            return SessionWindowedCogroupedKStream(self._parts, windows)
+        return TimeWindowedCogroupedKStream(self._parts, windows)
+
+
+class TimeWindowedCogroupedKStream(Generic[K, A]):
+    """Cogrouped streams by key and tumbling, hopping or sliding window."""
+
+    def __init__(self, parts: Parts, windows: TimeWindows) -> None:
+        self._parts = parts
+        self._windows = windows
+
+    def aggregate(
+        self,
+        initializer: Callable[[], A],
+        *,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[WindowStoreOptions],
+    ) -> KTable[Windowed[K], A]:
+        """One value a key and window, from `initializer()` on.
+
+        Args:
+            value: type or serde of the results; by default the app's.
+            options: see `WindowStoreOptions`.
+        """
+        first = self._parts[0][0]
+        graph = first.place.graph
+        key = optional_serde(options.get("key")) or first.key
+        serde = optional_serde(value) or graph.default_value
+        spec = window_store(graph, self._windows, options, _AGGREGATE, key, serde)
+        makes = [
+            windowed_operator(
+                self._windows, partial(AggregateFold, initializer, aggregator), EMIT_ON_UPDATE
+            )
+            for _, aggregator in self._parts
+        ]
+        windowed_key = time_key_serde(key, self._windows)
+        return _table(self._parts, spec, options, name, makes, windowed_key, WindowGetter)
+
+
+class SessionWindowedCogroupedKStream(Generic[K, A]):
+    """Cogrouped streams by key and session."""
+
+    def __init__(self, parts: Parts, windows: SessionWindows) -> None:
+        self._parts = parts
+        self._windows = windows
+
+    def aggregate(
+        self,
+        initializer: Callable[[], A],
+        merger: Callable[[K, A, A], A],
+        *,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[WindowStoreOptions],
+    ) -> KTable[Windowed[K], A]:
+        """One value a key and session, from `initializer()` on.
+
+        Args:
+            merger: `f(key, one, other)` -> the aggregate of two sessions that have become one.
+            value: type or serde of the results; by default the app's.
+            options: see `WindowStoreOptions`.
+        """
+        first = self._parts[0][0]
+        graph = first.place.graph
+        key = optional_serde(options.get("key")) or first.key
+        serde = optional_serde(value) or graph.default_value
+        spec = session_store(graph, self._windows, options, _AGGREGATE, key, serde)
+        makes = [
+            partial(
+                SessionWindowAggregate,
+                gap_ms=self._windows.gap_ms,
+                grace_ms=self._windows.grace_ms,
+                make_fold=partial(AggregateFold, initializer, aggregator, merger),
+            )
+            for _, aggregator in self._parts
+        ]
+        return _table(
+            self._parts, spec, options, name, makes, session_key_serde(key), SessionGetter
+        )
+
+
+def _table(
+    parts: Parts,
+    spec: StoreSpec,
+    options: Mapping[str, Any],
+    name: str | None,
+    makes: Sequence[Callable[..., Operator]],
+    key: Serde[Any],
+    getter: Callable[[str], ValueGetter],
+) -> KTable[Any, Any]:
+    """An operator for each stream on one store, and a merge behind them."""
+    graph = parts[0][0].place.graph
+    places = [grouping.for_store(spec.name) for grouping, _ in parts]
+    sources = frozenset[str]().union(*(place.sources for place in places))
+    graph.copartition(sorted(sources))
+    backing = AggregateBacking(spec.name, options.get("store"), getter)
+    nodes = []
+    for number, (place, make) in enumerate(zip(places, makes, strict=True)):
+        node = OperatorGraphNode(
+            graph.names.suffixed(name, f"-cogroup-agg-{number}", _AGGREGATE),
+            _later(make, spec, backing, place),
+            store=(lambda: spec) if number == 0 else None,
+            connect=(lambda: (spec.name,)) if number > 0 else None,
+        )
+        graph.add(node, place.node)
+        nodes.append(node)
+    merge_name = graph.names.suffixed(name, "-cogroup-merge", "COGROUPKSTREAM-MERGE-")
+    merge = OperatorGraphNode(merge_name, lambda: PassThrough)
+    graph.add(merge, *nodes)
+    return KTable(
+        StreamNode(
+            graph=graph,
+            node=merge,
+            name=merge_name,
+            key=key,
+            value=spec.value_serde,
+            sources=sources,
+        ),
+        backing,
+    )
+
+
+def _later(
+    make: Callable[..., Operator], spec: StoreSpec, backing: AggregateBacking, place: StreamNode
+) -> Callable[[], MakeOperator]:
+    assert spec.key_serde is not None
+    reuse = place.reuses(spec.key_serde)
+    return lambda: partial(make, spec.name, send_old=backing.send_old, reuse_raw_key=reuse)
+
+
+def _plain(
+    initializer: Callable[[], Any],
+    aggregator: Callable[[Any, Any, Any], Any],
+    store: str,
+    **rest: Any,
+) -> Operator:
+    return StreamAggregate(store, initializer, aggregator, **rest)

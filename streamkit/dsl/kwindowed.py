@@ -1,0 +1,237 @@
+"""Windowed streams: records by key and window, to be counted, reduced or aggregated.
+
+Each result is a table with `Windowed` keys. By default every record sends an update on;
+`emit_on_close()` sends only the final result of each window.
+
+Source: org.apache.kafka.streams.kstream.TimeWindowedKStream, SessionWindowedKStream, EmitStrategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar, Unpack
+
+from streamkit.dsl.grouping import Grouping, use_up_number
+from streamkit.dsl.ktable import KTable
+from streamkit.dsl.options import SerdeLike, WindowStoreOptions, optional_serde
+from streamkit.dsl.window_tables import (
+    TimeWindows,
+    session_key_serde,
+    session_store,
+    time_key_serde,
+    window_store,
+    windowed_operator,
+)
+from streamkit.dsl.windows.durations import to_ms
+from streamkit.dsl.windows.session import SessionWindows
+from streamkit.model.windowed import Windowed
+from streamkit.operators.fold import AggregateFold, CountFold, Fold, ReduceFold
+from streamkit.operators.getter import SessionGetter, WindowGetter
+from streamkit.operators.session_window import SessionWindowAggregate
+from streamkit.operators.window_close import EMIT_ON_UPDATE
+from streamkit.serde import Serde, serde_for
+
+__all__ = ["SessionWindowedKStream", "TimeWindowedKStream", "TimeWindows"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+A = TypeVar("A")
+
+MakeFold: TypeAlias = Callable[[], Fold]
+
+_AGGREGATE = "KSTREAM-AGGREGATE-"
+_REDUCE = "KSTREAM-REDUCE-"
+
+
+class TimeWindowedKStream(Generic[K, V]):
+    """A stream's records by key and tumbling, hopping or sliding window.
+
+    Null values are folded like any other, except in sliding windows, which drop them.
+    """
+
+    def __init__(
+        self, grouping: Grouping, windows: TimeWindows, emit_every_ms: int = EMIT_ON_UPDATE
+    ) -> None:
+        self._grouping = grouping
+        self._windows = windows
+        self._emit_every_ms = emit_every_ms
+
+    def emit_on_close(self, *, every: timedelta | int = 1000) -> TimeWindowedKStream[K, V]:
+        """Send only the final result of each window, once it takes no more records.
+
+        Args:
+            every: windows that have closed are looked for at most once in this time of the wall clock;
+                0: at each record.
+        """
+        return TimeWindowedKStream(self._grouping, self._windows, to_ms(every, "every"))
+
+    def count(
+        self, *, name: str | None = None, **options: Unpack[WindowStoreOptions]
+    ) -> KTable[Windowed[K], int]:
+        """How many records each key and window has.
+
+        Args:
+            options: see `WindowStoreOptions`.
+        """
+        use_up_number(self._grouping.place, options)
+        return self._table(_AGGREGATE, CountFold, name, serde_for(int), options, ignores_value=True)
+
+    def reduce(
+        self,
+        reducer: Callable[[V, V], V],
+        *,
+        name: str | None = None,
+        value: SerdeLike[V] | None = None,
+        **options: Unpack[WindowStoreOptions],
+    ) -> KTable[Windowed[K], V]:
+        """One value a key and window, folded by `reducer(so far, value)`; the first is taken as it is.
+
+        Args:
+            value: type or serde of the results; by default the stream's.
+            options: see `WindowStoreOptions`.
+        """
+        serde = optional_serde(value) or self._grouping.value
+        return self._table(_REDUCE, partial(ReduceFold, reducer), name, serde, options)
+
+    def aggregate(
+        self,
+        initializer: Callable[[], A],
+        aggregator: Callable[[K, V, A], A],
+        *,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[WindowStoreOptions],
+    ) -> KTable[Windowed[K], A]:
+        """One value a key and window, folded by `aggregator(key, value, aggregate)` from `initializer()` on.
+
+        Args:
+            value: type or serde of the results; by default the app's.
+            options: see `WindowStoreOptions`.
+        """
+        serde = optional_serde(value) or self._grouping.place.graph.default_value
+        make = partial(AggregateFold, initializer, aggregator)
+        return self._table(_AGGREGATE, make, name, serde, options)
+
+    def _table(
+        self,
+        prefix: str,
+        make_fold: MakeFold,
+        name: str | None,
+        value: Serde[Any],
+        options: Mapping[str, Any],
+        *,
+        ignores_value: bool = False,
+    ) -> KTable[Windowed[K], Any]:
+        graph = self._grouping.place.graph
+        key = optional_serde(options.get("key")) or self._grouping.key
+        spec = window_store(graph, self._windows, options, prefix, key, value)
+        return self._grouping.table(
+            spec,
+            options.get("store"),
+            graph.names.node(prefix, name),
+            windowed_operator(self._windows, make_fold, self._emit_every_ms),
+            key=time_key_serde(key, self._windows),
+            ignores_value=ignores_value,
+            getter=WindowGetter,
+        )
+
+
+class SessionWindowedKStream(Generic[K, V]):
+    """A stream's records by key and session. Null values are folded like any other."""
+
+    def __init__(
+        self, grouping: Grouping, windows: SessionWindows, emit_every_ms: int = EMIT_ON_UPDATE
+    ) -> None:
+        self._grouping = grouping
+        self._windows = windows
+        self._emit_every_ms = emit_every_ms
+
+    def emit_on_close(self, *, every: timedelta | int = 1000) -> SessionWindowedKStream[K, V]:
+        """Send only the final result of each session, once it takes no more records.
+
+        Args:
+            every: sessions that have closed are looked for at most once in this time of the wall clock;
+                0: at each record.
+        """
+        return SessionWindowedKStream(self._grouping, self._windows, to_ms(every, "every"))
+
+    def count(
+        self, *, name: str | None = None, **options: Unpack[WindowStoreOptions]
+    ) -> KTable[Windowed[K], int]:
+        """How many records each key and session has.
+
+        Args:
+            options: see `WindowStoreOptions`.
+        """
+        return self._table(_AGGREGATE, CountFold, name, serde_for(int), options, ignores_value=True)
+
+    def reduce(
+        self,
+        reducer: Callable[[V, V], V],
+        *,
+        name: str | None = None,
+        value: SerdeLike[V] | None = None,
+        **options: Unpack[WindowStoreOptions],
+    ) -> KTable[Windowed[K], V]:
+        """One value a key and session, folded by `reducer(so far, value)`, which also merges sessions.
+
+        Args:
+            value: type or serde of the results; by default the stream's.
+            options: see `WindowStoreOptions`.
+        """
+        serde = optional_serde(value) or self._grouping.value
+        return self._table(_REDUCE, partial(ReduceFold, reducer), name, serde, options)
+
+    def aggregate(
+        self,
+        initializer: Callable[[], A],
+        aggregator: Callable[[K, V, A], A],
+        merger: Callable[[K, A, A], A],
+        *,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[WindowStoreOptions],
+    ) -> KTable[Windowed[K], A]:
+        """One value a key and session, folded by `aggregator(key, value, aggregate)` from `initializer()` on.
+
+        Args:
+            merger: `f(key, one, other)` -> the aggregate of two sessions that have become one; the first
+                merge of a record starts from `initializer()`.
+            value: type or serde of the results; by default the app's.
+            options: see `WindowStoreOptions`.
+        """
+        serde = optional_serde(value) or self._grouping.place.graph.default_value
+        make = partial(AggregateFold, initializer, aggregator, merger)
+        return self._table(_AGGREGATE, make, name, serde, options)
+
+    def _table(
+        self,
+        prefix: str,
+        make_fold: MakeFold,
+        name: str | None,
+        value: Serde[Any],
+        options: Mapping[str, Any],
+        *,
+        ignores_value: bool = False,
+    ) -> KTable[Windowed[K], Any]:
+        graph = self._grouping.place.graph
+        key = optional_serde(options.get("key")) or self._grouping.key
+        spec = session_store(graph, self._windows, options, prefix, key, value)
+        make = partial(
+            SessionWindowAggregate,
+            gap_ms=self._windows.gap_ms,
+            grace_ms=self._windows.grace_ms,
+            make_fold=make_fold,
+            emit_every_ms=self._emit_every_ms,
+        )
+        return self._grouping.table(
+            spec,
+            options.get("store"),
+            graph.names.node(prefix, name),
+            make,
+            key=session_key_serde(key),
+            ignores_value=ignores_value,
+            getter=SessionGetter,
+        )

@@ -1,0 +1,37 @@
+"""Sliding windows: all records within a time difference of each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from streamkit.dsl.windows.durations import to_ms
+
+__all__ = ["SlidingWindows"]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class SlidingWindows:
+    """Windows `[start, start + difference_ms]`, both ends inclusive, one for each different set of records.
+
+    Args:
+        difference: how far apart in event time the records of a window may be, a timedelta or
+            milliseconds, 0 or more.
+        grace: how long after its end, in stream time, a window still takes late records; 0 or more.
+
+    Raises:
+        ConfigError: a length out of range.
+
+    Example:
+        >>> SlidingWindows(timedelta(seconds=5), grace=500).difference_ms
+        5000
+
+    Source: org.apache.kafka.streams.kstream.SlidingWindows.
+    """
+
+    difference_ms: int
+    grace_ms: int
+
+    def __init__(self, difference: timedelta | int, *, grace: timedelta | int = 0) -> None:
+        object.__setattr__(self, "difference_ms", to_ms(difference, "difference"))
+        object.__setattr__(self, "grace_ms", to_ms(grace, "grace"))

@@ -1,0 +1,124 @@
+"""Session windows: records of a key that follow each other within a gap are one session.
+
+A record extends and merges the sessions within the gap on either side; their results go out as deleted,
+then the merged one goes out. A session ends at its last record (inclusive); it takes no more records once
+`end < stream time - grace - gap`. Null values are folded too. The timestamp of a result is its session's
+end. Source: KStreamSessionWindowAggregate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mypy_extensions import i64
+
+from streamkit.errors import TopologyError
+from streamkit.model.change import Change
+from streamkit.model.records import Headers
+from streamkit.model.windowed import Window, Windowed
+from streamkit.operators.base import Operator
+from streamkit.operators.context import TaskContext
+from streamkit.operators.fold import Fold
+from streamkit.operators.window_close import EMIT_ON_UPDATE, WindowClose
+from streamkit.state.store import SessionStore
+
+__all__ = ["SessionWindowAggregate"]
+
+
+class SessionWindowAggregate(Operator):
+    """An aggregation over sessions.
+
+    Args:
+        store: name of its session store.
+        gap_ms: how long a pause ends a session.
+        grace_ms: how long after a session can't grow any more it takes late records.
+        make_fold: makes what folds values and merges sessions.
+        emit_every_ms: emission on window close, see `WindowClose`.
+        send_old: put the value before into each `Change`.
+    """
+
+    _store: SessionStore[Any, Any]
+
+    def __init__(
+        self,
+        store: str,
+        gap_ms: i64,
+        grace_ms: i64,
+        make_fold: Callable[[], Fold],
+        *,
+        emit_every_ms: i64 = EMIT_ON_UPDATE,
+        send_old: bool = False,
+        reuse_raw_key: bool = False,
+    ) -> None:
+        super().__init__()
+        self._store_name: Final = store
+        self._gap: Final[i64] = gap_ms
+        self._grace: Final[i64] = grace_ms
+        self._fold: Final[Fold] = make_fold()
+        self._close: Final = WindowClose(emit_every_ms)
+        self._send_old: Final = send_old
+        self._reuse_raw_key: Final = reuse_raw_key
+        self._stream_time: i64 = -1
+
+    def init(self, context: TaskContext) -> None:
+        super().init(context)
+        store = context.store(self._store_name)
+        if not isinstance(store, SessionStore):
+            raise TopologyError(
+                f"operator {self.name!r} needs a session store, "
+                f"{self._store_name!r} is a {type(store).__name__}"
+            )
+        self._store = store
+        self._stream_time = context.node_times.get(self.name, -1)
+        self._close.init(context, self._store_name)
+
+    def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
+        if key is None:
+            self.context.drop(self.name, "null key")
+            return
+        if timestamp > self._stream_time:
+            self._stream_time = timestamp
+            self.context.node_times[self.name] = timestamp
+        close_time = self._stream_time - self._grace - self._gap
+        start = timestamp
+        end = timestamp
+        result = self._fold.initial()
+        merged = list(self._store.find_sessions(key, timestamp - self._gap, timestamp + self._gap))
+        for session, before in merged:
+            result = self._fold.merge(key, result, before)
+            session_start: i64 = session.window.start_ms
+            session_end: i64 = session.window.end_ms
+            if session_start < start:
+                start = session_start
+            if session_end > end:
+                end = session_end
+        if end < close_time:
+            self.context.drop(self.name, "late")
+        else:
+            if start != timestamp or end != timestamp:
+                for session, before in merged:
+                    self._store.remove(session)
+                    self._send(session, before, None, headers)
+            result = self._fold.add(key, value, result)
+            windowed = Windowed(key, Window(start, end))
+            self._store.put(windowed, result)
+            self._send(windowed, None, result, headers)
+        if self._close.is_due(close_time):
+            self._emit_closed(close_time, headers)
+
+    def _send(self, session: Windowed[Any], old: object, new: object, headers: Headers) -> None:
+        if self._close.enabled:
+            return
+        change = Change(old if self._send_old else None, new)
+        self.forward(session, change, session.window.end_ms, headers)
+
+    def _emit_closed(self, close_time: i64, headers: Headers) -> None:
+        """Send on the sessions that have closed since the last time, by end, start and key."""
+        upper = close_time - 1
+        lower: i64 = self._close.last if self._close.last > 0 else 0
+        if upper < 0 or upper < lower:
+            return
+        for session, result in list(self._store.ended_between(lower, upper)):
+            self.forward(session, Change(None, result), session.window.end_ms, headers)
+        self._close.emitted(close_time)
