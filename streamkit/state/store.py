@@ -19,7 +19,7 @@ operator that gets and puts the same key encodes it once, or reuses the source r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -53,7 +53,7 @@ class Version(NamedTuple):
         to_ms: until when, exclusive; None: it is the latest.
     """
 
-    value: object
+    value: Any  # mypyc finds no `object` for a field of a named tuple
     from_ms: int
     to_ms: int | None
 
