@@ -11,6 +11,7 @@ import pytest
 from broker_lab import batch, fetch_request, values
 from wire_client import WireClient
 
+from streamkit.clock import ManualClock
 from streamkit.log.broker.connection import ClientConnection
 from streamkit.log.protocol import ErrorCode, decode_response, encode_request
 from streamkit.log.protocol.messages.api_versions import ApiVersionsRequest
@@ -76,6 +77,23 @@ def test_requests_may_arrive_in_any_pieces(client: WireClient) -> None:
         frame = client.receive_frame()
         assert frame is not None
         assert decode_response(3, 4, frame)[0] == number
+
+
+def test_client_with_many_requests_at_once_lets_others_have_their_turn(
+    broker: EmbeddedBroker, client: WireClient
+) -> None:
+    """Its requests are taken up a few at a time, also when all of them have arrived."""
+    count = 3000
+    with WireClient(broker.bootstrap) as greedy:
+        frame = encode_request(ApiVersionsRequest(), 0, 1, "greedy")
+        greedy.send_bytes(frame * count)
+        assert undisturbed(client)
+        turns = on_loop(
+            broker, lambda: sum(each._next_turn is not None for each in connections(broker))
+        )
+        assert turns <= 1
+        for _ in range(count):
+            assert greedy.receive_frame() is not None
 
 
 def test_acks_0_is_not_answered(client: WireClient) -> None:
@@ -194,6 +212,27 @@ def test_waiting_fetch_is_answered_when_the_broker_stops() -> None:
         answer = client.receive()
         assert isinstance(answer, FetchResponse)
         assert client.closed_by_broker()
+
+
+def test_idle_connections_are_closed_also_those_that_do_not_read() -> None:
+    clock = ManualClock(0)
+    with (
+        EmbeddedBroker(settings={"connections.max.idle.ms": "1000"}, clock=clock) as broker,
+        WireClient(broker.bootstrap) as client,
+    ):
+        create(client, "t")
+        clock.advance(2000)
+        broker.loop.call_soon_threadsafe(broker.server._swept)
+        assert client.closed_by_broker()
+        with WireClient(broker.bootstrap, receive_buffer=4096) as stuck:
+            for _ in range(8):
+                stuck.ask(produce_request("t", batch(b"x" * 900_000, timestamp=0)), 9)
+            request = fetch_request("t", [(0, 0)], max_bytes=8 << 20, partition_max_bytes=8 << 20)
+            stuck.send(request, 12)
+            eventually(broker, lambda: any(each.stuck for each in connections(broker)))
+            clock.advance(2000)
+            broker.loop.call_soon_threadsafe(broker.server._swept)
+            eventually(broker, lambda: not connections(broker))
 
 
 def test_connections_above_the_limit_are_closed() -> None:

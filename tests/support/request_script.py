@@ -312,7 +312,7 @@ def _config_steps() -> Iterator[tuple[str, Any, tuple[int, ...]]]:
             DescribeConfigsRequest(resources=[resource], include_synonyms=kind == 2),
             (1, 2, 3, 4),
         )
-    for what, changes in {
+    changes_by_name: dict[str, list[tuple[str, int, str | None]]] = {
         "set": [("retention.ms", 0, "5")],
         "delete": [("retention.ms", 1, None)],
         "append": [("cleanup.policy", 2, "compact")],
@@ -324,7 +324,8 @@ def _config_steps() -> Iterator[tuple[str, Any, tuple[int, ...]]]:
         "unknown operation": [("retention.ms", 9, "1")],
         "twice": [("retention.ms", 0, "1"), ("retention.ms", 1, None)],
         "null": [("retention.ms", 0, None)],
-    }.items():
+    }
+    for what, changes in changes_by_name.items():
         resource_changes = incremental.AlterConfigsResource(
             resource_type=2,
             resource_name=A,

@@ -44,8 +44,12 @@ class Broker:
 
     Attributes:
         host, port: the address that clients are told; the server sets it.
-        cluster_id: unique to the data folder.
+        metadata: topics, their settings and producer ids; from `open` on.
+        groups: consumer groups and committed offsets; from `open` on.
     """
+
+    metadata: Metadata
+    groups: GroupService
 
     def __init__(
         self, settings: BrokerSettings, *, timers: Timers, clock: Clock | None = None

@@ -3,7 +3,7 @@
 A connection has one request in hand at a time, as in Apache Kafka: the next one is taken up when the answer to
 the last is written. Further requests wait in the buffer; when that is full, or the client doesn't read its
 answers, reading stops and TCP slows the client down. So a connection holds at most its buffer, one request
-and one answer.
+and one answer. After some requests that were answered at once it lets the other connections have their turn.
 
 The buffer grows to the size of the request that is arriving, as its bytes arrive: a length that lies
 allocates nothing. Records of a request are views of the buffer, valid until its handler returns.
@@ -45,6 +45,7 @@ _FIRST_BUFFER = 8 << 10
 _KEPT_BUFFER = 64 << 10
 _JOINED_BYTES = 64 << 10
 _WRITE_HIGH_WATER = 256 << 10
+_REQUESTS_A_TURN = 32
 
 
 class ConnectionOwner(Protocol):
@@ -81,6 +82,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._reading = True
         self._closing = False
         self._draining = False
+        self._next_turn: asyncio.Handle | None = None
 
     # What the loop calls.
 
@@ -98,6 +100,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._transport = None
         if self._pending is not None:
             self._pending.cancel()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         self._buffer = bytearray()
         self._begin = self._end = 0
         self._owner.closed(self)
@@ -109,7 +113,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._end += nbytes
-        if self._pending is None:
+        if not self.busy:
             self._take_up()
         elif self._end == len(self._buffer):
             self._pause()
@@ -122,7 +126,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._writable = True
-        if self._pending is None:
+        if not self.busy:
             self._take_up()
 
     # What the server and handlers call.
@@ -136,7 +140,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     def drain(self) -> None:
         """Close when the request in hand, if there is one, is answered."""
         self._draining = True
-        if self._pending is None:
+        if not self.busy:
             self._shut()
 
     def abort(self) -> None:
@@ -147,8 +151,13 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a request is in hand."""
-        return self._pending is not None
+        """Whether a request is in hand, or will be when it is this connection's turn again."""
+        return self._pending is not None or self._next_turn is not None
+
+    @property
+    def stuck(self) -> bool:
+        """Whether answers are waiting for a client that doesn't read them."""
+        return not self._writable or self._closing
 
     def trim(self) -> None:
         """Give back a buffer that was needed for large requests."""
@@ -160,6 +169,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def _take_up(self) -> None:
         """Answer requests as long as whole ones are there and answers are taken."""
+        left = _REQUESTS_A_TURN
         while self._pending is None and self._writable and not self._closing:
             have = self._end - self._begin
             if have < 4:
@@ -172,16 +182,27 @@ class ClientConnection(asyncio.BufferedProtocol):
                 return
             if have < 4 + size:
                 break
+            if left == 0:
+                self._next_turn = asyncio.get_running_loop().call_soon(self._take_turn)
+                break
+            left -= 1
             start = self._begin + 4
             self._begin = start + size
             with memoryview(self._buffer) as whole, whole[start : start + size] as frame:
                 self._handle(frame)
         if self._begin == self._end:
             self._begin = self._end = 0
-        if self._pending is None and self._writable:
+        if not self.busy and self._writable:
             self._resume()
         elif self._end == len(self._buffer):
             self._pause()
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        if self._draining:
+            self._shut()
+        else:
+            self._take_up()
 
     def _make_room(self) -> None:
         """Move what is there to the front, of a larger buffer if the request that arrives needs one."""

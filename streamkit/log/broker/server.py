@@ -172,7 +172,10 @@ class BrokerServer:
             if idle_ms >= _SWEEP_MS:
                 connection.trim()
             if 0 <= longest < idle_ms:
-                connection.drain()
+                if connection.stuck:
+                    connection.abort()
+                else:
+                    connection.drain()
 
 
 async def serve(

@@ -175,9 +175,6 @@ class BrokerSettings:
         "Time after which a log is forced to disk; not set: the system decides.",
         at_least=0,
     )
-    log_flush_scheduler_interval_ms: int = _setting(
-        _LONG, LONG_MAX, "How often logs are looked at for log.flush.interval.ms.", at_least=1
-    )
     log_segment_delete_delay_ms: int = _setting(
         _LONG, 60_000, "Time between a file's removal from the log and from the disk.", at_least=0
     )
@@ -230,9 +227,6 @@ class BrokerSettings:
     )
     transaction_state_log_segment_bytes: int = _setting(
         _INT, 104_857_600, "Size of a segment file of __transaction_state.", at_least=1
-    )
-    transaction_max_timeout_ms: int = _setting(
-        _INT, 900_000, "The longest transaction timeout taken.", at_least=1
     )
 
     def __post_init__(self) -> None:
