@@ -242,6 +242,7 @@ class Producer:
                 self.flush(timeout)
         finally:
             self._accumulator.close()
+            self._accumulator.seal_all()  # so that no future is forgotten
             self._network.run(self._shut())
 
     def init_transactions(self) -> None:
