@@ -12,10 +12,10 @@ from streamkit.state.store import (
     StoreContext,
     TimestampedKeyValueStore,
     TimestampedWindowStore,
-    Version,
     VersionedKeyValueStore,
     WindowStore,
 )
+from streamkit.state.version import Version
 
 __all__ = [
     "ChangelogWriter",

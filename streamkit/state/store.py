@@ -19,12 +19,13 @@ operator that gets and puts the same key encodes it once, or reuses the source r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from mypy_extensions import i64, mypyc_attr
 
 from streamkit.model.windowed import Windowed
 from streamkit.state.spec import StoreSpec
+from streamkit.state.version import Version
 
 __all__ = [
     "ChangelogWriter",
@@ -35,27 +36,12 @@ __all__ = [
     "StoreContext",
     "TimestampedKeyValueStore",
     "TimestampedWindowStore",
-    "Version",
     "VersionedKeyValueStore",
     "WindowStore",
 ]
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-class Version(NamedTuple):
-    """A value of a versioned store and the span of time in which it holds.
-
-    Attributes:
-        value: the value.
-        from_ms: since when, inclusive.
-        to_ms: until when, exclusive; None: it is the latest.
-    """
-
-    value: Any  # mypyc finds no `object` for a field of a named tuple
-    from_ms: int
-    to_ms: int | None
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -33,9 +33,9 @@ from streamkit.state.store import (
     ChangelogWriter,
     SealedGeneration,
     StoreContext,
-    Version,
     VersionedKeyValueStore,
 )
+from streamkit.state.version import Version
 
 __all__ = ["OverlaidVersionedStore"]
 
