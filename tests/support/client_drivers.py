@@ -22,7 +22,7 @@ import aiokafka.admin
 import aiokafka.errors
 import aiokafka.structs
 import confluent_kafka as ck
-import confluent_kafka.admin as ck_admin
+import confluent_kafka.admin
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor as AioRange
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor as AioRoundRobin
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import (
@@ -46,6 +46,8 @@ with warnings.catch_warnings():
     )
 
 T = TypeVar("T")
+_ck_admin: Any = confluent_kafka.admin
+"""Its names are not declared as exported."""
 TIMEOUT_S = 20.0
 SESSION_MS = 2_500
 
@@ -93,11 +95,19 @@ class Member(Protocol):
 class Driver(Protocol):
     """One client library."""
 
-    name: str
-    codecs: tuple[str, ...]
-    null_headers: bool
-    assignors: tuple[str, ...]
-    static_members: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def codecs(self) -> tuple[str, ...]: ...
+
+    @property
+    def null_headers(self) -> bool:
+        """Whether it can send headers without a value."""
+        ...
+
+    @property
+    def assignors(self) -> tuple[str, ...]: ...
 
     def create_topic(
         self, topic: str, partitions: int, configs: Mapping[str, str] | None = None
@@ -182,8 +192,9 @@ class ConfluentMember:
         found = []
         message = self._consumer.poll(0.05)
         while message is not None:
-            if message.error():
-                raise RefusedError(message.error().name().lstrip("_"))
+            error = message.error()
+            if error is not None:
+                raise RefusedError(error.name().lstrip("_"))
             found.append(_from_confluent(message))
             message = self._consumer.poll(0)
         return found
@@ -203,16 +214,15 @@ class Confluent:
     null_headers = True
     codecs = ("none", "gzip", "snappy", "lz4", "zstd")
     assignors = ("range", "roundrobin", "cooperative-sticky")
-    static_members = True
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._admin = ck_admin.AdminClient({"bootstrap.servers": bootstrap})
+        self._admin = _ck_admin.AdminClient({"bootstrap.servers": bootstrap})
 
     def create_topic(
         self, topic: str, partitions: int, configs: Mapping[str, str] | None = None
     ) -> None:
-        new = ck_admin.NewTopic(
+        new = _ck_admin.NewTopic(
             topic, num_partitions=partitions, replication_factor=1, config=dict(configs or {})
         )
         self._result(self._admin.create_topics([new])[topic])
@@ -225,7 +235,7 @@ class Confluent:
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def topic_configs(self, topic: str) -> dict[str, str | None]:
-        resource = ck_admin.ConfigResource(ck_admin.ResourceType.TOPIC, topic)
+        resource = _ck_admin.ConfigResource(_ck_admin.ResourceType.TOPIC, topic)
         found = self._result(self._admin.describe_configs([resource])[resource])
         return {name: entry.value for name, entry in found.items()}
 
@@ -456,7 +466,6 @@ class KafkaPython:
     )
     null_headers = False
     assignors = ("range", "roundrobin", "sticky", "cooperative-sticky")
-    static_members = True
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -704,7 +713,6 @@ class Aiokafka:
     null_headers = True
     codecs = ("none", "gzip", "snappy", "lz4", "zstd")
     assignors = ("range", "roundrobin", "sticky")
-    static_members = True
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap

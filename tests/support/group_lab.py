@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from streamkit.log.broker.groups import (
     CommitOffsets,
@@ -260,7 +261,7 @@ class GroupLab:
         assert group is not None
         return group
 
-    def _settle(self, outcome: Outcome[object]) -> bool:
+    def _settle(self, outcome: Outcome[Any]) -> bool:
         if outcome.records and self.disk_full:
             outcome = self.coordinator.append_failed(
                 outcome, ErrorCode.NOT_COORDINATOR, self.now_ms
@@ -276,7 +277,7 @@ class GroupLab:
         self._deliver(outcome)
         return True
 
-    def _deliver(self, outcome: Outcome[object]) -> None:
+    def _deliver(self, outcome: Outcome[Any]) -> None:
         for completion in outcome.completions:
             assert isinstance(completion.waiter, int)
             assert completion.waiter not in self.answers, "a request was answered twice"

@@ -259,9 +259,11 @@ def test_requests_of_another_generation_are_refused(lab: GroupLab) -> None:
 
 def test_sync_with_another_protocol_is_refused(lab: GroupLab) -> None:
     (first,), generation = lab.stable()
-    for asked in ({"protocol": "other"}, {"protocol_type": "other"}):
-        reply = lab.synced(lab.sync(first, generation, **asked))
-        assert reply.error is ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+    for request in (
+        lab.sync(first, generation, protocol="other"),
+        lab.sync(first, generation, protocol_type="other"),
+    ):
+        assert lab.synced(request).error is ErrorCode.INCONSISTENT_GROUP_PROTOCOL
     same = lab.sync(first, generation, protocol="range", protocol_type="consumer")
     assert lab.synced(same).error is ErrorCode.NONE
 
