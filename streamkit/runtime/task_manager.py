@@ -66,6 +66,7 @@ class _Held:
     job: RestoreJob | None = None
     running: bool = False
     chunk: int = FIRST_CHUNK_RECORDS
+    remade: bool = False
 
 
 class TaskManager(RebalanceListener):
@@ -125,17 +126,22 @@ class TaskManager(RebalanceListener):
         if self._assignor.error:
             raise TopologyError(self._assignor.error)
         now_ms = self._clock.monotonic_ms()
-        new = [task_id for task_id in self._assignor.tasks if task_id not in self._held]
-        if new:
-            factory = self._factory(renew=True)
-            for task_id in new:
-                held = _Held(task_id, factory.inputs(task_id), now_ms)
-                self._held[task_id] = held
-                for partition in held.inputs:
-                    self._by_partition[partition] = held
+        factory = self._factory(renew=True)
+        for task_id in self._assignor.tasks:
+            inputs = factory.inputs(task_id)
+            before = self._held.get(task_id)
+            if before is not None:
+                if before.inputs == inputs:
+                    continue
+                # A pattern has found another topic, or a topic has grown: make the task anew.
+                self._give_up([before])
+            held = _Held(task_id, inputs, now_ms, remade=before is not None)
+            self._held[task_id] = held
+            for partition in inputs:
+                self._by_partition[partition] = held
         idle = [
             partition
-            for partition in partitions
+            for partition in self._consumer.assignment().union(partitions)
             if (owner := self._by_partition.get(partition)) is None or not owner.running
         ]
         if idle:
@@ -144,7 +150,9 @@ class TaskManager(RebalanceListener):
 
     def on_revoked(self, partitions: list[TopicPartition]) -> None:
         """Commit the tasks of these partitions and let go of them."""
-        leaving = self._holders(partitions)
+        self._give_up(self._holders(partitions))
+
+    def _give_up(self, leaving: list[_Held]) -> None:
         running = [held.task for held in leaving if held.running and held.task is not None]
         if running:
             try:
@@ -354,6 +362,11 @@ class TaskManager(RebalanceListener):
         self._seek_uncommitted(
             held, [partition for partition in held.inputs if committed.get(partition) is None]
         )
+        if held.remade:
+            # What the consumer has returned beyond the commit went down with the task before.
+            for partition, offset in committed.items():
+                if offset is not None:
+                    self._consumer.seek(partition, offset.offset)
         held.task.start(saved_state(committed))
         held.running = True
         log.info("task %s runs", held.task_id)
@@ -378,6 +391,8 @@ class TaskManager(RebalanceListener):
                 (reset or self._settings.auto_offset_reset) == "latest"
             ):
                 at_end.append(partition)
+        if held.remade and (first := [p for p in partitions if p not in at_end]):
+            self._consumer.seek_to_beginning(first)
         if at_end:
             for partition, offset in self._consumer.end_offsets(at_end).items():
                 self._consumer.seek(partition, offset)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import socket
 import threading
 import time
@@ -281,11 +282,7 @@ class _Run:
         host = f"{socket.gethostname()}:{settings.state_dir.resolve()}"
         self.tasks.connect(self.consumer, assignor, host)
         self.worker._consumer = self.consumer
-        if self.plan.patterns:
-            raise TopologyError(
-                "sources that read topics by a pattern run in TopologyTestDriver only; name the topics"
-            )
-        self.consumer.subscribe(self.plan.source_topics, listener=self.tasks)
+        self.consumer.subscribe(_subscription(self.plan), listener=self.tasks)
 
     def _leave(self) -> None:
         """Leave the group. After an error nothing may be committed on the way out."""
@@ -360,7 +357,7 @@ class _Run:
         resolved = self.factory().topics
         partitions = [
             TopicPartition(topic, partition)
-            for topic in self.plan.source_topics
+            for topic in dict.fromkeys(name for names in resolved.topics.values() for name in names)
             for partition in range(resolved.partitions[topic])
         ]
         ends = self.admin.list_offsets(partitions)
@@ -453,7 +450,13 @@ class _Run:
         )
 
     def _counts(self) -> dict[str, int]:
-        topics = self.plan.external_topics
+        topics = set(self.plan.external_topics)
+        if self.plan.patterns:
+            topics.update(
+                topic
+                for topic in self.admin.list_topics()
+                if any(pattern.fullmatch(topic) for pattern in self.plan.patterns)
+            )
         return {
             name: len(description.partitions)
             for name, description in self.admin.describe_topics(topics).items()
@@ -495,3 +498,12 @@ class _Run:
             auto_offset_reset="earliest",
             api_timeout_ms=settings.api_timeout_ms,
         )
+
+
+def _subscription(planned: TopologyPlan) -> tuple[str, ...] | re.Pattern[str]:
+    """What the consumer subscribes to: names, or one pattern for all names and patterns together."""
+    if not planned.patterns:
+        return planned.source_topics
+    names = (re.escape(topic) for topic in planned.source_topics)
+    patterns = (f"(?:{pattern.pattern})" for pattern in planned.patterns)
+    return re.compile("|".join((*names, *patterns)))

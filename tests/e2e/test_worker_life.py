@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -313,3 +314,42 @@ def test_worker_that_is_stuck_loses_its_tasks_and_gets_them_again(
         wait_for(
             lambda: [value for _, value in read(broker, "totals", 1)][-2:] == [b"x", b"y"], worker
         )
+
+
+def test_topic_that_a_pattern_finds_later_joins_the_tasks(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    builder = sk.StreamsBuilder()
+    builder.stream(re.compile("lines-.*"), key=str, value=str).group_by_key().count(
+        store="counts"
+    ).to_stream().to("totals", key=str, value=int)
+    create(broker, 2, "lines-one", "totals")
+    feed(broker, "lines-one", ("a", "x", 1), ("b", "x", 2))
+    with running(builder.build(), settings(broker, tmp_path)) as worker:
+        wait_for(lambda: worker.status.processed == 2, worker)
+        create(broker, 2, "lines-two")
+        feed(broker, "lines-two", ("a", "y", 3))
+        feed(broker, "lines-one", ("b", "y", 4))
+        wait_for(lambda: totals(broker) == {"a": 2, "b": 2}, worker)
+
+
+def test_broker_that_is_away_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    """Same port, same data: the worker goes on where it was, and nothing is lost."""
+    data = tmp_path / "log"
+    with EmbeddedBroker(data_dir=data) as first:
+        port = int(first.bootstrap.rpartition(":")[2])
+        create(first, 2, "lines", "totals")
+        feed(first, "lines", *(("a", "one two", number) for number in range(50)))
+        given = settings(first, tmp_path / "state", session_timeout_ms=10_000)
+        worker = Worker(word_count(), given)
+        worker.start()
+        wait_for(lambda: worker.status.processed > 0, worker)
+    try:
+        with EmbeddedBroker(port, data_dir=data) as second:
+            feed(second, "lines", *(("a", "one two", number) for number in range(50)))
+            wait_for(lambda: totals(second).get("two", 0) >= 100, worker)
+            assert totals(second).keys() == {"one", "two"}
+            worker.stop()
+            assert worker.join(20)
+    finally:
+        worker.stop()
