@@ -37,7 +37,7 @@ lint: $(DEV_STAMP)  ## format and style
 
 types: $(DEV_STAMP)  ## mypy strict on package, examples, bench and tests; pyright on the typing tests
 	$(BIN)/mypy
-	$(BIN)/mypy examples bench tests
+	MYPYPATH=.:tests/support $(BIN)/mypy --explicit-package-bases --namespace-packages examples bench tests
 	$(BIN)/pyright tests/typing
 
 compiled-test: $(DEV_STAMP)  ## the same tests on a compiled wheel, outside the checkout

@@ -108,7 +108,7 @@ def table(results: dict[str, list[w2.Result]], broker: str) -> Table:
         drawn.add_column(heading, justify="left" if not heading else "right")
 
     def median(name: str, attribute: str) -> float:
-        return statistics.median(getattr(result, attribute) for result in results[name])
+        return float(statistics.median(getattr(result, attribute) for result in results[name]))
 
     base = median("kafka streams", "records_per_second") if "kafka streams" in results else None
     for name in results:

@@ -96,9 +96,7 @@ def feed(bootstrap: str, topic: str, records: int, *, seed: int = 7) -> None:
         ).encode()
         while True:
             try:
-                producer.produce(
-                    topic, value, key.encode(), timestamp=begin_ms + number
-                )
+                producer.produce(topic, value, key.encode(), timestamp=begin_ms + number)
                 break
             except BufferError:
                 producer.poll(0.1)
@@ -106,7 +104,13 @@ def feed(bootstrap: str, topic: str, records: int, *, seed: int = 7) -> None:
 
 
 def measure(
-    contender: Contender, bootstrap: str, source: str, records: int, *, log: Path, timeout_s: float = 120
+    contender: Contender,
+    bootstrap: str,
+    source: str,
+    records: int,
+    *,
+    log: Path,
+    timeout_s: float = 120,
 ) -> Result:
     """Run `contender` over the whole topic once.
 

@@ -54,7 +54,7 @@ def main(bootstrap: str, group: str, source: str, sink: str, store: str, folder:
     consumer.subscribe([source])
     while running:
         for message in consumer.consume(10_000, timeout=0.1):
-            key = message.key()
+            key = message.key() or b""
             producer.produce(sink, count(key).to_bytes(8, "big"), key)
         producer.poll(0)
     producer.flush()

@@ -79,7 +79,7 @@ def test_lines_with_keys_come_back_with_their_headers(run: Run) -> None:
 
 
 def test_json_goes_in_and_comes_out_the_same(run: Run) -> None:
-    records = [
+    records: list[dict[str, object]] = [
         {"key": "k", "value": "text", "timestamp_ms": 1_700_000_000_000, "headers": [["h", "x"]]},
         {"key": None, "value": None, "timestamp_ms": 1_700_000_000_001, "headers": []},
         {"key": "k", "value": {"base64": "/wA="}, "timestamp_ms": 1_700_000_000_002, "headers": []},

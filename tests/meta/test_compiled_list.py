@@ -35,7 +35,9 @@ def test_every_operator_and_the_batch_codec_are_compiled() -> None:
         for path in (PACKAGE / "operators").glob("*.py")
         if path.name not in INTERPRETED_OPERATORS
     }
-    codec = {f"streamkit/log/protocol/{path.name}" for path in PACKAGE.glob("log/protocol/batch_*.py")}
+    codec = {
+        f"streamkit/log/protocol/{path.name}" for path in PACKAGE.glob("log/protocol/batch_*.py")
+    }
     assert sorted((operators | codec) - LISTED) == []
 
 
@@ -43,7 +45,9 @@ def test_every_operator_and_the_batch_codec_are_compiled() -> None:
 def test_compiled_module_avoids_what_mypyc_gets_wrong(path: str) -> None:
     """`raise X from e` loses its cause there, unless X was given it; dataclasses lose annotations."""
     source = (CHECKOUT / path).read_text(encoding="utf-8")
-    for raised in re.finditer(r"^ *raise ((?:.|\n(?! *raise))+?) from (\w+)$", source, re.MULTILINE):
+    for raised in re.finditer(
+        r"^ *raise ((?:.|\n(?! *raise))+?) from (\w+)$", source, re.MULTILINE
+    ):
         assert raised[2] == "None" or re.search(rf"\b{raised[2]}\b", raised[1]), raised[0]
     assert "runtime_checkable" not in source
     assert "@dataclass" not in source

@@ -40,7 +40,7 @@ class Counts:
 def assign(
     assignor: Assignor, counts: Mapping[str, int], subscriptions: Mapping[str, Subscription]
 ) -> dict[str, list[str]]:
-    made = asyncio.run(assignor.assign(Counts(counts), subscriptions))  # type: ignore[arg-type]
+    made = asyncio.run(assignor.assign(Counts(counts), subscriptions))
     return {member: [str(tp) for tp in a.partitions] for member, a in made.items()}
 
 
@@ -132,7 +132,7 @@ def test_every_partition_has_one_owner_who_subscribes(
     wanted = sorted(
         f"{t}-{p}" for t in set().union(*topics.values()) for p in range(counts.get(t, 0))
     )
-    assignors = [RangeAssignor(), RoundRobinAssignor(), StickyAssignor()]
+    assignors: list[Assignor] = [RangeAssignor(), RoundRobinAssignor(), StickyAssignor()]
     for assignor in [*assignors, CooperativeStickyAssignor()]:
         found = assign(assignor, counts, subscriptions)
         assert sorted(tp for tps in found.values() for tp in tps) == wanted
@@ -163,7 +163,7 @@ def test_cooperative_rounds_converge_and_never_share_a_partition(
                 for m, tps in owned.items()
             }
             made: Mapping[str, Assignment] = asyncio.run(
-                CooperativeStickyAssignor().assign(Counts({"t": count}), subscriptions)  # type: ignore[arg-type]
+                CooperativeStickyAssignor().assign(Counts({"t": count}), subscriptions)
             )
             new = {m: a.partitions for m, a in made.items()}
             for m, tps in new.items():

@@ -36,7 +36,7 @@ def settings(port: int, **changes: Any) -> ClientSettings:
     return ClientSettings((("127.0.0.1", port),), "test", **changes)
 
 
-async def talk(port: int, *requests: object, **changes: Any) -> list[object]:
+async def talk(port: int, *requests: object, **changes: Any) -> list[Any]:
     connection = await Connection.open("127.0.0.1", port, settings(port, **changes))
     try:
         futures = [connection.send(request) for request in requests]
