@@ -465,7 +465,7 @@ class Consumer:
 
         Raises:
             CommitFailedError: the group moved on without this member.
-            BrokerError: REBALANCE_IN_PROGRESS (poll, then commit again), or another refusal.
+            BrokerError: another refusal.
             ConfigError: the consumer has no group_id.
         """
         entries = self._to_commit(offsets)
@@ -722,7 +722,40 @@ class Consumer:
     ) -> None:
         # One after the other, so that an older commit never overtakes a newer one.
         async with self._commit_order:
-            await commit_offsets(self._cluster, self.group_metadata(), offsets, deadline=deadline)
+            while True:
+                group = self.group_metadata()
+                try:
+                    await commit_offsets(self._cluster, group, offsets, deadline=deadline)
+                except BrokerError as error:
+                    if self._network.loop.time() >= deadline:
+                        raise
+                    if not self._still_valid(error, group, offsets):
+                        raise
+                    await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
+                else:
+                    return
+
+    def _still_valid(
+        self,
+        error: BrokerError,
+        group: ConsumerGroupMetadata,
+        offsets: Collection[TopicPartition],
+    ) -> bool:
+        """Whether a commit that was refused for its generation may be made under the next.
+
+        That is while this member keeps the partitions over a cooperative rebalance: nobody else can
+        have them yet.
+        """
+        if self._member is None or not all(tp in self._state.partitions for tp in offsets):
+            return False
+        if error.code == ErrorCode.REBALANCE_IN_PROGRESS:
+            return True
+        now = self._member.metadata()
+        return (
+            error.code == ErrorCode.ILLEGAL_GENERATION
+            and now.generation_id > group.generation_id
+            and now.member_id == group.member_id
+        )
 
     def _commit_quietly(self, timeout: float | None) -> None:
         """Commit positions where a failure only means that records come again."""

@@ -72,6 +72,7 @@ _ASK_AGAIN = frozenset(
 )
 _MEMBER_GONE = frozenset({ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.ILLEGAL_GENERATION})
 _MISSING_TOPIC_SECONDS = 1.0
+_LEAVE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class GroupMember:
         self._settings = settings
         self._topics: tuple[str, ...] = ()
         self._pattern: Pattern[str] | None = None
+        self._subscribed = 0  # counts changes of the two
         self._now = _Generation()
         self._rejoin = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -184,6 +186,7 @@ class GroupMember:
         """Set what to subscribe to; joins the group, or has it rebalance."""
         self._topics = tuple(sorted(topics))
         self._pattern = pattern
+        self._subscribed += 1
         if self._task is None:
             self._task = asyncio.create_task(self._run())
             self._watch = asyncio.create_task(self._watch_topics())
@@ -241,8 +244,11 @@ class GroupMember:
 
     async def _join(self) -> bool:
         """One rebalance; whether another has to follow at once."""
+        subscribed = self._subscribed
         topics = await self._current_topics()
         protocols = await self._ask(lambda answer: Prepare(topics, answer))
+        if subscribed != self._subscribed:
+            return True
         # What asked for this rebalance is served by it.
         self._rejoin.clear()
         await self._stop_heartbeats()
@@ -473,25 +479,29 @@ class GroupMember:
         member_id = self._now.member_id
         if not member_id:
             return
-        group_id = self._settings.group_id
         try:
-            node = await self._cluster.coordinator(group_id)
-            # Not on the lane where a join may be waiting.
-            connection = await self._cluster.connection(node)
-            version = connection.version_of(LeaveGroupRequest)
-            if version >= 3:
-                identity = MemberIdentity(
-                    member_id=member_id,
-                    group_instance_id=self._settings.group_instance_id,
-                    reason=reason,
-                )
-                request = LeaveGroupRequest(group_id=group_id, members=[identity])
-            else:
-                request = LeaveGroupRequest(group_id=group_id, member_id=member_id)
-            await connection.request(request, version, timeout_ms=5_000)
-        except StreamkitError as error:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self._send_leave(member_id, reason)
+        except (StreamkitError, TimeoutError) as error:
             # The group drops the member by itself after the session timeout.
-            _log.debug("leaving group %s: %s", group_id, error)
+            _log.debug("leaving group %s: %s", self._settings.group_id, error)
+
+    async def _send_leave(self, member_id: str, reason: str) -> None:
+        group_id = self._settings.group_id
+        node = await self._cluster.coordinator(group_id)
+        # Not on the lane where a join may be waiting.
+        connection = await self._cluster.connection(node)
+        version = connection.version_of(LeaveGroupRequest)
+        if version >= 3:
+            identity = MemberIdentity(
+                member_id=member_id,
+                group_instance_id=self._settings.group_instance_id,
+                reason=reason,
+            )
+            request = LeaveGroupRequest(group_id=group_id, members=[identity])
+        else:
+            request = LeaveGroupRequest(group_id=group_id, member_id=member_id)
+        await connection.request(request, version)
 
     # Topics that come, go and grow
 
