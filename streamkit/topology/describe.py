@@ -9,9 +9,9 @@ Source: InternalTopologyBuilder.TopologyDescription.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from streamkit.topology.java_order import TreeOrder, hash_order
 from streamkit.topology.nodes import ProcessorNode, SourceNode
 from streamkit.topology.wiring import Node, NodeGroup, Wiring
 
@@ -182,18 +182,20 @@ def _describe_group(group: NodeGroup) -> SubTopologyDescription | GlobalStoreDes
         return GlobalStoreDescription(group.id, source, processor)
 
     nodes = {node.name: node for node in group.nodes}
-    order = _java_order(nodes)
+    order = hash_order(nodes)
     described = {name: _describe_node(nodes[name]) for name in order}
     sizes = dict.fromkeys(order, 1)
-    predecessors: dict[str, list[str]] = {name: [] for name in order}
+
+    def before(one: str, other: str) -> bool:
+        return (-sizes[one], one) < (-sizes[other], other)
+
+    predecessors = {name: TreeOrder(before) for name in order}
+    successors = {name: TreeOrder(before) for name in order}
 
     def grow(name: str, delta: int) -> None:
         sizes[name] += delta
         for predecessor in predecessors[name]:
             grow(predecessor, delta)
-
-    def before(one: str, other: str) -> bool:
-        return (-sizes[one], one) < (-sizes[other], other)
 
     # The sets are ordered by sizes as they are at the moment of insertion, as in the Java library.
     for name in order:
@@ -201,11 +203,12 @@ def _describe_group(group: NodeGroup) -> SubTopologyDescription | GlobalStoreDes
         if isinstance(node, SourceNode):
             continue
         for parent in node.parents:
-            _insert(predecessors[name], parent, before)
-            _insert(described[parent].successors, name, before)
+            predecessors[name].add(parent)
+            successors[parent].add(name)
             grow(parent, sizes[name])
     for name in order:
-        described[name].predecessors = predecessors[name]
+        described[name].predecessors = list(predecessors[name])
+        described[name].successors = list(successors[name])
     ranked = sorted(order, key=lambda name: (-sizes[name], name))
     return SubTopologyDescription(group.id, tuple(described[name] for name in ranked))
 
@@ -213,46 +216,10 @@ def _describe_group(group: NodeGroup) -> SubTopologyDescription | GlobalStoreDes
 def _describe_node(node: Node) -> NodeDescription:
     if isinstance(node, SourceNode):
         pattern = node.pattern.pattern if node.pattern is not None else None
-        return NodeDescription(
-            node.name, "source", tuple(_java_order(node.topics)), pattern=pattern
-        )
+        return NodeDescription(node.name, "source", tuple(hash_order(node.topics)), pattern=pattern)
     if isinstance(node, ProcessorNode):
-        return NodeDescription(node.name, "processor", stores=tuple(_java_order(node.stores)))
+        return NodeDescription(node.name, "processor", stores=tuple(hash_order(node.stores)))
     if isinstance(node.topic, str):
         return NodeDescription(node.name, "sink", topics=(node.topic,))
     extractor = getattr(node.topic, "__qualname__", type(node.topic).__qualname__)
     return NodeDescription(node.name, "sink", extractor=extractor)
-
-
-def _insert(into: list[str], name: str, before: Callable[[str, str], bool]) -> None:
-    """Put `name` into a sorted list by binary search, as a balanced tree would."""
-    low, high = 0, len(into)
-    while low < high:
-        middle = (low + high - 1) // 2 if (low + high) % 2 == 0 else (low + high) // 2
-        if before(name, into[middle]):
-            high = middle
-        else:
-            low = middle + 1
-    into.insert(low, name)
-
-
-def _java_order(names: Iterable[str]) -> list[str]:
-    """Distinct names in the iteration order of a java.util.HashSet grown by adding them."""
-    distinct = list(dict.fromkeys(names))
-    capacity = 16
-    while len(distinct) > capacity * 3 // 4:
-        capacity *= 2
-    buckets: dict[int, list[str]] = {}
-    for name in distinct:
-        code = _java_hash(name)
-        buckets.setdefault((code ^ (code >> 16)) & (capacity - 1), []).append(name)
-    return [name for bucket in sorted(buckets) for name in buckets[bucket]]
-
-
-def _java_hash(text: str) -> int:
-    """java.lang.String.hashCode, as an unsigned number."""
-    code = 0
-    units = text.encode("utf-16-be")
-    for high, low in zip(units[::2], units[1::2], strict=True):
-        code = (31 * code + (high << 8 | low)) & 0xFFFFFFFF
-    return code

@@ -192,5 +192,49 @@ public class DescribeTopologies {
                 .reduce((x, y) -> x, Materialized.as("totals")).toStream()
                 .map((k, v) -> KeyValue.pair(k.key(), v)).leftJoin(names, (x, y) -> x).to("out");
         });
+        show("sessions_and_sliding", b -> {
+            KGroupedStream<String, String> g = stream(b, "in").groupByKey();
+            SessionWindowedKStream<String, String> s = g.windowedBy(SessionWindows.ofInactivityGapWithNoGrace(Duration.ofSeconds(5)));
+            s.count().toStream().to("a");
+            s.reduce((x, y) -> y, Materialized.as("last")).toStream().to("b");
+            s.aggregate(() -> "", (k, v, a) -> a, (k, x, y) -> x, Named.as("folding")).toStream().to("c");
+            TimeWindowedKStream<String, String> w = g.windowedBy(SlidingWindows.ofTimeDifferenceWithNoGrace(Duration.ofSeconds(5)));
+            w.count().toStream().to("d");
+            w.reduce((x, y) -> y).toStream().to("e");
+            w.aggregate(() -> "", (k, v, a) -> a, Materialized.as("slid")).toStream().to("f");
+        });
+        show("emit_on_close", b -> stream(b, "in").groupBy((k, v) -> v)
+            .windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofSeconds(5))).emitStrategy(EmitStrategy.onWindowClose())
+            .count(Materialized.as("counts")).toStream().to("out"));
+        show("cogroup", b -> {
+            KGroupedStream<String, String> x = stream(b, "x").groupByKey();
+            KGroupedStream<String, String> y = stream(b, "y").groupByKey();
+            CogroupedKStream<String, String> c = x.<String>cogroup((k, v, a) -> a).cogroup(y, (k, v, a) -> a);
+            c.aggregate(() -> "").toStream().to("plain");
+            c.windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofSeconds(5))).aggregate(() -> "", Named.as("tumbling")).toStream().to("windowed");
+            c.windowedBy(SlidingWindows.ofTimeDifferenceWithNoGrace(Duration.ofSeconds(5))).aggregate(() -> "", Materialized.as("sliding")).toStream().to("sliding-out");
+            c.windowedBy(SessionWindows.ofInactivityGapWithNoGrace(Duration.ofSeconds(5))).aggregate(() -> "", (k, v, w) -> v).toStream().to("sessions");
+        });
+        show("cogroup_rekeyed", b -> {
+            KGroupedStream<String, String> x = stream(b, "x").groupBy((k, v) -> v);
+            KGroupedStream<String, String> y = stream(b, "y").groupBy((k, v) -> v, Grouped.as("by-y"));
+            x.<String>cogroup((k, v, a) -> a).cogroup(y, (k, v, a) -> a).aggregate(() -> "", Materialized.as("both")).toStream().to("out");
+        });
+        show("table_joins", b -> {
+            KTable<String, String> l = b.table("l", Consumed.with(Serdes.String(), Serdes.String()));
+            KTable<String, String> r = b.table("r", Consumed.with(Serdes.String(), Serdes.String()), Materialized.as("rights"));
+            KTable<String, String> j = l.join(r, (x, y) -> x);
+            j.toStream().to("inner");
+            l.leftJoin(r, (x, y) -> x, Named.as("left")).toStream().to("left-out");
+            l.outerJoin(r, (x, y) -> x, Materialized.as("joined")).filter((k, v) -> true).toStream().to("outer-out");
+            j.mapValues(v -> v).join(r, (x, y) -> x, Named.as("again"), Materialized.with(Serdes.String(), Serdes.String())).toStream().to("chained");
+        });
+        show("table_join_of_aggregates", b -> {
+            KTable<String, Long> c = stream(b, "in").groupByKey().count(Materialized.as("counts"));
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()));
+            KTable<String, String> j = c.join(t.filter((k, v) -> true), (x, y) -> y);
+            stream(b, "other").join(j, (x, y) -> x).to("out");
+            j.groupBy((k, v) -> KeyValue.pair(v, v)).count(Materialized.as("groups")).toStream().to("groups-out");
+        });
     }
 }

@@ -21,6 +21,8 @@ from streamkit import (
     KStream,
     KTable,
     Processor,
+    SessionWindows,
+    SlidingWindows,
     StoreKind,
     StoreSpec,
     StreamsBuilder,
@@ -408,6 +410,66 @@ def multi_stage(b: StreamsBuilder) -> None:
         .left_join(names, first)
         .to("out")
     )
+
+
+@described
+def sessions_and_sliding(b: StreamsBuilder) -> None:
+    g = stream(b, "in").group_by_key()
+    s = g.windowed_by(SessionWindows(5_000))
+    s.count().to_stream().to("a")
+    s.reduce(first, store="last").to_stream().to("b")
+    s.aggregate(str, fold, lambda _, x, _y: x, name="folding").to_stream().to("c")
+    w = g.windowed_by(SlidingWindows(5_000))
+    w.count().to_stream().to("d")
+    w.reduce(first).to_stream().to("e")
+    w.aggregate(str, fold, store="slid").to_stream().to("f")
+
+
+@described
+def emit_on_close(b: StreamsBuilder) -> None:
+    w = stream(b, "in").group_by(value_of).windowed_by(TumblingWindows(5_000)).emit_on_close()
+    w.count(store="counts").to_stream().to("out")
+
+
+@described
+def cogroup(b: StreamsBuilder) -> None:
+    x = stream(b, "x").group_by_key()
+    y = stream(b, "y").group_by_key()
+    c = x.cogroup(fold).cogroup(y, fold)
+    c.aggregate(str).to_stream().to("plain")
+    c.windowed_by(TumblingWindows(5_000)).aggregate(str, name="tumbling").to_stream().to("windowed")
+    s = c.windowed_by(SlidingWindows(5_000)).aggregate(str, store="sliding")
+    s.to_stream().to("sliding-out")
+    sessions = c.windowed_by(SessionWindows(5_000)).aggregate(str, lambda _, one, _other: one)
+    sessions.to_stream().to("sessions")
+
+
+@described
+def cogroup_rekeyed(b: StreamsBuilder) -> None:
+    x = stream(b, "x").group_by(value_of)
+    y = stream(b, "y").group_by(value_of, name="by-y")
+    x.cogroup(fold).cogroup(y, fold).aggregate(str, store="both").to_stream().to("out")
+
+
+@described
+def table_joins(b: StreamsBuilder) -> None:
+    left = table(b, "l")
+    right = b.table("r", key=str, value=str, store="rights")
+    j = left.join(right, first)
+    j.to_stream().to("inner")
+    left.left_join(right, first, name="left").to_stream().to("left-out")
+    outer = left.outer_join(right, lambda x, _: x or "", store="joined")
+    outer.filter(yes).to_stream().to("outer-out")
+    again = j.map_values(same).join(right, first, name="again", key=str)
+    again.to_stream().to("chained")
+
+
+@described
+def table_join_of_aggregates(b: StreamsBuilder) -> None:
+    c = stream(b, "in").group_by_key().count(store="counts")
+    j = c.join(table(b).filter(yes), lambda _, y: y)
+    stream(b, "other").join(j, first).to("out")
+    j.group_by(pair).count(store="groups").to_stream().to("groups-out")
 
 
 _BUILDS["table"] = _BUILDS.pop("table_")
