@@ -49,7 +49,6 @@ class FetchSessionMachine(RuleBasedStateMachine):
         if partition not in self.positions:
             self.positions[partition] = 0
             self.read[partition] = []
-            self.watermarks.pop(partition, None)
             self.changed.add(partition)
 
     @rule(partition=st.integers(0, _PARTITIONS - 1))
@@ -79,6 +78,9 @@ class FetchSessionMachine(RuleBasedStateMachine):
         answer = self.lab.call(request, _VERSION)
         assert answer.error_code == 0
         self.session_id, self.epoch = answer.session_id, self.epoch + 1
+        for partition in self.forgotten - set(self.positions):
+            # Only now has the broker forgotten it, and will tell its watermark again if it comes back.
+            self.watermarks.pop(partition, None)
         self.changed, self.forgotten = set(), set()
         for topic in answer.responses:
             for data in topic.partitions:

@@ -38,8 +38,16 @@ _POLL_SECONDS = 0.02
 _ASK_SECONDS = 2.0
 _LENGTH = struct.Struct(">i")
 
-_children: list[subprocess.Popen[bytes]] = []
-"""Brokers started by this process: they are left running, but reaped if they end before it does."""
+
+class _LeftRunning(subprocess.Popen[bytes]):
+    """A process that may outlive this one, which is no oversight: nothing warns of it."""
+
+    def __del__(self) -> None:
+        pass
+
+
+_children: list[_LeftRunning] = []
+"""Brokers started by this process, to be reaped if they end before it does."""
 
 
 def default_data_dir() -> Path:
@@ -123,7 +131,7 @@ def _started(folder: Path, idle_exit_seconds: int) -> str:
     ]
     with output:
         said_before = output.tell()
-        process = subprocess.Popen(
+        process = _LeftRunning(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,

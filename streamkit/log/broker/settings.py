@@ -229,6 +229,19 @@ class BrokerSettings:
         _INT, 104_857_600, "Size of a segment file of __transaction_state.", at_least=1
     )
 
+    transaction_max_timeout_ms: int = _setting(
+        _INT, 900_000, "The longest transaction timeout taken.", at_least=1
+    )
+    transactional_id_expiration_ms: int = _setting(
+        _INT, 604_800_000, "How long a transactional id that isn't used is remembered.", at_least=1
+    )
+    transaction_abort_timed_out_transaction_cleanup_interval_ms: int = _setting(
+        _INT, 10_000, "How often transactions that took too long are looked for.", at_least=1
+    )
+    transaction_remove_expired_transaction_cleanup_interval_ms: int = _setting(
+        _INT, 3_600_000, "How often expired transactional ids are looked for.", at_least=1
+    )
+
     def __post_init__(self) -> None:
         for setting in BROKER_SETTINGS.values():
             setting.validate(getattr(self, setting.name.replace(".", "_")))
