@@ -47,6 +47,7 @@ judges: $(DEV_STAMP)  ## the slower tests: Apache Kafka and its clients, kill -9
 	$(BIN)/python -m pytest -m 'kafka or slow' $(TEST_ARGS)
 
 bench: $(DEV_STAMP)  ## speed beside Kafka Streams and librdkafka in the same run (Java 17 and Maven)
+	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) --install-only
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 clean:  ## remove what the commands above made
