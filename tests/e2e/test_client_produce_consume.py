@@ -453,6 +453,31 @@ def test_nobody_answers_is_one_clear_error() -> None:
         admin.list_topics()
 
 
+def test_topic_that_is_made_anew_is_written_and_read_again(
+    bootstrap: str, admin: Admin, topic: str
+) -> None:
+    """Another topic id and an empty log, behind the back of producer and consumer."""
+    tp = TopicPartition(topic, 0)
+    with (
+        Producer(bootstrap) as producer,
+        Consumer(bootstrap, auto_offset_reset="earliest") as consumer,
+    ):
+        consumer.assign([tp])
+        for i in range(5):
+            producer.send(topic, b"old %d" % i, partition=0).result(10)
+        while consumer.position(tp) < 5:
+            consumer.poll(1.0)
+        admin.delete_topics([topic])
+        wait_for(lambda: topic not in admin.list_topics())
+        admin.create_topics([NewTopic(topic, 4)])
+        for i in range(3):
+            producer.send(topic, b"new %d" % i, partition=0).result(30)
+        values: list[bytes | None] = []
+        while len(values) < 3:
+            values += [record.value for record in consumer.poll(1.0)]
+        assert values == [b"new 0", b"new 1", b"new 2"]
+
+
 def test_poll_tells_when_nobody_answers() -> None:
     with Consumer("127.0.0.1:1", api_timeout_ms=200) as consumer:
         consumer.assign([TopicPartition("t", 0)])

@@ -267,7 +267,14 @@ class ClusterClient:
         node = self.cluster.nodes.get(node_id)
         if node is None:
             raise NotReachableError(f"broker {node_id} is not known")
-        return await self._connect((node_id, lane), node.host, node.port)
+        try:
+            return await self._connect((node_id, lane), node.host, node.port)
+        except NotReachableError as error:
+            if (node.host, node.port) in self.settings.bootstrap:
+                raise
+            raise NotReachableError(
+                f"{error} (the address that broker {node_id} advertises to its clients)"
+            ) from error
 
     async def call(
         self,

@@ -60,6 +60,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _DEFAULT_HEARTBEAT_MS = 3_000
+_WAIT_SECONDS = 0.5
 
 
 class RebalanceListener:
@@ -584,9 +585,10 @@ class Consumer:
                 rest = deadline - time.monotonic()
                 if rest <= 0:
                     return False
-                if self._auto_commit:
-                    rest = min(rest, self._auto_commit_seconds)
-                condition.wait(rest)
+                # In slices: a caller that waits here is polling all the time.
+                condition.wait(min(rest, _WAIT_SECONDS))
+                if self._member is not None:
+                    self._member.last_poll = time.monotonic()
                 if self._auto_commit and time.monotonic() >= self._next_auto_commit:
                     return True
 

@@ -7,6 +7,7 @@ batches and take batches from it.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import threading
@@ -19,6 +20,8 @@ from streamkit.errors import ClosedError
 __all__ = ["NetworkThread"]
 
 T = TypeVar("T")
+
+_JOIN_SECONDS = 5.0
 
 
 class NetworkThread:
@@ -48,6 +51,8 @@ class NetworkThread:
             thread = cls._shared
             if thread is None or thread._closed or thread._pid != os.getpid():
                 thread = cls._shared = cls()
+                # A loop that is still running while the interpreter is torn down may crash it.
+                atexit.register(thread.close)
             return thread
 
     @property
@@ -97,12 +102,12 @@ class NetworkThread:
 
     def close(self) -> None:
         """Stop the loop, cancelling what runs on it, and join the thread."""
-        if self._closed:
+        if self._closed or self._pid != os.getpid():
             return
         self._closed = True
         self.call_soon(self._loop.stop)
         if not self.inside():
-            self._thread.join()
+            self._thread.join(_JOIN_SECONDS)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

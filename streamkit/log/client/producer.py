@@ -8,11 +8,12 @@ makes a duplicate or changes the order.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from concurrent.futures import Future
 
 from streamkit.clock import Clock, SystemClock
-from streamkit.errors import BrokerError, ClosedError, ConfigError
+from streamkit.errors import BrokerError, ClosedError, ConfigError, StreamkitError
 from streamkit.log.client.accumulator import Accumulator
 from streamkit.log.client.cluster import ClusterClient
 from streamkit.log.client.network import NetworkThread
@@ -25,6 +26,8 @@ from streamkit.log.protocol.compression import Compression
 from streamkit.model import EMPTY_HEADERS, Headers, TopicPartition
 
 __all__ = ["Producer"]
+
+_CLOSE_AFTER_FAILURE_SECONDS = 5.0
 
 
 class Producer:
@@ -294,8 +297,13 @@ class Producer:
     def __enter__(self) -> Producer:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        if kind is None:
+            self.close()
+            return
+        # What went wrong in the block is the news: not what could not be sent any more.
+        with contextlib.suppress(StreamkitError):
+            self.close(_CLOSE_AFTER_FAILURE_SECONDS)
 
     async def _flush(self, number: int) -> None:
         await self._sender.flush(number)
