@@ -2,7 +2,7 @@
 
 | file | content |
 | --- | --- |
-| `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint` | `0`, the number of lines, then `topic partition offset` a line |
+| `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`, `cleaner-offset-checkpoint` | `0`, the number of lines, then `topic partition offset` a line |
 | `leader-epoch-checkpoint` | `0`, the number of lines, then `epoch start_offset` a line |
 | `partition.metadata` | `version: 0`, `topic_id: ` and the id in URL-safe base64 without padding |
 | `meta.properties` | Java properties: `version=1`, `node.id`, `cluster.id`, `directory.id` |
@@ -27,6 +27,7 @@ from streamkit.log.storage.files import read_text, remove, replace_file, write_d
 from streamkit.model import TopicPartition
 
 __all__ = [
+    "CLEANER_OFFSET_FILE",
     "CLEAN_SHUTDOWN_FILE",
     "LEADER_EPOCH_FILE",
     "LOG_START_FILE",
@@ -49,6 +50,7 @@ __all__ = [
 ]
 
 RECOVERY_POINT_FILE = "recovery-point-offset-checkpoint"
+CLEANER_OFFSET_FILE = "cleaner-offset-checkpoint"
 LOG_START_FILE = "log-start-offset-checkpoint"
 CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown"
 META_PROPERTIES_FILE = "meta.properties"

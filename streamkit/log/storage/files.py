@@ -78,7 +78,7 @@ class OpenFiles:
     def read(self, path: str, size: int, position: int) -> bytes:
         """Up to `size` bytes at `position`; fewer at the end of the file."""
         try:
-            data = os.pread(self._descriptor(path), size, position)
+            data = os.pread(self._descriptor(path, create=False), size, position)
         except OSError as error:
             raise _storage_error("read", path, error) from error
         self.bytes_read += len(data)
@@ -161,14 +161,15 @@ class OpenFiles:
         """Count the bytes of `owner` no more."""
         self._loaded_bytes -= self._loaded.pop(owner, 0)
 
-    def _descriptor(self, path: str) -> int:
+    def _descriptor(self, path: str, *, create: bool = True) -> int:
         descriptor = self._descriptors.get(path)
         if descriptor is not None:
             self._descriptors.move_to_end(path)
             return descriptor
         if len(self._descriptors) >= self._max_open:
             os.close(self._descriptors.popitem(last=False)[1])
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        descriptor = os.open(path, flags, 0o644)
         self._descriptors[path] = descriptor
         return descriptor
 

@@ -132,6 +132,10 @@ class Flusher:
         """Replace a checkpoint in the background."""
         self._saver.submit(_save_offsets, path, offsets)
 
+    def submit(self, job: FlushJob) -> Future[None]:
+        """Run a job that belongs to no flush of a whole log."""
+        return self._workers.submit(job.run)
+
     def run(self, work: Callable[[], None]) -> None:
         """Do `work` in the background; nobody waits for it."""
         self._workers.submit(work)

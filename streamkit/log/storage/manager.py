@@ -32,11 +32,13 @@ from streamkit.log.storage.checkpoints import (
     write_clean_shutdown,
     write_meta_properties,
 )
+from streamkit.log.storage.cleaner import DEFAULT_MAX_KEYS
 from streamkit.log.storage.config import LogConfig
 from streamkit.log.storage.errors import LogStorageError
 from streamkit.log.storage.files import OpenFiles, storage_errors
 from streamkit.log.storage.flushing import Flusher
 from streamkit.log.storage.lock import FolderLock
+from streamkit.log.storage.log_cleaner import LogCleaner
 from streamkit.log.storage.partition_log import PartitionLog
 from streamkit.log.storage.retention import expired_segments
 from streamkit.model import TopicPartition
@@ -68,6 +70,7 @@ class LogManager:
             recovery points are saved.
         producer_expiration_ms: how long idempotent producers are remembered.
         max_open_files: descriptors of log files held at most.
+        cleaner_max_keys: keys that one pass of compaction looks at; they take about 150 bytes each.
 
     Attributes:
         cluster_id: of the folder, once it is open.
@@ -102,6 +105,7 @@ class LogManager:
         checkpoint_ms: int = _CHECKPOINT_MS,
         producer_expiration_ms: int = 86_400_000,
         max_open_files: int = 512,
+        cleaner_max_keys: int = DEFAULT_MAX_KEYS,
     ) -> None:
         self.data_dir = Path(data_dir)
         self.defaults = defaults
@@ -117,6 +121,8 @@ class LogManager:
         self._logs: dict[TopicPartition, PartitionLog] = {}
         self._lock: FolderLock | None = None
         self._flusher: Flusher | None = None
+        self._cleaner: LogCleaner | None = None
+        self._cleaner_max_keys = cleaner_max_keys
         self._saved_starts: dict[TopicPartition, int] = {}
         self._saved_points: dict[TopicPartition, int] = {}
         self._retention_due_ms = 0
@@ -163,6 +169,9 @@ class LogManager:
         except BaseException:
             self._let_go()
             raise
+        self._cleaner = LogCleaner(
+            self.data_dir, self._logs, self._background(), max_keys=self._cleaner_max_keys
+        )
         self._retention_due_ms = now_ms + self._retention_check_ms
         self._expiry_due_ms = now_ms + _EXPIRE_PRODUCERS_MS
 
@@ -273,6 +282,24 @@ class LogManager:
             self._points_due_ms = now_ms + min(_RECOVERY_POINTS_MS, self._checkpoint_ms)
             self._save_recovery_points()
 
+    def clean(self, now_ms: int, *, budget_ms: int = 5) -> bool:
+        """Compact logs for a short while.
+
+        Args:
+            now_ms: the time.
+            budget_ms: about how long; a step takes some milliseconds and isn't interrupted.
+
+        Returns:
+            Whether there is more to do at once; if not, ask again in a second or so.
+        """
+        self._background()
+        cleaner = self._cleaner
+        deadline_ms = self._clock.monotonic_ms() + budget_ms
+        while cleaner is not None and cleaner.step(now_ms):
+            if self._clock.monotonic_ms() >= deadline_ms:
+                break
+        return cleaner is not None and cleaner.is_busy
+
     def apply_retention(self, now_ms: int) -> int:
         """Remove the segments that are due in every log; the bytes in them."""
         return self._apply_retention(self._logs, now_ms)
@@ -302,6 +329,8 @@ class LogManager:
             return
         flusher = self._background()
         now_ms = self._clock.now_ms()
+        if self._cleaner is not None:
+            self._cleaner.stop()
         flusher.wait()
         flusher.finish(now_ms)
         for name, partition_log in self._logs.items():
@@ -411,6 +440,9 @@ class LogManager:
             self._saved_starts = starts
 
     def _let_go(self) -> None:
+        if self._cleaner is not None:
+            self._cleaner.stop()
+            self._cleaner = None
         if self._flusher is not None:
             self._flusher.close()
             self._flusher = None

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from streamkit.errors import ClosedError, StorageError
@@ -27,16 +27,22 @@ from streamkit.log.storage.checkpoints import (
     write_topic_id,
 )
 from streamkit.log.storage.config import LogConfig
-from streamkit.log.storage.errors import OffsetOutOfRangeError
+from streamkit.log.storage.errors import LogStorageError, OffsetOutOfRangeError
 from streamkit.log.storage.files import OpenFiles, storage_errors, sync_folder
 from streamkit.log.storage.flushing import FlushJob
 from streamkit.log.storage.leader_epochs import LeaderEpochs
 from streamkit.log.storage.lookup import Lookup
 from streamkit.log.storage.producer_state import ProducerBatch, ProducerEntry, ProducerStates
 from streamkit.log.storage.reading import Reader
-from streamkit.log.storage.recovery import load_producers, open_folder
+from streamkit.log.storage.recovery import (
+    CLEANED_SUFFIX,
+    SWAP_SUFFIX,
+    load_producers,
+    open_folder,
+)
 from streamkit.log.storage.results import AppendResult, ReadResult, TimestampOffset
 from streamkit.log.storage.segment import Segment
+from streamkit.log.storage.transaction_index import AbortedTransaction
 from streamkit.model import TopicPartition
 
 __all__ = ["PartitionLog"]
@@ -105,6 +111,7 @@ class PartitionLog:
         self.flushed_ms = now_ms
         self._closed = False
         self._doomed: list[tuple[int, str]] = []
+        self._layout = 0
 
     # ------------------------------------------------------------------ what it holds
 
@@ -237,7 +244,10 @@ class PartitionLog:
         """The segment that takes a batch: the active one, or a new one if that is full or old."""
         config, active = self.config, self._segments[-1]
         full = active.is_full(size, last_offset, config.segment_bytes, config.segment_index_bytes)
-        if full or (active.size and active.age_ms(now_ms, timestamp) > config.segment_ms):
+        oldest_ms = config.segment_ms
+        if config.compacted:
+            oldest_ms = min(oldest_ms, config.max_compaction_lag_ms)
+        if full or (active.size and active.age_ms(now_ms, timestamp) > oldest_ms):
             return self.roll(now_ms)
         return active
 
@@ -252,7 +262,7 @@ class PartitionLog:
         self._segments.append(segment)
         return segment
 
-    def _new_segment(self, base_offset: int, now_ms: int) -> Segment:
+    def _new_segment(self, base_offset: int, now_ms: int, suffix: str = "") -> Segment:
         segment = Segment(
             self.folder,
             base_offset,
@@ -260,6 +270,7 @@ class PartitionLog:
             index_interval_bytes=self.config.index_interval_bytes,
             size=0,
             created_ms=now_ms,
+            suffix=suffix,
         )
         segment.create()
         return segment
@@ -364,6 +375,7 @@ class PartitionLog:
         self._check_open()
         if offset >= self.end_offset:
             return
+        self._layout += 1
         self._reader.forget()
         if offset <= self._segments[0].base_offset:
             self._start_anew(offset, now_ms)
@@ -393,6 +405,7 @@ class PartitionLog:
             self.roll(now_ms)
             count = min(count, len(self._segments) - 1)
         due_ms = now_ms + self.config.file_delete_delay_ms
+        self._layout += 1
         removed = 0
         for segment in self._segments[:count]:
             removed += segment.size
@@ -403,6 +416,50 @@ class PartitionLog:
         self._epochs.start_at(self.log_start_offset)
         self._snapshots.keep([segment.base_offset for segment in self._segments])
         return removed
+
+    def replace_segments(self, old: Sequence[Segment], new: Segment, now_ms: int) -> None:
+        """Put a compacted segment in the place of those it was made from.
+
+        At every step a crash leaves files from which the next start makes the old or the new state:
+        the new segment's files are complete before they get the suffix that says so, and the old
+        ones go only after that.
+
+        Args:
+            old: neighbours in the log, none of them active.
+            new: has the base offset of the first of them, and files with the suffix `.cleaned`, forced
+                to the disk.
+            now_ms: the time.
+
+        Raises:
+            LogStorageError: the disk refused; the log is closed, and recovered by the next start.
+        """
+        index = self._segments.index(old[0])
+        due_ms = now_ms + self.config.file_delete_delay_ms
+        try:
+            new.change_suffix(CLEANED_SUFFIX, SWAP_SUFFIX)
+            for segment in old:
+                self._doomed.extend((due_ms, path) for path in segment.mark_deleted())
+            new.change_suffix(SWAP_SUFFIX, "")
+        except LogStorageError:
+            # The files are between two states: only the next start can say which it is.
+            self.abandon()
+            raise
+        self._segments[index : index + len(old)] = [new]
+        self._reader.forget()
+        self._snapshots.keep([segment.base_offset for segment in self._segments])
+
+    def aborted_transactions(self, offset: int, end: int) -> list[AbortedTransaction]:
+        """The aborted transactions that overlap `[offset, end)`, by first offset."""
+        return self._reader.aborted(offset, end)
+
+    @property
+    def layout(self) -> int:
+        """Changes whenever segments are removed or cut, and at the end: who holds some starts anew."""
+        return self._layout
+
+    def new_cleaned_segment(self, base_offset: int, now_ms: int) -> Segment:
+        """An empty segment that isn't part of the log; for `replace_segments`."""
+        return self._new_segment(base_offset, now_ms, CLEANED_SUFFIX)
 
     def remove_doomed(self, now_ms: int) -> None:
         """Remove the files of segments that were taken out long enough ago."""
@@ -465,6 +522,7 @@ class PartitionLog:
     def abandon(self) -> None:
         """Close the files without writing anything, as the end of the process would."""
         self._closed = True
+        self._layout += 1
         for segment in self._segments:
             segment.release()
 

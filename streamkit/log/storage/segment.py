@@ -43,6 +43,7 @@ class Segment(BatchFile):
         size: bytes that are in the file already.
         created_ms: when it was begun; rolling by time counts from here when its first batch
             has no timestamp.
+        suffix: behind the names of all its files, while it isn't part of the log.
 
     Attributes:
         size: bytes in the file.
@@ -65,15 +66,16 @@ class Segment(BatchFile):
         index_interval_bytes: int,
         size: int,
         created_ms: int,
+        suffix: str = "",
     ) -> None:
         stem = str(folder / f"{base_offset:020d}")
-        super().__init__(stem + LOG_SUFFIX, base_offset, files, size)
+        super().__init__(stem + LOG_SUFFIX + suffix, base_offset, files, size)
         self.created_ms = created_ms
         self.first_timestamp: int | None = None
         self.appended_from = size
-        self.offset_index = OffsetIndex(stem + INDEX_SUFFIX, base_offset, files)
-        self.time_index = TimeIndex(stem + TIME_INDEX_SUFFIX, base_offset, files)
-        self.txn_index = TransactionIndex(stem + TXN_INDEX_SUFFIX, files)
+        self.offset_index = OffsetIndex(stem + INDEX_SUFFIX + suffix, base_offset, files)
+        self.time_index = TimeIndex(stem + TIME_INDEX_SUFFIX + suffix, base_offset, files)
+        self.txn_index = TransactionIndex(stem + TXN_INDEX_SUFFIX + suffix, files)
         self._interval = index_interval_bytes
         self._since_index = 0
         self._indexed = False
@@ -209,6 +211,16 @@ class Segment(BatchFile):
             renamed.append(path + DELETED_SUFFIX)
         return renamed
 
+    def change_suffix(self, old: str, new: str) -> None:
+        """Give all files names with another suffix; the batches' file last.
+
+        Whoever finds that file under its new name knows that the indexes have theirs.
+        """
+        for part in (self.txn_index, self.time_index, self.offset_index, self):
+            path = part.path.removesuffix(old) + new if old else part.path + new
+            self._files.rename(part.path, path)
+            part.path = path
+
     def release(self) -> None:
         """Close the files, without writing anything."""
         for path in self._unload():
@@ -282,6 +294,17 @@ class Segment(BatchFile):
         size = self.header_at(data, 0, position, end).size
         data = self._files.read(self.path, size, position)
         return data, read_header(data, 0).next_offset
+
+    def first_batch_timestamp(self) -> int:
+        """The largest timestamp of the first batch; -1 when there is none."""
+        if self.first_timestamp is None:
+            self._read_first_timestamp()
+        return -1 if self.first_timestamp is None else self.first_timestamp
+
+    def index_bytes(self) -> tuple[int, int]:
+        """Bytes of the offset index and of the time index."""
+        self._load_indexes()
+        return self.offset_index.size_bytes, self.time_index.size_bytes
 
     def largest_timestamp(self) -> tuple[int, int]:
         """The largest timestamp and its batch's last offset; -1 when no record has one."""

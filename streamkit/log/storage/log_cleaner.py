@@ -1,0 +1,137 @@
+"""Which log is compacted next, and the steps of it.
+
+One pass runs at a time. The broker's loop calls `LogManager.clean` often and for a few milliseconds; between
+passes all compacted logs are looked at, and the one with the largest dirty share is taken. Up to where
+each log is clean stands in `cleaner-offset-checkpoint`, in Kafka's format; without it a log counts as
+dirty from its start, which costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from streamkit.errors import StreamkitError
+from streamkit.log.storage.checkpoints import CLEANER_OFFSET_FILE, read_offsets
+from streamkit.log.storage.cleaner import DEFAULT_MAX_KEYS, Steps, compact
+from streamkit.log.storage.compaction import CleanableRange, cleanable_range
+from streamkit.log.storage.flushing import Flusher
+from streamkit.log.storage.partition_log import PartitionLog
+from streamkit.model import TopicPartition
+
+__all__ = ["LogCleaner"]
+
+_BACKOFF_MS = 15_000
+
+log = logging.getLogger(__name__)
+
+
+class LogCleaner:
+    """Compacts the logs of a data folder.
+
+    A log whose compaction fails is reported and left alone until the next start.
+
+    Args:
+        data_dir: holds the checkpoint.
+        logs: the manager's own mapping.
+        flusher: forces compacted segments to the disk.
+        max_keys: keys looked at in one pass.
+    """
+
+    __slots__ = (
+        "_checkpoint",
+        "_clean_to",
+        "_current",
+        "_due_ms",
+        "_flusher",
+        "_logs",
+        "_max_keys",
+        "_steps",
+        "failed",
+    )
+
+    def __init__(
+        self,
+        data_dir: Path,
+        logs: Mapping[TopicPartition, PartitionLog],
+        flusher: Flusher,
+        *,
+        max_keys: int = DEFAULT_MAX_KEYS,
+    ) -> None:
+        self._checkpoint = data_dir / CLEANER_OFFSET_FILE
+        self._clean_to = read_offsets(self._checkpoint)
+        self._logs = logs
+        self._flusher = flusher
+        self._max_keys = max_keys
+        self._current: TopicPartition | None = None
+        self._steps: Steps | None = None
+        self._due_ms = 0
+        self.failed: dict[TopicPartition, StreamkitError] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a pass is under way."""
+        return self._steps is not None
+
+    def step(self, now_ms: int) -> bool:
+        """Do a bounded piece of work; False when there is none, or it waits for the disk."""
+        if self._steps is None or self._current is None:
+            return now_ms >= self._due_ms and self._begin(now_ms)
+        name = self._current
+        try:
+            return next(self._steps)
+        except StopIteration as result:
+            if name in self._logs:
+                self._clean_to[name] = result.value
+                self._save()
+            self._steps = None
+        except StreamkitError as error:
+            log.exception("compaction of %s failed; it is left alone until the next start", name)
+            self.failed[name] = error
+            self._steps = None
+        return True
+
+    def stop(self) -> None:
+        """Give up the pass that is under way; what it has swapped in stays."""
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+
+    def cleanable(self, name: TopicPartition, now_ms: int) -> CleanableRange:
+        """What of a log may be compacted now."""
+        partition_log = self._logs[name]
+        return cleanable_range(
+            partition_log.segments,
+            partition_log.config,
+            first_dirty=max(self._clean_to.get(name, 0), partition_log.log_start_offset),
+            last_stable_offset=partition_log.last_stable_offset,
+            now_ms=now_ms,
+        )
+
+    def _begin(self, now_ms: int) -> bool:
+        """Begin with the log that needs it most."""
+        best: tuple[bool, float] | None = None
+        for name, partition_log in self._logs.items():
+            if not partition_log.config.compacted or name in self.failed:
+                continue
+            found = self.cleanable(name, now_ms)
+            if found.is_due(partition_log.config) and (
+                best is None or (found.overdue, found.ratio) > best
+            ):
+                best = found.overdue, found.ratio
+                self._current = name
+                self._steps = compact(
+                    partition_log,
+                    found,
+                    now_ms=now_ms,
+                    run=self._flusher.submit,
+                    max_keys=self._max_keys,
+                )
+        if best is None:
+            self._due_ms = now_ms + _BACKOFF_MS
+        return best is not None
+
+    def _save(self) -> None:
+        offsets = {name: offset for name, offset in self._clean_to.items() if name in self._logs}
+        self._flusher.save_offsets(self._checkpoint, offsets)
