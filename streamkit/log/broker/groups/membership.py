@@ -92,7 +92,7 @@ class Membership:
         elif member_id in group.pending_members:
             if request.instance_id is not None:
                 # Static members skip the handshake, so an id of its first half can't be theirs.
-                _answer(out, waiter, JoinReply(ErrorCode.UNKNOWN_SERVER_ERROR, member_id))
+                _answer(out, waiter, JoinReply(ErrorCode.UNKNOWN_SERVER_ERROR, ""))
             else:
                 self._add(group, request, member_id, waiter, out, now_ms)
         else:

@@ -7,7 +7,7 @@
 | 5 | flexible |
 | 6 | GROUP_ID_NOT_FOUND for a group that isn't there, which was Dead without an error before |
 
-Members' metadata and assignments are told of stable groups only, as in Apache Kafka. Left out: nothing.
+Members' metadata is told of stable groups only, as in Apache Kafka. Left out: nothing.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _described(group: Group, operations: int) -> DescribedGroup:
                 client_id=member.client_id,
                 client_host=member.client_host,
                 member_metadata=member.metadata(group.protocol) if stable else b"",
-                member_assignment=member.assignment if stable else b"",
+                member_assignment=member.assignment,
             )
             for member in group.members.values()
         ],

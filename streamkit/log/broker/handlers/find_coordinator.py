@@ -32,21 +32,29 @@ def find_coordinator(
     broker: Broker, request: FindCoordinatorRequest, context: RequestContext
 ) -> FindCoordinatorResponse:
     """Name this broker for each key."""
-    error = ErrorCode.NONE
+    error, message = ErrorCode.NONE, ""
     node_id, host, port = broker.node_id, broker.host, broker.port
     if request.key_type not in (_GROUP, _TRANSACTION):
         error, node_id, host, port = ErrorCode.INVALID_REQUEST, -1, "", -1
+        message = f"this broker has no coordinator of type {request.key_type}"
     if context.api_version < 4:
         return FindCoordinatorResponse(
             error_code=error,
-            error_message=error.name,
+            error_message=message or error.name,
             node_id=node_id,
             host=host,
             port=port,
         )
     return FindCoordinatorResponse(
         coordinators=[
-            Coordinator(key=key, node_id=node_id, host=host, port=port, error_code=error)
+            Coordinator(
+                key=key,
+                node_id=node_id,
+                host=host,
+                port=port,
+                error_code=error,
+                error_message=message,
+            )
             for key in request.coordinator_keys
         ]
     )
