@@ -42,9 +42,18 @@ _REPORT_SECONDS = 0.2
 @click.command()
 @click.argument("app")
 @click.option(
-    "--bootstrap", metavar="HOST:PORT", help="The cluster.  [default: the bundled broker]"
+    "--bootstrap",
+    metavar="HOST:PORT",
+    envvar="STREAMKIT_BOOTSTRAP",
+    help="The cluster.  [default: $STREAMKIT_BOOTSTRAP, the app's own, or the bundled broker]",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Worker processes, watched over and restarted.",
+)
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
