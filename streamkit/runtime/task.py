@@ -28,7 +28,7 @@ from mypy_extensions import i64
 
 from streamkit.clock import Clock
 from streamkit.errors import ConfigError, ProcessingError, SerdeError, caused_by
-from streamkit.model.records import EMPTY_HEADERS, TopicPartition
+from streamkit.model.records import EMPTY_HEADERS, Headers, TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.operators.base import Operator
 from streamkit.operators.context import Cancellable, RecordCollector, TaskContext
@@ -134,6 +134,11 @@ class _TopicWriter(ChangelogWriter):
 
     def write(self, key: bytes, value: bytes | None, timestamp: i64) -> None:
         self._collector.send(self._topic, self._partition, key, value, timestamp, EMPTY_HEADERS)
+
+    def write_with_headers(
+        self, key: bytes, value: bytes, timestamp: i64, headers: Headers
+    ) -> None:
+        self._collector.send(self._topic, self._partition, key, value, timestamp, headers)
 
 
 class Task:

@@ -1,5 +1,7 @@
 """State stores: typed interfaces, the overlay of uncommitted writes, backends, the changelog."""
 
+from streamkit.state.buffer import NEVER, RecordBuffer
+from streamkit.state.buffered import Buffered
 from streamkit.state.open import changelog_topic, open_store
 from streamkit.state.settings import StoreSettings
 from streamkit.state.spec import StoreKind, StoreSpec
@@ -18,8 +20,11 @@ from streamkit.state.store import (
 from streamkit.state.version import Version
 
 __all__ = [
+    "NEVER",
+    "Buffered",
     "ChangelogWriter",
     "KeyValueStore",
+    "RecordBuffer",
     "SealedGeneration",
     "SessionStore",
     "StateStore",

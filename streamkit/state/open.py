@@ -10,6 +10,7 @@ from streamkit.errors import ConfigError
 from streamkit.serde import Serde, serde_for
 from streamkit.state.backends.base import Backend
 from streamkit.state.backends.memory import MemoryBackend
+from streamkit.state.buffer import RecordBuffer
 from streamkit.state.key_value import OverlaidKeyValueStore, OverlaidTimestampedKeyValueStore
 from streamkit.state.session import OverlaidSessionStore
 from streamkit.state.settings import StoreSettings
@@ -29,7 +30,11 @@ _KINDS: dict[StoreKind, _MakeStore] = {
     StoreKind.TIMESTAMPED_WINDOW: OverlaidTimestampedWindowStore,
     StoreKind.SESSION: OverlaidSessionStore,
     StoreKind.VERSIONED: OverlaidVersionedStore,
+    StoreKind.SUPPRESS_BUFFER: RecordBuffer,
+    StoreKind.JOIN_BUFFER: RecordBuffer,
 }
+
+_MEMORY_ONLY = (StoreKind.SUPPRESS_BUFFER, StoreKind.JOIN_BUFFER)
 
 
 def changelog_topic(application_id: str, store: str) -> str:
@@ -69,7 +74,7 @@ def open_store(
     value_serde = spec.value_serde or default
     name = spec.backend or settings.backend
     backend: Backend
-    if directory is None or name == "memory":
+    if directory is None or name == "memory" or spec.kind in _MEMORY_ONLY:
         backend = MemoryBackend()
     elif name == "rocksdb":
         # Loaded here: rocksdict is large, and state in memory does without it.

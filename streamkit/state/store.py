@@ -23,6 +23,7 @@ from typing import Generic, TypeVar
 
 from mypy_extensions import i64, mypyc_attr
 
+from streamkit.model.records import Headers
 from streamkit.model.windowed import Windowed
 from streamkit.state.spec import StoreSpec
 from streamkit.state.version import Version
@@ -72,6 +73,16 @@ class ChangelogWriter:
     def write(self, key: bytes, value: bytes | None, timestamp: i64) -> None:
         """Take one record; `value` None is a tombstone."""
         raise NotImplementedError
+
+    def write_with_headers(
+        self,
+        key: bytes,
+        value: bytes,
+        timestamp: i64,
+        headers: Headers,  # noqa: ARG002 - for writers that can
+    ) -> None:
+        """Take one record with headers, which tell Kafka Streams the version of its layout."""
+        self.write(key, value, timestamp)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

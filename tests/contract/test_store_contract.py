@@ -22,6 +22,20 @@ MACHINES = [
 @pytest.mark.parametrize("backend", ["memory", "rocksdb"])
 def test_store_behaves_as_a_plain_dict(machine: type, backend: str) -> None:
     """Over writes, commits in steps, aborts, restarts and restores from the changelog."""
+    run(machine, backend)
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [model.SuppressBufferMachine, model.JoinBufferMachine],
+    ids=lambda machine: machine.__name__,
+)
+def test_buffer_behaves_as_a_sorted_list(machine: type) -> None:
+    """Over the same; buffers live in memory and in the changelog."""
+    run(machine, "memory")
+
+
+def run(machine: type, backend: str) -> None:
     subject = type(machine.__name__, (machine,), {"backend": backend})
     examples = 40 if backend == "memory" else 10
     run_state_machine_as_test(

@@ -11,9 +11,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from streamkit.model import Window, Windowed
+from streamkit.model import Change, Window, Windowed
 from streamkit.serde import Serde, serde_for
 from streamkit.state import (
+    NEVER,
     ChangelogWriter,
     SealedGeneration,
     StateStore,
@@ -70,6 +71,7 @@ class StoreMachine(RuleBasedStateMachine):
     kind: StoreKind
     backend = "memory"
     repeats_keys = False
+    keeps_offset = True
     value_type: Any = int
     values: st.SearchStrategy[Any] = LONGS
     live: dict[Any, Any]
@@ -144,7 +146,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.generation = None
         self.durable = self.sealed_state
         self.after_persist()
-        assert self.store.checkpoint() == self.offset
+        assert self.store.checkpoint() == (self.offset if self.keeps_offset else -1)
 
     @rule()
     def abort(self) -> None:
@@ -612,3 +614,79 @@ class VersionedMachine(StoreMachine):
             for version in self.shown(key)
         ]
         assert [(key, *version) for key, version in self.store.all()] == expected
+
+
+class SuppressBufferMachine(StoreMachine):
+    """The buffer of suppress; the model keeps key to (time, prior, old, new, timestamp)."""
+
+    kind = StoreKind.SUPPRESS_BUFFER
+    keeps_offset = False
+
+    def in_order(self) -> list[tuple[str, Any]]:
+        return sorted(self.live.items(), key=lambda item: (item[1][0], by_bytes(item[0])))
+
+    @rule(key=KEYS, time=st.integers(0, 30), data=st.data(), timestamp=TIMES)
+    def put(self, key: str, time: int, data: st.DataObject, timestamp: int) -> None:
+        old, new = data.draw(st.none() | self.values), data.draw(st.none() | self.values)
+        self.store.put(
+            key, time, Change(old, new), timestamp, topic="t", headers=(("h", b"x"), ("n", None))
+        )
+        known = self.live.get(key)
+        prior = known[1] if known else old
+        self.live[key] = (known[0] if known else time, prior, old, new, timestamp)
+
+    @precondition(lambda self: self.live)
+    @rule()
+    def pop(self) -> None:
+        key, (time, _, old, new, timestamp) = self.in_order()[0]
+        found, change, record = self.store.pop()
+        assert (found, change, record.time, record.timestamp) == (
+            key,
+            Change(old, new),
+            time,
+            timestamp,
+        )
+        assert (record.topic, record.headers) == ("t", (("h", b"x"), ("n", None)))
+        del self.live[key]
+
+    def check(self) -> None:
+        entries = self.in_order()
+        assert self.store.records() == len(entries)
+        assert self.store.first_time() == (entries[0][1][0] if entries else NEVER)
+        assert (self.store.size_bytes() > 0) is bool(entries)
+        for key in ("", "a", "b"):
+            known = self.live.get(key)
+            assert self.store.prior(key) == ((True, known[1]) if known else (False, None))
+
+
+class JoinBufferMachine(StoreMachine):
+    """The buffer of a join with grace; the model keeps arrival to (time, key, new, timestamp)."""
+
+    kind = StoreKind.JOIN_BUFFER
+    keeps_offset = False
+    arrivals = 0
+
+    def in_order(self) -> list[tuple[int, Any]]:
+        return sorted(
+            self.live.items(), key=lambda item: (item[1][0], by_bytes(item[1][1]), item[0])
+        )
+
+    @rule(key=KEYS, time=st.integers(0, 30), data=st.data())
+    def put(self, key: str, time: int, data: st.DataObject) -> None:
+        new = data.draw(self.values)
+        self.store.put(key, time, Change(None, new), time + 1)
+        self.live[self.arrivals] = (time, key, new)
+        self.arrivals += 1
+
+    @precondition(lambda self: self.live)
+    @rule()
+    def pop(self) -> None:
+        arrival, (time, key, new) = self.in_order()[0]
+        found, change, record = self.store.pop()
+        assert (found, change.new, record.time, record.timestamp) == (key, new, time, time + 1)
+        del self.live[arrival]
+
+    def check(self) -> None:
+        entries = self.in_order()
+        assert self.store.records() == len(entries)
+        assert self.store.first_time() == (entries[0][1][0] if entries else NEVER)
