@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 
+import confluent_kafka
 import pytest
 from kafka_broker import KafkaBroker
 
@@ -289,3 +290,57 @@ def test_assignor_that_raises_is_reported_to_the_caller(bootstrap: str, topic: s
     with pytest.raises(Exception, match="no plan"):
         poll_until_sizes([member], [6])
     member.consumer.close()
+
+
+def test_listener_that_raises_reaches_the_caller_and_the_group_goes_on(
+    bootstrap: str, topic: str
+) -> None:
+    class Failing(Recorder):
+        def on_assigned(self, partitions: list[TopicPartition]) -> None:
+            super().on_assigned(partitions)
+            if len(self.events) == 1:
+                raise LookupError("not today")
+
+    first = Member(bootstrap, topic, f"g-{topic}")
+    first.listener = Failing()
+    first.consumer.subscribe([topic], listener=first.listener)
+    with pytest.raises(LookupError, match="not today"):
+        poll_until_sizes([first], [6])
+    second = Member(bootstrap, topic, f"g-{topic}")
+    poll_until_sizes([first, second], [3, 3])
+    for member in (first, second):
+        member.consumer.close()
+
+
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_group_is_shared_with_librdkafka(bootstrap: str, topic: str, strategy: str) -> None:
+    """Each of the two leads in turn, so both must understand the other's subscriptions."""
+    group = f"g-{topic}"
+    assignor = RangeAssignor() if strategy == "range" else CooperativeStickyAssignor()
+    for ours_first in (True, False):
+        theirs = confluent_kafka.Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": f"{group}-{ours_first}",
+                "partition.assignment.strategy": strategy,
+                "session.timeout.ms": 6_000,
+                "heartbeat.interval.ms": 100,
+            }
+        )
+        members: list[Member] = []
+        if ours_first:
+            members.append(Member(bootstrap, topic, f"{group}-True", assignors=[assignor]))
+            poll_until_sizes(members, [6])
+        theirs.subscribe([topic])
+        if not ours_first:
+            while len(theirs.assignment()) < 6:
+                theirs.poll(0.05)
+            members.append(Member(bootstrap, topic, f"{group}-False", assignors=[assignor]))
+        while not (members[0].size == 3 and len(theirs.assignment()) == 3):
+            members[0].poll()
+            theirs.poll(0.05)
+        held = {(tp.topic, tp.partition) for tp in theirs.assignment()}
+        assert not held & members[0].consumer.assignment()
+        theirs.close()
+        poll_until_sizes(members, [6])
+        members[0].consumer.close()

@@ -16,7 +16,13 @@ from concurrent.futures import Future
 from re import Pattern
 from typing import TypeVar
 
-from streamkit.errors import BrokerError, ClosedError, ConfigError, StreamkitError
+from streamkit.errors import (
+    BrokerError,
+    ClosedError,
+    ConfigError,
+    CorruptRecordError,
+    StreamkitError,
+)
 from streamkit.log.client.assignors import (
     Assignor,
     CooperativeStickyAssignor,
@@ -546,7 +552,13 @@ class Consumer:
                 if chunk is None:
                     break
                 state = chunk.state
-                batch = take_batch(chunk, check_crcs=self._check_crcs)
+                try:
+                    batch = take_batch(chunk, check_crcs=self._check_crcs)
+                except CorruptRecordError:
+                    if not batches:
+                        raise
+                    # What came before it counts; the next poll meets it again.
+                    return batches
                 if batch is not None:
                     batches.append(batch)
                     count += len(batch.columns)
@@ -638,10 +650,14 @@ class Consumer:
             )
             for assignor in self._assignors
         ]
-        if not self._cooperative and owned:
-            self._listener.on_revoked(owned)
-            self._set_assignment(())
-        event.answer(protocols)
+        try:
+            if not self._cooperative and owned:
+                self._listener.on_revoked(owned)
+        finally:
+            # Whatever a listener raises: the group must not wait for this member.
+            if not self._cooperative:
+                self._set_assignment(())
+            event.answer(protocols)
 
     def _take_assignment(self, member: GroupMember, event: Assigned) -> None:
         if member.metadata().generation_id != event.generation:
@@ -651,13 +667,19 @@ class Consumer:
         before = set(self._state.partitions)
         after = set(event.assignment.partitions)
         revoked = sorted(before - after)
-        if revoked:
-            self._listener.on_revoked(revoked)
-            self._set_assignment(before & after)
-        event.assignor.on_assignment(event.assignment, event.generation)
-        self._set_assignment(after)
-        self._listener.on_assigned(sorted(after - before))
-        event.answer(bool(revoked) and self._cooperative)
+        try:
+            if revoked:
+                if self._auto_commit:
+                    self._commit_quietly(None)
+                self._listener.on_revoked(revoked)
+                self._set_assignment(before & after)
+            event.assignor.on_assignment(event.assignment, event.generation)
+            self._set_assignment(after)
+            self._listener.on_assigned(sorted(after - before))
+        finally:
+            # Whatever a listener raises: the group must not wait for this member.
+            self._set_assignment(after)
+            event.answer(bool(revoked) and self._cooperative)
 
     def _leave_group(self, timeout: float | None = None) -> None:
         member = self._member
