@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from collections.abc import Iterator
@@ -25,8 +26,12 @@ from streamkit.log.protocol.messages import (
 )
 
 
-@pytest.fixture
-def network() -> Iterator[NetworkThread]:
+@pytest.fixture(params=["fastest", "asyncio"])
+def network(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[NetworkThread]:
+    if request.param == "asyncio":
+        monkeypatch.setattr("streamkit.log.client.network._new_loop", asyncio.new_event_loop)
     thread = NetworkThread("test-network")
     yield thread
     thread.close()
