@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -175,22 +176,90 @@ def test_folder_of_apache_kafka_is_read_and_carried_on(tmp_path: Path) -> None:
         manager.close()
 
         kafka.restart()
-        consumer = Consumer(
-            {
-                "bootstrap.servers": kafka.bootstrap,
-                "group.id": "judge",
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-            }
-        )
-        consumer.assign([Partition("events", 0, 0)])
-        got: list[bytes | None] = []
-        while True:
-            message = consumer.poll(30)
-            assert message is not None
-            if message.error():
-                break
-            got.append(message.value())
-        consumer.close()
+        got = [value for _, _, value in consumed(kafka.bootstrap, "events")]
         assert got == sent
+    assert "ERROR" not in kafka.output.read_text()
+
+
+def consumed(bootstrap: str, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
+    """Offset, key and value of all committed records, as librdkafka reads them."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "judge",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "check.crcs": True,
+        }
+    )
+    consumer.assign([Partition(topic, 0, 0)])
+    got: list[tuple[int, bytes | None, bytes | None]] = []
+    while True:
+        message = consumer.poll(30)
+        assert message is not None
+        if message.error():
+            break
+        offset = message.offset()
+        assert offset is not None
+        got.append((offset, message.key(), message.value()))
+    consumer.close()
+    return got
+
+
+def test_log_that_we_compacted_is_read_by_apache_kafka(tmp_path: Path) -> None:
+    """Kafka writes a table with tombstones and transactions, we compact it, Kafka serves the rest."""
+    with KafkaBroker(tmp_path, {"log.cleaner.enable": "false"}) as kafka:
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        settings = {"segment.bytes": "1048576", "cleanup.policy": "compact"}
+        admin.create_topics([NewTopic("table", 1, 1, config=settings)])["table"].result(30)
+        plain = Producer({"bootstrap.servers": kafka.bootstrap, "compression.type": "lz4"})
+        for index in range(6000):
+            value = None if index % 11 == 0 else os.urandom(500)
+            plain.produce("table", value, b"k%d" % (index % 300), headers={"n": b"%d" % index})
+            plain.poll(0)
+        plain.flush(30)
+        for index in range(6):
+            options = {"bootstrap.servers": kafka.bootstrap, "transactional.id": f"t{index % 2}"}
+            transactional = Producer(options)
+            transactional.init_transactions(30)
+            transactional.begin_transaction()
+            for key in range(50):
+                transactional.produce("table", os.urandom(5000), b"k%d" % (key * (index + 1)))
+            transactional.flush(30)
+            if index % 3:
+                transactional.abort_transaction(30)
+            else:
+                transactional.commit_transaction(30)
+        before = consumed(kafka.bootstrap, "table")
+        kafka.stop()
+
+        config = LogConfig(
+            segment_bytes=1_048_576,
+            cleanup_policy=frozenset({"compact"}),
+            min_cleanable_dirty_ratio=0,
+        )
+        manager = LogManager(tmp_path / "data", LogConfig(), SystemClock())
+        manager.open({"table": config})
+        log = manager.get(TopicPartition("table", 0))
+        assert log is not None
+        log.roll(SystemClock().now_ms())
+        size, end_offset = log.size_bytes, log.end_offset
+        while manager.clean(SystemClock().now_ms()):
+            pass
+        assert log.size_bytes < size / 4
+        manager.close()
+        folder = tmp_path / "data" / "table-0"
+        indexes = [*folder.glob("*.index"), *folder.glob("*.txnindex")]
+        dump(sorted(path for path in indexes if path.stat().st_size))
+
+        kafka.restart()
+        after = consumed(kafka.bootstrap, "table")
+        assert set(after) <= set(before)
+        assert len(after) < 400
+        assert {key: value for _, key, value in after} == {key: value for _, key, value in before}
+        again = Producer({"bootstrap.servers": kafka.bootstrap})
+        reports: list[int | None] = []
+        again.produce("table", b"new", b"k0", on_delivery=lambda _, m: reports.append(m.offset()))
+        again.flush(30)
+        assert reports == [end_offset]
     assert "ERROR" not in kafka.output.read_text()
