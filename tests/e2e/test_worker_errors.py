@@ -41,6 +41,9 @@ JOIN = """
 """
 
 
+SKIP = 'on_deserialization_error="continue"'
+
+
 @pytest.fixture(scope="module")
 def bootstrap() -> Iterator[str]:
     with EmbeddedBroker() as broker:
@@ -121,6 +124,30 @@ def test_records_are_passed_over_where_the_app_says_so(bootstrap: str, tmp_path:
     )
     assert "2 dropped" in said
     assert "dropped by divide: 1 (processing error)" in said
+
+
+def test_value_that_the_serde_cannot_write(bootstrap: str, tmp_path: Path) -> None:
+    text = COPY.replace("10 // value", "str(value)").replace("commit_interval_ms=100", SKIP)
+    app = app_file(tmp_path, text)
+    said = worker(app, "--bootstrap", bootstrap, "--state-dir", tmp_path, folder=tmp_path)
+    for fact in ("operator 'KSTREAM-SINK-", "str", "topic numbers, partition 1, offset 0"):
+        assert fact in said
+
+
+def test_output_topic_that_nobody_may_create(tmp_path: Path) -> None:
+    with EmbeddedBroker(settings={"auto.create.topics.enable": "false"}) as broker:
+        with Admin(broker.bootstrap) as admin:
+            admin.create_topics([NewTopic("numbers", 1)])
+        with Producer(broker.bootstrap) as producer:
+            producer.append("numbers", 0, b"key", (5).to_bytes(8, "big"), 5, ())
+            producer.flush()
+        app = app_file(tmp_path, COPY)
+        said = worker(
+            *(app, "--bootstrap", broker.bootstrap, "--state-dir", tmp_path, "--quiet"),
+            folder=tmp_path,
+        )
+    assert "topic copies does not exist" in said
+    assert said.count("\n") == 1
 
 
 def test_joined_topics_with_other_numbers_of_partitions(bootstrap: str, tmp_path: Path) -> None:
