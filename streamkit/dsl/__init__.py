@@ -12,6 +12,7 @@ from streamkit.dsl.ktable import GlobalKTable, KGroupedTable, KTable
 from streamkit.dsl.kwindowed import SessionWindowedKStream, TimeWindowedKStream
 from streamkit.dsl.windows import (
     HoppingWindows,
+    JoinWindows,
     SessionWindows,
     SlidingWindows,
     TumblingWindows,
@@ -22,6 +23,7 @@ __all__ = [
     "CogroupedKStream",
     "GlobalKTable",
     "HoppingWindows",
+    "JoinWindows",
     "KGroupedStream",
     "KGroupedTable",
     "KStream",

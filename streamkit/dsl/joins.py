@@ -13,7 +13,7 @@ from streamkit.operators.stream_table_join import StreamTableJoin
 from streamkit.serde import Serde
 from streamkit.topology.graph_nodes import OperatorGraphNode
 
-__all__ = ["join_global_table", "join_table"]
+__all__ = ["join_global_table", "join_table", "repartitioned_for_join"]
 
 
 def join_table(
@@ -28,7 +28,7 @@ def join_table(
 ) -> StreamNode:
     """The place behind a stream-table join."""
     if place.needs_repartition:
-        place = _repartitioned_for_join(place, place.name if name is None else name)
+        place = repartitioned_for_join(place, place.name if name is None else name)
     other = table.place
     sources = place.sources | other.sources
     place.graph.copartition(sorted(sources))
@@ -67,7 +67,7 @@ def join_global_table(
     return place.then(OperatorGraphNode(name, lambda: make, emits_null_keys=left), value=value)
 
 
-def _repartitioned_for_join(place: StreamNode, name: str) -> StreamNode:
+def repartitioned_for_join(place: StreamNode, name: str) -> StreamNode:
     """The place behind a repartition topic; joins without a name of their own share the stream's."""
     shared = place.node.repartition if name == place.name else None
     behind, node = repartitioned(place, name, into=shared)

@@ -9,6 +9,7 @@ Source: org.apache.kafka.streams.kstream.KStream.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 
@@ -16,7 +17,10 @@ from streamkit.dsl.joins import join_global_table, join_table
 from streamkit.dsl.kgrouped import KGroupedStream
 from streamkit.dsl.ktable import GlobalKTable, KTable, table_of_stream
 from streamkit.dsl.options import SerdeLike, StoreOptions, optional_serde
+from streamkit.dsl.stream_joins import join_streams
 from streamkit.dsl.stream_node import StreamNode, repartitioned, select_key
+from streamkit.dsl.windows.durations import to_ms
+from streamkit.dsl.windows.join import JoinWindows
 from streamkit.errors import ConfigError
 from streamkit.operators.base import Operator
 from streamkit.operators.branch import StreamBranch
@@ -358,6 +362,32 @@ class KStream(Generic[K, V]):
     @overload
     def join(
         self,
+        table: KStream[K, V2],
+        joiner: Callable[[V, V2], R],
+        *,
+        windows: JoinWindows,
+        with_key: Literal[False] = False,
+        value: SerdeLike[R] | None = None,
+        name: str | None = None,
+        store: str | None = None,
+    ) -> KStream[K, R]: ...
+
+    @overload
+    def join(
+        self,
+        table: KStream[K, V2],
+        joiner: Callable[[K, V, V2], R],
+        *,
+        windows: JoinWindows,
+        with_key: Literal[True],
+        value: SerdeLike[R] | None = None,
+        name: str | None = None,
+        store: str | None = None,
+    ) -> KStream[K, R]: ...
+
+    @overload
+    def join(
+        self,
         table: KTable[K, VT],
         joiner: Callable[[V, VT], R],
         *,
@@ -379,22 +409,33 @@ class KStream(Generic[K, V]):
 
     def join(
         self,
-        table: KTable[K, Any],
+        table: KTable[K, Any] | KStream[K, Any],
         joiner: Callable[..., Any],
         *,
+        windows: JoinWindows | None = None,
         with_key: bool = False,
         value: SerdeLike[Any] | None = None,
         name: str | None = None,
+        store: str | None = None,
     ) -> KStream[K, Any]:
-        """Each record with the row that the table has for its key at that moment, if it has one.
+        """Each record with the row that a table has for its key at that moment, if it has one.
+
+        With another stream: each pair of records of one key whose times are as `windows` says.
 
         Both are read from topics with the same number of partitions; a stream whose keys were changed
         goes through a repartition topic first.
 
         Args:
-            joiner: `f(value, row)`, or `f(key, value, row)` if `with_key`.
+            table: a table, or another stream.
+            joiner: `f(value, other)`, or `f(key, value, other)` if `with_key`.
+            windows: with a stream: how far apart the two records may be.
             value: type or serde of the results; by default the app's.
+            store: with a stream: what the names of the join's stores begin with.
         """
+        if isinstance(table, KStream):
+            return self._join_stream(
+                table, joiner, windows, name, store, value, 0, with_key=with_key
+            )
         return KStream(
             join_table(
                 self._place,
@@ -406,6 +447,34 @@ class KStream(Generic[K, V]):
                 with_key=with_key,
             )
         )
+
+    @overload
+    def left_join(
+        self,
+        table: KStream[K, V2],
+        joiner: Callable[[V, V2 | None], R],
+        *,
+        windows: JoinWindows,
+        with_key: Literal[False] = False,
+        value: SerdeLike[R] | None = None,
+        name: str | None = None,
+        store: str | None = None,
+        every: timedelta | int = 1000,
+    ) -> KStream[K, R]: ...
+
+    @overload
+    def left_join(
+        self,
+        table: KStream[K, V2],
+        joiner: Callable[[K, V, V2 | None], R],
+        *,
+        windows: JoinWindows,
+        with_key: Literal[True],
+        value: SerdeLike[R] | None = None,
+        name: str | None = None,
+        store: str | None = None,
+        every: timedelta | int = 1000,
+    ) -> KStream[K, R]: ...
 
     @overload
     def left_join(
@@ -431,14 +500,36 @@ class KStream(Generic[K, V]):
 
     def left_join(
         self,
-        table: KTable[K, Any],
+        table: KTable[K, Any] | KStream[K, Any],
         joiner: Callable[..., Any],
         *,
+        windows: JoinWindows | None = None,
         with_key: bool = False,
         value: SerdeLike[Any] | None = None,
         name: str | None = None,
+        store: str | None = None,
+        every: timedelta | int = 1000,
     ) -> KStream[K, Any]:
-        """Like `join`, but records without a row, or without a key, go on with None for the row."""
+        """Like `join`, but records without a row, or without a key, go on with None for the row.
+
+        With another stream: once no partner can come any more.
+
+        Args:
+            every: with a stream: records without a partner are looked for at most once in this time of
+                the wall clock; 0: whenever stream time moves.
+        """
+        if isinstance(table, KStream):
+            return self._join_stream(
+                table,
+                joiner,
+                windows,
+                name,
+                store,
+                value,
+                every,
+                keeps_left=True,
+                with_key=with_key,
+            )
         return KStream(
             join_table(
                 self._place,
@@ -449,6 +540,60 @@ class KStream(Generic[K, V]):
                 left=True,
                 with_key=with_key,
             )
+        )
+
+    @overload
+    def outer_join(
+        self,
+        other: KStream[K, V2],
+        joiner: Callable[[V | None, V2 | None], R],
+        *,
+        windows: JoinWindows,
+        with_key: Literal[False] = False,
+        value: SerdeLike[R] | None = None,
+        name: str | None = None,
+        store: str | None = None,
+        every: timedelta | int = 1000,
+    ) -> KStream[K, R]: ...
+
+    @overload
+    def outer_join(
+        self,
+        other: KStream[K, V2],
+        joiner: Callable[[K, V | None, V2 | None], R],
+        *,
+        windows: JoinWindows,
+        with_key: Literal[True],
+        value: SerdeLike[R] | None = None,
+        name: str | None = None,
+        store: str | None = None,
+        every: timedelta | int = 1000,
+    ) -> KStream[K, R]: ...
+
+    def outer_join(
+        self,
+        other: KStream[K, Any],
+        joiner: Callable[..., Any],
+        *,
+        windows: JoinWindows,
+        with_key: bool = False,
+        value: SerdeLike[Any] | None = None,
+        name: str | None = None,
+        store: str | None = None,
+        every: timedelta | int = 1000,
+    ) -> KStream[K, Any]:
+        """Like `left_join` with a stream, but the other stream's records go out without a partner too."""
+        return self._join_stream(
+            other,
+            joiner,
+            windows,
+            name,
+            store,
+            value,
+            every,
+            keeps_left=True,
+            keeps_right=True,
+            with_key=with_key,
         )
 
     @overload
@@ -589,6 +734,38 @@ class KStream(Generic[K, V]):
         """
         make = partial(FixedKeyProcessorAdapter, supplier)
         return KStream(self._revalue("KSTREAM-PROCESSVALUES-", name, make, value, tuple(stores)))
+
+    def _join_stream(
+        self,
+        other: KStream[K, Any],
+        joiner: Callable[..., Any],
+        windows: JoinWindows | None,
+        name: str | None,
+        store: str | None,
+        value: SerdeLike[Any] | None,
+        every: timedelta | int,
+        *,
+        keeps_left: bool = False,
+        keeps_right: bool = False,
+        with_key: bool,
+    ) -> KStream[K, Any]:
+        if windows is None:
+            raise ConfigError("a join of two streams needs windows=JoinWindows(…)")
+        return KStream(
+            join_streams(
+                self._place,
+                other.place,
+                joiner,
+                windows,
+                name,
+                store,
+                optional_serde(value),
+                keeps_left=keeps_left,
+                keeps_right=keeps_right,
+                with_key=with_key,
+                look_every_ms=to_ms(every, "every"),
+            )
+        )
 
     # -- adding nodes ------------------------------------------------------------------------------
 

@@ -91,6 +91,7 @@ class TaskContext:
             in the offset-commit metadata: an operator reads its own in `init` and writes it back
             as its stream time moves.
         dropped: records dropped so far, by (node name, reason).
+        shared: what operators of this task share beside stores, by name.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class TaskContext:
         self.stream_time: i64 = -1
         self.node_times: dict[str, int] = {}
         self.dropped: dict[tuple[str, str], int] = {}
+        self.shared: dict[str, object] = {}
 
     def store(self, name: str) -> StateStore:
         """The store called `name`.

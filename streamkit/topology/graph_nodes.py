@@ -40,6 +40,7 @@ __all__ = [
     "SourceGraphNode",
     "SourceOptions",
     "StoreGraphNode",
+    "StreamJoinGraphNode",
     "TableJoinGraphNode",
     "TableSourceGraphNode",
 ]
@@ -241,6 +242,46 @@ class OperatorGraphNode(GraphNode):
         store = self._store() if self._store is not None else None
         if store is not None:
             topology.add_state_store(store, self.name)
+
+
+JoinSide: TypeAlias = tuple[str, str, MakeOperator, StoreSpec]
+"""Of one side of a stream-stream join: the join's name, its parent's, how it is made, its window store."""
+
+
+class StreamJoinGraphNode(GraphNode):
+    """A join of two streams: an operator on each side and one that merges their results.
+
+    Args:
+        name: of the merging operator.
+        pending: the store of records that wait for a partner, if any do.
+        emits_null_keys: a left or outer join.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        left: JoinSide,
+        right: JoinSide,
+        make_merge: MakeOperator,
+        pending: StoreSpec | None,
+        emits_null_keys: bool,
+    ) -> None:
+        super().__init__(name)
+        self.emits_null_keys = emits_null_keys
+        self._sides = (left, right)
+        self._make_merge = make_merge
+        self._pending = pending
+
+    def write(self, topology: Topology) -> None:
+        (left, left_window, _, left_store), (right, right_window, _, right_store) = self._sides
+        for name, window, make, _ in self._sides:
+            topology.add_processor_node(ProcessorNode(name, (window,), make))
+        topology.add_processor_node(ProcessorNode(self.name, (left, right), self._make_merge))
+        topology.add_state_store(left_store, left_window, right)
+        topology.add_state_store(right_store, right_window, left)
+        if self._pending is not None:
+            topology.add_state_store(self._pending, left, right)
 
 
 class TableJoinGraphNode(GraphNode):

@@ -37,10 +37,6 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 OPEN = {
     "foreign_key_inner": 2,
     "foreign_key_left": 2,
-    "multi_stage": 1,
-    "stream_stream_inner": 6,
-    "stream_stream_left": 4,
-    "stream_stream_outer": 5,
     "stream_table_versioned": 1,
     "stream_table_versioned_grace": 3,
     "suppress_max_records": 1,

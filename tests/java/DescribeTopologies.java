@@ -236,5 +236,25 @@ public class DescribeTopologies {
             stream(b, "other").join(j, (x, y) -> x).to("out");
             j.groupBy((k, v) -> KeyValue.pair(v, v)).count(Materialized.as("groups")).toStream().to("groups-out");
         });
+        show("stream_joins", b -> {
+            KStream<String, String> l = stream(b, "l");
+            KStream<String, String> r = stream(b, "r");
+            JoinWindows w = JoinWindows.ofTimeDifferenceWithNoGrace(Duration.ofSeconds(5));
+            l.join(r, (x, y) -> x, w).to("inner");
+            l.leftJoin(r, (x, y) -> x, w).to("left");
+            l.outerJoin(r, (x, y) -> x, w).to("outer");
+        });
+        show("stream_joins_named", b -> {
+            KStream<String, String> l = stream(b, "l").selectKey((k, v) -> v);
+            KStream<String, String> r = stream(b, "r").selectKey((k, v) -> v);
+            JoinWindows w = JoinWindows.ofTimeDifferenceWithNoGrace(Duration.ofSeconds(5));
+            l.join(r, (x, y) -> x, w, StreamJoined.<String, String, String>as("pairs").withName("pairing")).to("inner");
+            l.leftJoin(r, (x, y) -> x, w, StreamJoined.<String, String, String>as("lefts")).to("left");
+            l.outerJoin(r, (x, y) -> x, w, StreamJoined.<String, String, String>as("outers").withName("outer")).to("outer");
+        });
+        show("self_join", b -> {
+            KStream<String, String> s = stream(b, "s");
+            s.join(s, (x, y) -> x, JoinWindows.ofTimeDifferenceWithNoGrace(Duration.ofSeconds(5))).to("out");
+        });
     }
 }

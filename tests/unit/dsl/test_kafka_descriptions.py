@@ -18,6 +18,7 @@ from streamkit import (
     FixedKeyProcessor,
     GlobalKTable,
     HoppingWindows,
+    JoinWindows,
     KStream,
     KTable,
     Processor,
@@ -470,6 +471,34 @@ def table_join_of_aggregates(b: StreamsBuilder) -> None:
     j = c.join(table(b).filter(yes), lambda _, y: y)
     stream(b, "other").join(j, first).to("out")
     j.group_by(pair).count(store="groups").to_stream().to("groups-out")
+
+
+@described
+def stream_joins(b: StreamsBuilder) -> None:
+    left, right = stream(b, "l"), stream(b, "r")
+    windows = JoinWindows(5_000)
+    left.join(right, first, windows=windows).to("inner")
+    left.left_join(right, first, windows=windows).to("left")
+    left.outer_join(right, lambda x, _: x or "", windows=windows).to("outer")
+
+
+@described
+def stream_joins_named(b: StreamsBuilder) -> None:
+    left = stream(b, "l").select_key(value_of)
+    right = stream(b, "r").select_key(value_of)
+    windows = JoinWindows(5_000)
+    left.join(right, first, windows=windows, store="pairs", name="pairing").to("inner")
+    left.left_join(right, first, windows=windows, store="lefts").to("left")
+    outer = left.outer_join(
+        right, lambda x, _: x or "", windows=windows, store="outers", name="outer"
+    )
+    outer.to("outer")
+
+
+@described
+def self_join(b: StreamsBuilder) -> None:
+    s = stream(b, "s")
+    s.join(s, first, windows=JoinWindows(5_000)).to("out")
 
 
 _BUILDS["table"] = _BUILDS.pop("table_")

@@ -1,0 +1,57 @@
+"""Join windows: how far apart in event time the records of two streams may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from streamkit.dsl.windows.durations import to_ms
+from streamkit.errors import ConfigError
+
+__all__ = ["JoinWindows"]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class JoinWindows:
+    """A right record matches a left one of time t if its time is in [t - before_ms, t + after_ms].
+
+    Args:
+        difference: both `before` and `after`, a timedelta or milliseconds.
+        before: how much earlier the right record may be, 0 or more.
+        after: how much later the right record may be, 0 or more.
+        grace: how long after that, in stream time, late records are waited for; 0 or more.
+
+    Raises:
+        ConfigError: a length out of range, or nothing given.
+
+    Example:
+        >>> windows = JoinWindows(before=timedelta(seconds=4), after=1000)
+        >>> windows.before_ms, windows.after_ms, windows.size_ms
+        (4000, 1000, 5000)
+
+    Source: org.apache.kafka.streams.kstream.JoinWindows.
+    """
+
+    before_ms: int
+    after_ms: int
+    grace_ms: int
+
+    def __init__(
+        self,
+        difference: timedelta | int | None = None,
+        *,
+        before: timedelta | int | None = None,
+        after: timedelta | int | None = None,
+        grace: timedelta | int = 0,
+    ) -> None:
+        if difference is None and before is None and after is None:
+            raise ConfigError("give the span of a join: JoinWindows(timedelta(seconds=5))")
+        both = 0 if difference is None else to_ms(difference, "difference")
+        object.__setattr__(self, "before_ms", both if before is None else to_ms(before, "before"))
+        object.__setattr__(self, "after_ms", both if after is None else to_ms(after, "after"))
+        object.__setattr__(self, "grace_ms", to_ms(grace, "grace"))
+
+    @property
+    def size_ms(self) -> int:
+        """How long the span is."""
+        return self.before_ms + self.after_ms
