@@ -299,13 +299,14 @@ class _Script:
                 for version in (2, 3, 5):
                     if version > 2 or not options:
                         yield self.step(f"leave: {name}", leave, version)
-        for options in (
+        mismatches: tuple[dict[str, str | None], ...] = (
             {"protocol_type": "other"},
             {"protocol_name": "other"},
             {"protocol_type": None},
             {"protocol_name": None},
-        ):
-            yield self.step(f"sync: {options}", self.sync("m", member_id, 1, **options), 5)
+        )
+        for mismatch in mismatches:
+            yield self.step(f"sync: {mismatch}", self.sync("m", member_id, 1, **mismatch), 5)
         pending = self.member("m", "pending")
         yield self.step("heartbeat of a pending member", self.heartbeat("m", pending, 1), 4)
         yield self.step("sync of a pending member", self.sync("m", pending, 1), 5)
