@@ -42,9 +42,11 @@ def feed(
         for row in data.rows("planes"):
             plane = Plane(row["manufacturer"], row["model"], int(row["seats"]))
             write("planes", row["tailnum"], _json.encode(plane), 0)
-        for row in data.rows("weather"):
+        # The file lists the airports one after the other. A task takes the oldest of its partitions'
+        # next records, so weather goes in by time, each row just before the flights of its hour.
+        for row in sorted(data.rows("weather"), key=hour_ms):
             key = f"{row['origin']}@{hour_ms(row)}"
-            write("weather", key, _json.encode(_weather(row)), hour_ms(row))
+            write("weather", key, _json.encode(_weather(row)), hour_ms(row) - 1)
         producer.flush()
         count = 0
         for count, row in enumerate(data.rows("flights"), start=1):
