@@ -100,13 +100,17 @@ def test_compaction_keeps_the_table_of_committed_readers(
                 builder = BatchBuilder(third)
                 for key, value in first:
                     builder.append(now_ms, b"key %d" % key, value)
-                fields = {}
+                sequence = -1
                 if second:
-                    fields = {"producer_id": second, "producer_epoch": 0}
-                    fields["base_sequence"] = sequences.get(second, 0)
-                    sequences[second] = fields["base_sequence"] + len(first)
+                    sequence = sequences.get(second, 0)
+                    sequences[second] = sequence + len(first)
                     open_ones.add(second)
-                data = builder.build(transactional=bool(second), **fields)
+                data = builder.build(
+                    producer_id=second or -1,
+                    producer_epoch=0 if second else -1,
+                    base_sequence=sequence,
+                    transactional=bool(second),
+                )
                 log.append(data, now_ms=now_ms)
             elif kind == "end" and first in open_ones:
                 assert isinstance(first, int)

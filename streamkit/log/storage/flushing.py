@@ -37,12 +37,14 @@ class FlushJob:
         folder: of the partition; its entries, and its own in the data folder, are forced too.
         paths: the files.
         end_offset: all before it is on the disk once the job has run.
+        layout: of the log's segments when the job was made.
     """
 
     topic_partition: TopicPartition
     folder: str
     paths: tuple[str, ...]
     end_offset: int
+    layout: int = 0
 
     def run(self) -> None:
         """Do it.

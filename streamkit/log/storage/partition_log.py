@@ -33,15 +33,10 @@ from streamkit.log.storage.flushing import FlushJob
 from streamkit.log.storage.leader_epochs import LeaderEpochs
 from streamkit.log.storage.lookup import Lookup
 from streamkit.log.storage.producer_state import ProducerBatch, ProducerEntry, ProducerStates
-from streamkit.log.storage.reading import Reader
-from streamkit.log.storage.recovery import (
-    CLEANED_SUFFIX,
-    SWAP_SUFFIX,
-    load_producers,
-    open_folder,
-)
+from streamkit.log.storage.recovery import load_producers, open_folder
 from streamkit.log.storage.results import AppendResult, ReadResult, TimestampOffset
 from streamkit.log.storage.segment import Segment
+from streamkit.log.storage.segment_list import SegmentList
 from streamkit.log.storage.transaction_index import AbortedTransaction
 from streamkit.model import TopicPartition
 
@@ -95,12 +90,11 @@ class PartitionLog:
             now_ms=now_ms,
         )
         self._opened = opened
-        self._segments = opened.segments
+        self._segments = SegmentList(folder, opened.segments, self._files)
         self._snapshots = opened.snapshots
-        self._reader = Reader(self._segments)
         self.bytes_cut = opened.bytes_cut
         self.end_offset = opened.end_offset
-        self.log_start_offset = max(log_start_offset, self._segments[0].base_offset)
+        self.log_start_offset = max(log_start_offset, opened.segments[0].base_offset)
         if self.log_start_offset > self.end_offset:
             self._start_anew(self.log_start_offset, now_ms)
         self._epochs.start_at(self.log_start_offset)
@@ -110,8 +104,6 @@ class PartitionLog:
         self.durable_offset = self.recovery_point
         self.flushed_ms = now_ms
         self._closed = False
-        self._doomed: list[tuple[int, str]] = []
-        self._layout = 0
 
     # ------------------------------------------------------------------ what it holds
 
@@ -134,12 +126,12 @@ class PartitionLog:
     @property
     def size_bytes(self) -> int:
         """Bytes in all segments."""
-        return sum(segment.size for segment in self._segments)
+        return sum(segment.size for segment in self._segments.items)
 
     @property
     def segments(self) -> tuple[Segment, ...]:
         """The segments by offset; the last one is appended to."""
-        return tuple(self._segments)
+        return tuple(self._segments.items)
 
     @property
     def producers(self) -> Mapping[int, ProducerEntry]:
@@ -198,7 +190,7 @@ class PartitionLog:
         if leader_epoch > self._epochs.latest:
             self._epochs.assign(leader_epoch, first)
         position = segment.append(prepared.data, found)
-        self._reader.remember(first, segment, position)
+        self._segments.reader.remember(first, segment, position)
         self.end_offset = offset
         for (_, header), marker in zip(found, prepared.markers, strict=True):
             aborted = self._states.replay(header, marker, now_ms)
@@ -216,7 +208,7 @@ class PartitionLog:
         Raises:
             LogStorageError: the disk refused.
         """
-        behind = self._segments[self._reader.index_of(self.durable_offset) :]
+        behind = self._segments.from_offset(self.durable_offset)
         for segment in behind:
             self._files.sync(segment.path)
         if len(behind) > 1 or self.durable_offset == behind[0].base_offset:
@@ -242,7 +234,7 @@ class PartitionLog:
 
     def _writable(self, size: int, last_offset: int, timestamp: int, now_ms: int) -> Segment:
         """The segment that takes a batch: the active one, or a new one if that is full or old."""
-        config, active = self.config, self._segments[-1]
+        config, active = self.config, self._segments.active
         full = active.is_full(size, last_offset, config.segment_bytes, config.segment_index_bytes)
         oldest_ms = config.segment_ms
         if config.compacted:
@@ -253,27 +245,12 @@ class PartitionLog:
 
     def roll(self, now_ms: int) -> Segment:
         """Close the active segment and begin one at the end offset; the new one."""
-        active = self._segments[-1]
+        active = self._segments.active
         if active.size == 0 and active.base_offset == self.end_offset:
             return active
         active.settle()
         self._snapshots.take(self._states)
-        segment = self._new_segment(self.end_offset, now_ms)
-        self._segments.append(segment)
-        return segment
-
-    def _new_segment(self, base_offset: int, now_ms: int, suffix: str = "") -> Segment:
-        segment = Segment(
-            self.folder,
-            base_offset,
-            self._files,
-            index_interval_bytes=self.config.index_interval_bytes,
-            size=0,
-            created_ms=now_ms,
-            suffix=suffix,
-        )
-        segment.create()
-        return segment
+        return self._segments.begin(self.end_offset, self.config.index_interval_bytes, now_ms)
 
     # ------------------------------------------------------------------ read
 
@@ -306,7 +283,7 @@ class PartitionLog:
         limit = stable if committed else self.end_offset
         data, next_offset = b"", offset
         if offset < limit and (max_bytes > 0 or min_one):
-            data, next_offset = self._reader.read(
+            data, next_offset = self._segments.reader.read(
                 offset,
                 max_bytes,
                 limit=limit,
@@ -314,7 +291,7 @@ class PartitionLog:
                 min_one=min_one,
                 verify=self.config.verify_reads,
             )
-        aborted = self._reader.aborted(offset, next_offset) if committed else None
+        aborted = self._segments.reader.aborted(offset, next_offset) if committed else None
         return ReadResult(
             data, self.end_offset, stable, self.log_start_offset, aborted, next_offset
         )
@@ -346,7 +323,7 @@ class PartitionLog:
 
     def _lookup(self) -> Lookup:
         self._check_open()
-        return Lookup(self._segments, self.log_start_offset)
+        return Lookup(self._segments.items, self.log_start_offset)
 
     # ------------------------------------------------------------------ remove
 
@@ -375,19 +352,10 @@ class PartitionLog:
         self._check_open()
         if offset >= self.end_offset:
             return
-        self._layout += 1
-        self._reader.forget()
-        if offset <= self._segments[0].base_offset:
+        if offset <= self._segments.items[0].base_offset:
             self._start_anew(offset, now_ms)
         else:
-            index = self._reader.index_of(offset)
-            if self._segments[index].base_offset == offset:
-                index -= 1
-            for segment in self._segments[index + 1 :]:
-                segment.delete()
-            del self._segments[index + 1 :]
-            offset = self._segments[index].truncate_to(offset)
-            self._segments[index].open_active(offset)
+            offset = self._segments.cut(offset)
             self.end_offset = offset
             self.log_start_offset = min(self.log_start_offset, offset)
         self._epochs.truncate_to(offset)
@@ -401,79 +369,59 @@ class PartitionLog:
         Their files are renamed now and removed by `remove_doomed` after `file.delete.delay.ms`.
         When all go, an empty segment at the end takes their place.
         """
-        if count >= len(self._segments):
+        if count >= len(self._segments.items):
             self.roll(now_ms)
-            count = min(count, len(self._segments) - 1)
-        due_ms = now_ms + self.config.file_delete_delay_ms
-        self._layout += 1
-        removed = 0
-        for segment in self._segments[:count]:
-            removed += segment.size
-            self._doomed.extend((due_ms, path) for path in segment.mark_deleted())
-        del self._segments[:count]
-        self._reader.forget()
-        self.log_start_offset = max(self.log_start_offset, self._segments[0].base_offset)
+        removed = self._segments.take_out(count, now_ms + self.config.file_delete_delay_ms)
+        start = self._segments.items[0].base_offset
+        self.log_start_offset = max(self.log_start_offset, start)
         self._epochs.start_at(self.log_start_offset)
-        self._snapshots.keep([segment.base_offset for segment in self._segments])
+        self._snapshots.keep(self._segments.base_offsets)
         return removed
 
     def replace_segments(self, old: Sequence[Segment], new: Segment, now_ms: int) -> None:
         """Put a compacted segment in the place of those it was made from.
 
-        At every step a crash leaves files from which the next start makes the old or the new state:
-        the new segment's files are complete before they get the suffix that says so, and the old
-        ones go only after that.
-
         Args:
             old: neighbours in the log, none of them active.
-            new: has the base offset of the first of them, and files with the suffix `.cleaned`, forced
-                to the disk.
+            new: from `new_cleaned_segment`, with the base offset of the first of them; forced to
+                the disk.
             now_ms: the time.
 
         Raises:
             LogStorageError: the disk refused; the log is closed, and recovered by the next start.
         """
-        index = self._segments.index(old[0])
-        due_ms = now_ms + self.config.file_delete_delay_ms
         try:
-            new.change_suffix(CLEANED_SUFFIX, SWAP_SUFFIX)
-            for segment in old:
-                self._doomed.extend((due_ms, path) for path in segment.mark_deleted())
-            new.change_suffix(SWAP_SUFFIX, "")
+            self._segments.replace(old, new, now_ms + self.config.file_delete_delay_ms)
         except LogStorageError:
             # The files are between two states: only the next start can say which it is.
             self.abandon()
             raise
-        self._segments[index : index + len(old)] = [new]
-        self._reader.forget()
-        self._snapshots.keep([segment.base_offset for segment in self._segments])
+        self._snapshots.keep(self._segments.base_offsets)
 
-    def aborted_transactions(self, offset: int, end: int) -> list[AbortedTransaction]:
-        """The aborted transactions that overlap `[offset, end)`, by first offset."""
-        return self._reader.aborted(offset, end)
+    def new_cleaned_segment(self, base_offset: int, now_ms: int) -> Segment:
+        """An empty segment that isn't part of the log; for `replace_segments`."""
+        interval = self.config.index_interval_bytes
+        return self._segments.new(base_offset, interval, now_ms, cleaned=True)
 
     @property
     def layout(self) -> int:
         """Changes whenever segments are removed or cut, and at the end: who holds some starts anew."""
-        return self._layout
+        return self._segments.layout
 
-    def new_cleaned_segment(self, base_offset: int, now_ms: int) -> Segment:
-        """An empty segment that isn't part of the log; for `replace_segments`."""
-        return self._new_segment(base_offset, now_ms, CLEANED_SUFFIX)
+    def aborted_transactions(self, offset: int, end: int) -> list[AbortedTransaction]:
+        """The aborted transactions that overlap `[offset, end)`, by first offset."""
+        return self._segments.reader.aborted(offset, end)
 
     def remove_doomed(self, now_ms: int) -> None:
         """Remove the files of segments that were taken out long enough ago."""
-        while self._doomed and self._doomed[0][0] <= now_ms:
-            self._files.remove(self._doomed.pop(0)[1])
+        self._segments.remove_doomed(now_ms)
 
     def expire_producers(self, now_ms: int) -> None:
         """Forget idempotent producers that have been silent for too long."""
         self._states.expire(now_ms)
 
     def _start_anew(self, offset: int, now_ms: int) -> None:
-        for segment in self._segments:
-            segment.delete()
-        self._segments[:] = [self._new_segment(offset, now_ms)]
+        self._segments.start_anew(offset, self.config.index_interval_bytes, now_ms)
         self._snapshots.remove(list(self._snapshots.offsets))
         self._states.load((), offset, now_ms)
         self.end_offset = self.log_start_offset = offset
@@ -497,20 +445,29 @@ class PartitionLog:
         A producer snapshot is part of it, so that recovery can begin at its end.
         """
         paths = [str(self.folder / name) for name in (PARTITION_METADATA_FILE, LEADER_EPOCH_FILE)]
-        for segment in self._segments[self._reader.index_of(self.recovery_point) :]:
+        for segment in self._segments.from_offset(self.recovery_point):
             paths.extend(segment.files_to_sync())
         snapshot = self._snapshots.take(self._states)
         if snapshot is not None:
             paths.append(snapshot)
-        return FlushJob(self.topic_partition, str(self.folder), tuple(paths), self.end_offset)
+        return FlushJob(
+            self.topic_partition,
+            str(self.folder),
+            tuple(paths),
+            self.end_offset,
+            self._segments.layout,
+        )
 
     def finish_flush(self, job: FlushJob, now_ms: int | None = None) -> None:
         """Take note that `job` has run; recovery begins at its end from now on."""
         if now_ms is not None:
             self.flushed_ms = now_ms
-        self.recovery_point = max(self.recovery_point, min(job.end_offset, self.end_offset))
+        if job.layout != self._segments.layout:
+            # The log was cut meanwhile: other records may stand at the offsets that were flushed.
+            return
+        self.recovery_point = max(self.recovery_point, job.end_offset)
         self.durable_offset = max(self.durable_offset, self.recovery_point)
-        self._snapshots.keep([segment.base_offset for segment in self._segments])
+        self._snapshots.keep(self._segments.base_offsets)
 
     def close(self) -> None:
         """Force everything to the disk and close the files; the log can't be used after it."""
@@ -522,9 +479,7 @@ class PartitionLog:
     def abandon(self) -> None:
         """Close the files without writing anything, as the end of the process would."""
         self._closed = True
-        self._layout += 1
-        for segment in self._segments:
-            segment.release()
+        self._segments.release()
 
     def delete(self) -> Callable[[], None]:
         """Take the log out of service: the folder gets a name that is never opened again.

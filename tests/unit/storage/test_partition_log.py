@@ -315,3 +315,18 @@ def test_closed_log_says_so(open_log: OpenLog) -> None:
         log.append(batch(), now_ms=0)
     with pytest.raises(ClosedError):
         log.read(0, 1)
+
+
+def test_flush_that_was_overtaken_by_a_truncation_counts_for_nothing(open_log: OpenLog) -> None:
+    log = open_log()
+    for _ in range(10):
+        log.append(batch(), now_ms=0)
+    job = log.begin_flush()
+    log.truncate_to(5)
+    for _ in range(10):
+        log.append(batch(), now_ms=0)
+    job.run()
+    log.finish_flush(job)
+    assert log.recovery_point == log.durable_offset == 0
+    log.flush()
+    assert log.recovery_point == 15
