@@ -74,13 +74,15 @@ def test_settings_hold() -> None:
 
 
 def test_failure_to_start_is_raised_where_it_was_started(tmp_path: Path) -> None:
+    others = set(threading.enumerate())
     with EmbeddedBroker(data_dir=tmp_path) as broker:
         port = int(broker.bootstrap.rpartition(":")[2])
         with pytest.raises(LockedError):
             EmbeddedBroker(data_dir=tmp_path).start()
         with pytest.raises(AddressInUseError, match=f"127.0.0.1:{port}"):
             EmbeddedBroker(port=port).start()
-    assert not [each for each in threading.enumerate() if each.name == "embedded-broker"]
+    left = set(threading.enumerate()) - others
+    assert not [thread for thread in left if thread.name == "embedded-broker"]
 
 
 def test_two_brokers_live_side_by_side() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
+PLUGIN = "streamkit.testing.pytest_plugin"
 _PROJECT = """
 import pytest
 from confluent_kafka import Producer
@@ -49,12 +51,18 @@ def test_importing_it_imports_only_pytest() -> None:
     assert others == set()
 
 
+def installed() -> bool:
+    """Whether pytest finds the plugin by itself: it takes it from one place only."""
+    return any(entry.value == PLUGIN for entry in entry_points(group="pytest11"))
+
+
 def test_any_project_can_use_the_fixture(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(_PROJECT)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *("-p", "streamkit.testing.pytest_plugin", str(tmp_path)),
+            *(() if installed() else ("-p", PLUGIN)),
+            str(tmp_path),
         ],
         capture_output=True,
         text=True,
