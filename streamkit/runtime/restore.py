@@ -139,10 +139,7 @@ class RestoreThread:
     def _begin(self, job: RestoreJob, consumer: Consumer) -> None:
         """Find out what each store lacks. A store that is ahead of its changelog starts over."""
         task = job.task
-        wanted: dict[TopicPartition, StateStore] = {
-            TopicPartition(topic, task.task_id.partition): task.stores[name]
-            for name, topic in task.changelogs.items()
-        }
+        wanted = task.restorable()
         self._jobs.append(job)
         if wanted:
             begins = consumer.beginning_offsets(list(wanted))
@@ -150,7 +147,7 @@ class RestoreThread:
             for partition, store in wanted.items():
                 begin = begins[partition]
                 end = min(ends[partition], job.limits.get(partition, ends[partition]))
-                if store.name in task.source_changelogs and partition not in job.limits:
+                if partition in task.inputs and partition not in job.limits:
                     end = begin
                 position = store.checkpoint()
                 if position > ends[partition] or 0 <= position < begin:

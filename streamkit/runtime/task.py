@@ -21,17 +21,17 @@ sub-topology. Stream-time punctuators run after the record that moves stream tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from mypy_extensions import i64
 
 from streamkit.clock import Clock
-from streamkit.errors import ConfigError, ProcessingError, SerdeError, caused_by
-from streamkit.model.records import EMPTY_HEADERS, Headers, TopicPartition
+from streamkit.errors import ProcessingError, SerdeError, caused_by
+from streamkit.model.records import EMPTY_HEADERS, TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.operators.base import Operator
-from streamkit.operators.context import Cancellable, RecordCollector, TaskContext
+from streamkit.operators.context import RecordCollector
 from streamkit.operators.failure import explain
 from streamkit.runtime.operator_graph import OperatorGraph
 from streamkit.runtime.partition_group import (
@@ -42,11 +42,13 @@ from streamkit.runtime.partition_group import (
     PartitionBuffer,
     PartitionGroup,
 )
-from streamkit.runtime.punctuation import PunctuationQueue, Punctuator
+from streamkit.runtime.punctuation import Punctuator
+from streamkit.runtime.task_context import RunningTaskContext, TaskStoreContext
 from streamkit.runtime.task_settings import TaskSettings
-from streamkit.state import ChangelogWriter, SealedGeneration, StateStore, StoreContext
+from streamkit.runtime.task_stores import TaskStores
+from streamkit.state import StateStore
 
-__all__ = ["Committable", "RunningTaskContext", "Task"]
+__all__ = ["Committable", "Task"]
 
 NEGATIVE_TIMESTAMP: Final = "negative timestamp"
 UNDECODABLE: Final = "undecodable"
@@ -75,72 +77,6 @@ class Committable:
         self.node_times = node_times
 
 
-class RunningTaskContext(TaskContext):
-    """The context that operators get: punctuators and commits go to the task."""
-
-    def __init__(
-        self,
-        application_id: str,
-        task_id: TaskId,
-        collector: RecordCollector,
-        clock: Clock,
-        stores: dict[str, StateStore],
-        settings: dict[str, object],
-    ) -> None:
-        super().__init__(application_id, task_id, collector, clock, stores, settings)
-        self.node = ""
-        self.commit_requested = False
-        self.stream_punctuators = PunctuationQueue()
-        self.wall_punctuators = PunctuationQueue()
-
-    def schedule(
-        self, interval_ms: int, clock: str, callback: Callable[[int], None]
-    ) -> Cancellable:
-        if interval_ms < 1:
-            raise ConfigError(f"a punctuation interval is at least 1 ms, not {interval_ms}")
-        if clock == "stream":
-            punctuator = Punctuator(self.node, 0, interval_ms, callback)
-            self.stream_punctuators.schedule(punctuator)
-        elif clock == "wall":
-            due_ms = self.clock.now_ms() + interval_ms
-            punctuator = Punctuator(self.node, due_ms, interval_ms, callback)
-            self.wall_punctuators.schedule(punctuator)
-        else:
-            raise ConfigError(f"clock is 'stream' or 'wall', not {clock!r}")
-        return punctuator
-
-    def request_commit(self) -> None:
-        self.commit_requested = True
-
-
-class _TaskStoreContext(StoreContext):
-    """What the task's stores see: a full overlay asks for a commit."""
-
-    def __init__(self, task: str, context: RunningTaskContext) -> None:
-        super().__init__(task)
-        self._context = context
-
-    def request_commit(self) -> None:
-        self._context.commit_requested = True
-
-
-class _TopicWriter(ChangelogWriter):
-    """Sends one store's changelog records to the task's partition of its topic."""
-
-    def __init__(self, collector: RecordCollector, topic: str, partition: int) -> None:
-        self._collector = collector
-        self._topic = topic
-        self._partition = partition
-
-    def write(self, key: bytes, value: bytes | None, timestamp: i64) -> None:
-        self._collector.send(self._topic, self._partition, key, value, timestamp, EMPTY_HEADERS)
-
-    def write_with_headers(
-        self, key: bytes, value: bytes, timestamp: i64, headers: Headers
-    ) -> None:
-        self._collector.send(self._topic, self._partition, key, value, timestamp, headers)
-
-
 class Task:
     """One task. See the module for its states.
 
@@ -148,16 +84,15 @@ class Task:
         task_id: sub-topology and partition.
         graph: its operators, freshly made.
         inputs: the partitions it reads.
-        stores: its own stores by name, open.
+        stores: its own, open.
         global_stores: those of the worker, read only.
-        changelogs: changelog topic by store, for logged stores.
-        source_changelogs: names of the stores whose changelog is a source topic: nothing is written.
         collector: where records leave the task.
         clock: wall clock.
         settings: see `TaskSettings`.
 
     Attributes:
         context: what operators see; holds stream time and counters.
+        stores: its own stores by name.
         processed: records taken from buffers so far, dropped ones included.
     """
 
@@ -167,25 +102,20 @@ class Task:
         graph: OperatorGraph,
         inputs: list[TopicPartition],
         *,
-        stores: dict[str, StateStore],
+        stores: TaskStores,
         global_stores: dict[str, StateStore],
-        changelogs: Mapping[str, str],
-        source_changelogs: frozenset[str],
         collector: RecordCollector,
         clock: Clock,
         settings: TaskSettings,
     ) -> None:
         self.task_id = task_id
         self.inputs = inputs
-        self.stores = stores
-        self.changelogs = changelogs
-        self.source_changelogs = source_changelogs
+        self.stores = stores.by_name
         self.processed: i64 = 0
         self.running = False
         self.closed = False
         self._graph = graph
-        self._settings = settings
-        self._collector = collector
+        self._stores = stores
         self._continue_on_undecodable: Final = settings.on_deserialization_error == "continue"
         self._continue_on_failure: Final = settings.on_processing_error == "continue"
         self.context = RunningTaskContext(
@@ -193,20 +123,18 @@ class Task:
             task_id,
             collector,
             clock,
-            {**global_stores, **stores},
+            {**global_stores, **stores.by_name},
             dict(settings.values),
         )
-        self._store_context = _TaskStoreContext(str(task_id), self.context)
+        self._store_context = TaskStoreContext(str(task_id), self.context)
         self._buffers: dict[TopicPartition, PartitionBuffer] = {
             partition: PartitionBuffer(partition, graph.source_for(partition.topic))
             for partition in inputs
         }
         self._group = PartitionGroup(list(self._buffers.values()), settings.max_task_idle_ms)
         self._idling: Final = settings.max_task_idle_ms != DISABLED
-        self._sealed: list[tuple[StateStore, SealedGeneration]] = []
         self._dirty = False
-        for store in stores.values():
-            store.init(self._store_context)
+        stores.init(self._store_context)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -249,8 +177,11 @@ class Task:
         finally:
             self.running = False
             self._group.unqueue_all()
-            for store in self.stores.values():
-                store.close()
+            self._stores.close()
+
+    def restorable(self) -> dict[TopicPartition, StateStore]:
+        """Stores to fill before `start`, by changelog partition."""
+        return self._stores.restorable()
 
     # -- input -------------------------------------------------------------------------------------
 
@@ -356,29 +287,15 @@ class Task:
 
     def seal(self) -> None:
         """End the stores' current generation of writes."""
-        for store in self.stores.values():
-            generation = store.seal()
-            if generation is not None:
-                self._sealed.append((store, generation))
+        self._stores.seal()
 
     def write_changelog(self, limit: i64 = 0) -> bool:
         """Send up to `limit` entries a store of the sealed generation (0: all); True once through."""
-        through = True
-        for store, generation in self._sealed:
-            if self._writes_changelog(store.name):
-                writer = _TopicWriter(
-                    self._collector, self.changelogs[store.name], self.task_id.partition
-                )
-                through = generation.write_changelog(writer, limit) and through
-        return through
+        return self._stores.write_changelog(limit)
 
     def changelog_partitions(self) -> list[TopicPartition]:
         """Changelog partitions that the sealed generation goes to."""
-        return [
-            TopicPartition(self.changelogs[store.name], self.task_id.partition)
-            for store, _ in self._sealed
-            if self._writes_changelog(store.name)
-        ]
+        return self._stores.changelog_partitions()
 
     def persist(self, ends: Mapping[TopicPartition, int], limit: i64 = 0) -> bool:
         """Move up to `limit` entries a store of the sealed generation to the backends; True once through.
@@ -386,12 +303,10 @@ class Task:
         Args:
             ends: offset after the last acknowledged record of each changelog partition.
         """
-        through = True
-        for store, generation in self._sealed:
-            through = generation.persist(self._next_offset(store.name, ends), limit) and through
-        if through:
-            self._sealed.clear()
-        return through
+        inputs = {
+            partition: buffer.committable_offset() for partition, buffer in self._buffers.items()
+        }
+        return self._stores.persist(ends, inputs, limit)
 
     def committable(self) -> dict[TopicPartition, Committable]:
         """Input offsets to commit: of every partition that something was read from."""
@@ -410,21 +325,7 @@ class Task:
 
     def discard(self) -> None:
         """Forget every write that was not persisted."""
-        self._sealed.clear()
-        for store in self.stores.values():
-            store.discard()
-
-    def _writes_changelog(self, store: str) -> bool:
-        return store in self.changelogs and store not in self.source_changelogs
-
-    def _next_offset(self, store: str, ends: Mapping[TopicPartition, int]) -> i64:
-        topic = self.changelogs.get(store)
-        if topic is None:
-            return -1
-        partition = TopicPartition(topic, self.task_id.partition)
-        if store in self.source_changelogs:
-            return self._buffers[partition].committable_offset()
-        return ends.get(partition, -1)
+        self._stores.discard()
 
     # -- the loops ---------------------------------------------------------------------------------
 

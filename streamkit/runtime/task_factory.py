@@ -14,6 +14,7 @@ from streamkit.runtime.operator_graph import OperatorGraph
 from streamkit.runtime.partition_group import DISABLED
 from streamkit.runtime.task import Task
 from streamkit.runtime.task_settings import TaskSettings
+from streamkit.runtime.task_stores import TaskStores
 from streamkit.serde import Serde
 from streamkit.state import StateStore, StoreSettings, open_store
 from streamkit.topology.nodes import GlobalStoreNode
@@ -95,12 +96,16 @@ class TaskFactory:
                 task_id,
                 OperatorGraph(sub),
                 self.inputs(task_id),
-                stores=stores,
-                global_stores=dict(global_stores),
-                changelogs=dict(sub.changelogs),
-                source_changelogs=frozenset(
-                    spec.name for spec in sub.stores if spec.source_changelog is not None
+                stores=TaskStores(
+                    task_id.partition,
+                    stores,
+                    sub.changelogs,
+                    frozenset(
+                        spec.name for spec in sub.stores if spec.source_changelog is not None
+                    ),
+                    self._collector,
                 ),
+                global_stores=dict(global_stores),
                 collector=self._collector,
                 clock=self._clock,
                 settings=self._settings,
@@ -117,6 +122,7 @@ class TaskFactory:
         """
         topic = node.source.topics[0]
         sub = SubTopology(id=-1, nodes=(node.source, node.processor), stores=(), changelogs={})
+        refusing = RecordCollector()  # a global store's processor has nowhere to send to
         store = open_store(
             node.store,
             directory=None,
@@ -128,11 +134,9 @@ class TaskFactory:
             TaskId(-1, number),
             OperatorGraph(sub),
             [TopicPartition(topic, partition) for partition in partitions],
-            stores={node.store.name: store},
+            stores=TaskStores(-1, {node.store.name: store}, {}, frozenset(), refusing),
             global_stores={},
-            changelogs={},
-            source_changelogs=frozenset(),
-            collector=RecordCollector(),
+            collector=refusing,
             clock=self._clock,
             settings=TaskSettings(
                 self._settings.application_id,

@@ -1,0 +1,63 @@
+"""What the operators and stores of a task see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamkit.clock import Clock
+from streamkit.errors import ConfigError
+from streamkit.model.tasks import TaskId
+from streamkit.operators.context import Cancellable, RecordCollector, TaskContext
+from streamkit.runtime.punctuation import PunctuationQueue, Punctuator
+from streamkit.state import StateStore, StoreContext
+
+__all__ = ["RunningTaskContext", "TaskStoreContext"]
+
+
+class RunningTaskContext(TaskContext):
+    """The context that operators get: punctuators and commits go to the task."""
+
+    def __init__(
+        self,
+        application_id: str,
+        task_id: TaskId,
+        collector: RecordCollector,
+        clock: Clock,
+        stores: dict[str, StateStore],
+        settings: dict[str, object],
+    ) -> None:
+        super().__init__(application_id, task_id, collector, clock, stores, settings)
+        self.node = ""
+        self.commit_requested = False
+        self.stream_punctuators = PunctuationQueue()
+        self.wall_punctuators = PunctuationQueue()
+
+    def schedule(
+        self, interval_ms: int, clock: str, callback: Callable[[int], None]
+    ) -> Cancellable:
+        if interval_ms < 1:
+            raise ConfigError(f"a punctuation interval is at least 1 ms, not {interval_ms}")
+        if clock == "stream":
+            punctuator = Punctuator(self.node, 0, interval_ms, callback)
+            self.stream_punctuators.schedule(punctuator)
+        elif clock == "wall":
+            due_ms = self.clock.now_ms() + interval_ms
+            punctuator = Punctuator(self.node, due_ms, interval_ms, callback)
+            self.wall_punctuators.schedule(punctuator)
+        else:
+            raise ConfigError(f"clock is 'stream' or 'wall', not {clock!r}")
+        return punctuator
+
+    def request_commit(self) -> None:
+        self.commit_requested = True
+
+
+class TaskStoreContext(StoreContext):
+    """What the task's stores see: a full overlay asks for a commit."""
+
+    def __init__(self, task: str, context: RunningTaskContext) -> None:
+        super().__init__(task)
+        self._context = context
+
+    def request_commit(self) -> None:
+        self._context.commit_requested = True
