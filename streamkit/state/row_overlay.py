@@ -228,6 +228,7 @@ class RowOverlay:
             batch[self._segments.key(key, time_ms)] = codec.record_to_backend(value, timestamp)
         self._young.clear()
         self._old.clear()
+        self._young_bytes = 0
         self.write(list(batch), list(batch.values()), self.observed, next_offset)
 
     def write(
