@@ -22,8 +22,9 @@ from streamkit.log.broker.services import InternalRecord
 from streamkit.log.broker.settings import BrokerSettings
 from streamkit.log.broker.timers import TimerHandle, Timers
 from streamkit.log.broker.topic_configs import log_defaults
+from streamkit.log.broker.transactions import TransactionService
 from streamkit.log.broker.waiters import FetchWaiters
-from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol import ControlKind, ErrorCode, control_batch
 from streamkit.log.storage import LogConfig, LogManager, PartitionLog
 from streamkit.model import TopicPartition
 
@@ -76,7 +77,7 @@ class Broker:
         self._tick: TimerHandle | None = None
 
     def open(self) -> None:
-        """Lock and recover the data folder, replay metadata and groups, begin housekeeping.
+        """Lock and recover the data folder, replay metadata, groups and transactions, begin housekeeping.
 
         Raises:
             LockedError: another process has the folder open.
@@ -89,6 +90,8 @@ class Broker:
             self._match_logs_with_topics()
             self.groups = GroupService(self)
             self.groups.load()
+            self.transactions = TransactionService(self, self.groups)
+            self.transactions.load()
         except BaseException:
             self.logs.close()
             raise
@@ -106,6 +109,7 @@ class Broker:
         """Answer everybody who waits; from now on nobody does."""
         self.waiters.stop()
         self.groups.close()
+        self.transactions.close()
 
     @property
     def cluster_id(self) -> str:
@@ -214,15 +218,42 @@ class Broker:
     # What coordinators use.
 
     def append_internal(
-        self, topic: str, partition: int, batch_records: Sequence[InternalRecord], now_ms: int
+        self,
+        topic: str,
+        partition: int,
+        batch_records: Sequence[InternalRecord],
+        now_ms: int,
+        *,
+        producer: tuple[int, int] | None = None,
     ) -> None:
         """See `services.CoordinatorServices.append_internal`."""
         if topic not in self.metadata.image.topics:
             self._internal_topic(topic)
         log = self.partition_log(topic, partition)
-        data = batch_of(batch_records, now_ms)
+        data = batch_of(batch_records, now_ms, producer)
         log.append(data, now_ms=now_ms, from_client=False)
         self.appended(topic, partition, len(data))
+
+    def append_marker(
+        self,
+        topic_partition: TopicPartition,
+        kind: ControlKind,
+        producer_id: int,
+        producer_epoch: int,
+        now_ms: int,
+    ) -> None:
+        """See `services.CoordinatorServices.append_marker`."""
+        marker = control_batch(
+            kind, producer_id=producer_id, producer_epoch=producer_epoch, timestamp=now_ms
+        )
+        log = self.partition_log(topic_partition.topic, topic_partition.partition)
+        log.append(marker, now_ms=now_ms, from_client=False)
+        # What was unstable can be read now, however much that is.
+        self.waiters.changed(topic_partition)
+
+    def new_producer_id(self) -> int:
+        """See `services.CoordinatorServices.new_producer_id`."""
+        return self.metadata.next_producer_id(self.clock.now_ms())
 
     def internal_logs(self, topic: str) -> Sequence[InternalLog]:
         """See `services.CoordinatorServices.internal_logs`."""

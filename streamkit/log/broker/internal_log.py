@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from streamkit.log.broker.services import InternalRecord
-from streamkit.log.protocol.batch import BatchBuilder, batches, decode_batch
+from streamkit.log.broker.services import InternalBatch, InternalRecord
+from streamkit.log.protocol import ControlKind, control_kind
+from streamkit.log.protocol.batch import BatchBuilder, BatchHeader, batches, decode_batch
 from streamkit.log.storage import PartitionLog
 
 __all__ = ["InternalLog", "batch_of", "records_of"]
@@ -25,13 +26,29 @@ class InternalLog:
     def records(self) -> Iterator[InternalRecord]:
         return records_of(self._log)
 
+    def batches(self) -> Iterator[InternalBatch]:
+        for data, position, header in _batches_of(self._log):
+            columns = decode_batch(data, position, header)
+            if not header.is_control:
+                producer_id = header.producer_id if header.is_transactional else -1
+                yield InternalBatch(
+                    producer_id, None, list(zip(columns.keys, columns.values, strict=True))
+                )
+            elif (kind := control_kind(columns.keys[0])) is not None:
+                yield InternalBatch(header.producer_id, kind is ControlKind.COMMIT, ())
 
-def batch_of(records: Iterable[InternalRecord], now_ms: int) -> bytes:
-    """One uncompressed batch with `records`."""
+
+def batch_of(
+    records: Iterable[InternalRecord], now_ms: int, producer: tuple[int, int] | None = None
+) -> bytes:
+    """One uncompressed batch with `records`; with a producer's id and epoch, of its transaction."""
     builder = BatchBuilder()
     for key, value in records:
         builder.append(now_ms, key, value)
-    return builder.build()
+    if producer is None:
+        return builder.build()
+    producer_id, epoch = producer
+    return builder.build(producer_id=producer_id, producer_epoch=epoch, transactional=True)
 
 
 def records_of(log: PartitionLog) -> Iterator[InternalRecord]:
@@ -40,15 +57,21 @@ def records_of(log: PartitionLog) -> Iterator[InternalRecord]:
     Raises:
         CorruptRecordError: a batch is damaged.
     """
+    for data, position, header in _batches_of(log):
+        if not header.is_control:
+            columns = decode_batch(data, position, header)
+            yield from zip(columns.keys, columns.values, strict=True)
+
+
+def _batches_of(log: PartitionLog) -> Iterator[tuple[bytes, int, BatchHeader]]:
+    """Every batch of `log`: the bytes it is in, its position there, its header."""
     offset = log.log_start_offset
     while offset < log.end_offset:
         data = log.read(offset, _READ_BYTES).data
         next_offset = offset
         for position, header in batches(data):
             next_offset = header.next_offset
-            if not header.is_control:
-                columns = decode_batch(data, position, header)
-                yield from zip(columns.keys, columns.values, strict=True)
+            yield data, position, header
         if next_offset <= offset:
             return
         offset = next_offset

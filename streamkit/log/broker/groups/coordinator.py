@@ -25,7 +25,7 @@ from streamkit.log.broker.groups.config import GroupConfig
 from streamkit.log.broker.groups.deadlines import Deadlines
 from streamkit.log.broker.groups.group import Group, GroupState
 from streamkit.log.broker.groups.membership import Deadline, Membership
-from streamkit.log.broker.groups.offsets import OffsetStore, expired_offsets
+from streamkit.log.broker.groups.offsets import OffsetStore, Origin, expired_offsets
 from streamkit.log.broker.groups.outcome import (
     Completion,
     Join,
@@ -56,6 +56,7 @@ class CommitOffsets:
     Attributes:
         generation: of the member; -1 from consumers without a group, and tools.
         offsets: what to commit.
+        transactional: the offsets are part of a transaction (TxnOffsetCommit).
     """
 
     group_id: str
@@ -63,6 +64,7 @@ class CommitOffsets:
     instance_id: str | None
     generation: int
     offsets: Mapping[TopicPartition, CommittedOffset]
+    transactional: bool = False
 
 
 class GroupCoordinator:
@@ -85,11 +87,11 @@ class GroupCoordinator:
 
     # The log
 
-    def replay(self, record: GroupRecord) -> None:
-        """Take over what a record says."""
+    def replay(self, record: GroupRecord, origin: Origin | None = None) -> None:
+        """Take over what a record says; one with an origin is part of a transaction."""
         group_id = record.group_id
         if isinstance(record, OffsetCommitRecord):
-            self._offsets.replay(record)
+            self._offsets.replay(record, origin)
             if record.value is not None and group_id not in self._groups:
                 # A consumer that only stores offsets: a group without members or protocol.
                 self._groups[group_id] = Group(group_id, record.value.commit_timestamp_ms)
@@ -104,6 +106,10 @@ class GroupCoordinator:
             if group is None:
                 group = self._groups[group_id] = Group(group_id, record.value.state_timestamp_ms)
             group.apply(record.value)
+
+    def transaction_ended(self, origin: Origin, committed: bool) -> None:
+        """The log holds the end of a transaction, that may have committed offsets."""
+        self._offsets.end(origin, committed)
 
     def loaded(self, now_ms: int) -> list[Outcome[None]]:
         """The whole log was replayed: from now on the members' sessions run."""
@@ -226,27 +232,37 @@ class GroupCoordinator:
             else:
                 out.reply[topic_partition] = ErrorCode.NONE
                 out.records.append(OffsetCommitRecord(request.group_id, topic_partition, committed))
-        if error is ErrorCode.NONE and (group := self._groups.get(request.group_id)) is not None:
+        group = self._groups.get(request.group_id)
+        if error is ErrorCode.NONE and group is not None and not request.transactional:
             self._membership.committed(group, request.member_id)
         return out
 
     def _check_commit(self, request: CommitOffsets) -> ErrorCode:
         group = self._groups.get(request.group_id)
         if group is None:
-            return ErrorCode.NONE if request.generation < 0 else ErrorCode.GROUP_ID_NOT_FOUND
+            if request.generation < 0:
+                return ErrorCode.NONE
+            if request.transactional:
+                return ErrorCode.ILLEGAL_GENERATION
+            return ErrorCode.GROUP_ID_NOT_FOUND
         if request.generation < 0 and group.state is GroupState.EMPTY:
             return ErrorCode.NONE
         if request.generation < 0 and not request.member_id and request.instance_id is None:
-            # The members of a group own its offsets; others may commit when there are none.
-            return ErrorCode.UNKNOWN_MEMBER_ID
+            # The members of a group own its offsets; others may commit when there are none. Producers of
+            # before KIP-447 don't say for which member they commit; they are fenced by their epoch.
+            return ErrorCode.NONE if request.transactional else ErrorCode.UNKNOWN_MEMBER_ID
         error = group.check_member(request.member_id, request.instance_id)
         if error is not ErrorCode.NONE:
             return error
         if request.generation != group.generation:
             return ErrorCode.ILLEGAL_GENERATION
-        if group.state is GroupState.COMPLETING_REBALANCE:
+        if group.state is GroupState.COMPLETING_REBALANCE and not request.transactional:
             return ErrorCode.REBALANCE_IN_PROGRESS
         return ErrorCode.NONE
+
+    def is_unstable(self, group_id: str, topic_partition: TopicPartition) -> bool:
+        """Whether an open transaction may still change the committed offset."""
+        return self._offsets.is_unstable(group_id, topic_partition)
 
     def committed(self, group_id: str) -> Mapping[TopicPartition, CommittedOffset]:
         """What a group has committed; empty for a group that isn't known."""
@@ -277,7 +293,7 @@ class GroupCoordinator:
                 errors[topic_partition] = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC
                 continue
             errors[topic_partition] = ErrorCode.NONE
-            if topic_partition in committed:
+            if topic_partition in committed or self.is_unstable(group_id, topic_partition):
                 out.records.append(OffsetCommitRecord(group_id, topic_partition, None))
         out.reply = errors
         return out
@@ -302,6 +318,9 @@ class GroupCoordinator:
             now_ms=now_ms,
             retention_ms=self.config.offsets_retention_ms,
         )
+        if self._offsets.pending_of_group(group_id):
+            expired = [tp for tp in expired if not self.is_unstable(group_id, tp)]
+            all_expired = False
         out.records.extend(OffsetCommitRecord(group_id, tp, None) for tp in expired)
         if all_expired and group.state is GroupState.EMPTY and not group.pending_members:
             out.records.append(GroupMetadataRecord(group_id, None))
@@ -327,7 +346,10 @@ class GroupCoordinator:
         out = Outcome(ErrorCode.NONE, group_id)
         out.records.extend(
             OffsetCommitRecord(group_id, topic_partition, None)
-            for topic_partition in self._offsets.of_group(group_id)
+            for topic_partition in {
+                **self._offsets.of_group(group_id),
+                **dict.fromkeys(self._offsets.pending_of_group(group_id)),
+            }
         )
         out.records.append(GroupMetadataRecord(group_id, None))
         return out

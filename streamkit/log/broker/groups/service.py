@@ -9,12 +9,13 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from streamkit.errors import ProtocolError, StorageError
 from streamkit.log.broker.groups.config import GroupConfig
 from streamkit.log.broker.groups.coordinator import CommitOffsets, GroupCoordinator
 from streamkit.log.broker.groups.group import Group
+from streamkit.log.broker.groups.offsets import Origin
 from streamkit.log.broker.groups.outcome import (
     Join,
     JoinReply,
@@ -25,7 +26,7 @@ from streamkit.log.broker.groups.outcome import (
 )
 from streamkit.log.broker.groups.record_codec import OFFSETS_TOPIC, decode_record, encode_record
 from streamkit.log.broker.groups.records import CommittedOffset, partition_for
-from streamkit.log.broker.services import CoordinatorServices
+from streamkit.log.broker.services import CoordinatorServices, InternalBatch
 from streamkit.log.broker.timers import TimerHandle
 from streamkit.log.protocol import ErrorCode
 from streamkit.model import TopicPartition
@@ -34,7 +35,7 @@ __all__ = ["GroupService"]
 
 _log = logging.getLogger(__name__)
 
-R = TypeVar("R")
+_GROUPS_A_TURN = 100
 
 
 class GroupService:
@@ -64,24 +65,31 @@ class GroupService:
         # The topic that exists decides where groups are, whatever the setting says by now.
         self._partitions = self._services.partition_counts().get(OFFSETS_TOPIC, self._partitions)
         for log in self._services.internal_logs(OFFSETS_TOPIC):
-            for key, value in log.records():
-                try:
-                    record = decode_record(key, value)
-                except ProtocolError as error:
-                    _log.error(
-                        "%s-%d: a record can't be read and is passed over: %s",
-                        OFFSETS_TOPIC,
-                        log.partition,
-                        error,
-                    )
-                    continue
-                if record is not None:
-                    self._coordinator.replay(record)
+            for batch in log.batches():
+                self._replay_batch(log.partition, batch)
         now_ms = self._tick()
         for outcome in self._coordinator.loaded(now_ms):
             self._settle(outcome, now_ms)
         self._arm()
         self._schedule_cleanup()
+
+    def _replay_batch(self, partition: int, batch: InternalBatch) -> None:
+        origin = None if batch.producer_id < 0 else Origin(partition, batch.producer_id)
+        if origin is not None and batch.committed is not None:
+            self._coordinator.transaction_ended(origin, batch.committed)
+        for key, value in batch.records:
+            try:
+                record = decode_record(key, value)
+            except ProtocolError as error:
+                _log.error(
+                    "%s-%d: a record can't be read and is passed over: %s",
+                    OFFSETS_TOPIC,
+                    partition,
+                    error,
+                )
+                continue
+            if record is not None:
+                self._coordinator.replay(record, origin)
 
     def close(self) -> None:
         """Stop the timers and answer all who wait with COORDINATOR_NOT_AVAILABLE: they ask again later."""
@@ -127,16 +135,38 @@ class GroupService:
 
     # Offsets
 
-    def commit_offsets(self, request: CommitOffsets) -> dict[TopicPartition, ErrorCode]:
-        """Commit offsets; a code for each partition. What has code NONE is in the log."""
+    def commit_offsets(
+        self, request: CommitOffsets, producer: tuple[int, int] | None = None
+    ) -> dict[TopicPartition, ErrorCode]:
+        """Commit offsets; a code for each partition. What has code NONE is in the log.
+
+        Args:
+            request: what to commit, and for whom.
+            producer: id and epoch of the producer whose transaction the offsets are part of.
+
+        Raises:
+            BrokerError: INVALID_PRODUCER_EPOCH: the producer has been fenced.
+        """
         now_ms = self._tick()
         outcome = self._coordinator.commit_offsets(request)
-        if not self._settle(outcome, now_ms):
+        if not self._settle(outcome, now_ms, producer):
             return {
                 topic_partition: ErrorCode.NOT_COORDINATOR if error is ErrorCode.NONE else error
                 for topic_partition, error in outcome.reply.items()
             }
         return outcome.reply
+
+    def partition_of(self, group_id: str) -> int:
+        """The partition of `__consumer_offsets` that holds the group."""
+        return partition_for(group_id, self._partitions)
+
+    def transaction_ended(self, partition: int, producer_id: int, committed: bool) -> None:
+        """The marker that ends a producer's transaction is in a partition of `__consumer_offsets`."""
+        self._coordinator.transaction_ended(Origin(partition, producer_id), committed)
+
+    def is_unstable(self, group_id: str, topic_partition: TopicPartition) -> bool:
+        """Whether an open transaction may still change what the group has committed."""
+        return self._coordinator.is_unstable(group_id, topic_partition)
 
     def committed(self, group_id: str) -> Mapping[TopicPartition, CommittedOffset]:
         """What a group has committed; empty for a group that isn't known."""
@@ -175,13 +205,18 @@ class GroupService:
 
     # The way of an outcome
 
-    def _settle(self, outcome: Outcome[Any], now_ms: int) -> bool:
+    def _settle(
+        self, outcome: Outcome[Any], now_ms: int, producer: tuple[int, int] | None = None
+    ) -> bool:
         """Append, replay, and wake who waits; False if the log refused, and who waited was told."""
         if outcome.records:
-            partition = partition_for(outcome.group_id, self._partitions)
+            partition = self.partition_of(outcome.group_id)
+            origin = None if producer is None else Origin(partition, producer[0])
             encoded = [encode_record(record) for record in outcome.records]
             try:
-                self._services.append_internal(OFFSETS_TOPIC, partition, encoded, now_ms)
+                self._services.append_internal(
+                    OFFSETS_TOPIC, partition, encoded, now_ms, producer=producer
+                )
             except StorageError as error:
                 _log.error("group %s: %s-%d: %s", outcome.group_id, OFFSETS_TOPIC, partition, error)
                 failed = self._coordinator.append_failed(outcome, ErrorCode.NOT_COORDINATOR, now_ms)
@@ -189,7 +224,7 @@ class GroupService:
                 self._deliver(failed)
                 return False
             for record in outcome.records:
-                self._coordinator.replay(record)
+                self._coordinator.replay(record, origin)
         self._deliver(outcome)
         return True
 
@@ -231,7 +266,15 @@ class GroupService:
         )
 
     def _on_cleanup(self) -> None:
+        self._clean_up([group.group_id for group in self._coordinator.groups()])
+
+    def _clean_up(self, group_ids: list[str]) -> None:
+        """Some groups a turn of the loop, so that nobody waits for all of them."""
         now_ms = self._tick()
-        for group in self._coordinator.groups():
-            self._settle(self._coordinator.expire_offsets(group.group_id, now_ms), now_ms)
-        self._schedule_cleanup()
+        for group_id in group_ids[:_GROUPS_A_TURN]:
+            self._settle(self._coordinator.expire_offsets(group_id, now_ms), now_ms)
+        rest = group_ids[_GROUPS_A_TURN:]
+        if rest:
+            self._cleanup = self._services.timers.call_later(0, lambda: self._clean_up(rest))
+        else:
+            self._schedule_cleanup()

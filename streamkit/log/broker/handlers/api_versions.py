@@ -21,9 +21,12 @@ from streamkit.log.protocol.messages.api_versions import (
     ApiVersion,
     ApiVersionsRequest,
     ApiVersionsResponse,
+    FinalizedFeatureKey,
+    SupportedFeatureKey,
 )
 
 _NEWEST = 4
+_TRANSACTION_VERSION = 2
 _SOFTWARE_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 
 
@@ -33,7 +36,10 @@ def api_versions(
     request: ApiVersionsRequest,
     context: RequestContext,
 ) -> ApiVersionsResponse:
-    """List the APIs with a handler. Left out: features, since one node has none to agree on."""
+    """List the APIs with a handler, and the transaction version that producers are to use (KIP-890).
+
+    Left out: the other features, since one node has none to agree on.
+    """
     if context.api_version > _NEWEST:
         return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=_served())
     if context.api_version >= 3 and not (
@@ -41,7 +47,21 @@ def api_versions(
         and _SOFTWARE_NAME.fullmatch(request.client_software_version)
     ):
         return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST)
-    return ApiVersionsResponse(api_keys=_served())
+    # Version 3 can't tell a feature whose lowest version is 0.
+    supported = SupportedFeatureKey(
+        name="transaction.version", min_version=0, max_version=_TRANSACTION_VERSION
+    )
+    finalized = FinalizedFeatureKey(
+        name="transaction.version",
+        min_version_level=_TRANSACTION_VERSION,
+        max_version_level=_TRANSACTION_VERSION,
+    )
+    return ApiVersionsResponse(
+        api_keys=_served(),
+        supported_features=[supported] if context.api_version >= _NEWEST else [],
+        finalized_features_epoch=0,
+        finalized_features=[finalized],
+    )
 
 
 def _served() -> list[ApiVersion]:

@@ -1,4 +1,4 @@
-"""InitProducerId (key 22): an id for an idempotent producer.
+"""InitProducerId (key 22): an id and an epoch for an idempotent or transactional producer.
 
 | version | change |
 | --- | --- |
@@ -7,7 +7,9 @@
 | 4 | PRODUCER_FENCED may be answered |
 | 5 | transactions of version 2 (KIP-890) |
 
-Left out: transactional ids, and version 6, which Apache Kafka 4.3 doesn't serve yet.
+Without a transactional id the answer is an id that was never used, with epoch 0. With one, its older producers are
+fenced, and their open transaction is aborted: CONCURRENT_TRANSACTIONS tells the producer to ask again then. Left out:
+version 6 (two-phase commit), which Apache Kafka 4.3 doesn't serve yet.
 """
 
 from __future__ import annotations
@@ -15,21 +17,36 @@ from __future__ import annotations
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
+from streamkit.log.broker.transactions import Producer
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.init_producer_id import (
     InitProducerIdRequest,
     InitProducerIdResponse,
 )
 
+_PRODUCER_FENCED_KNOWN = 4
+
 
 @handles(InitProducerIdRequest, versions="0-5")
 def init_producer_id(
     broker: Broker, request: InitProducerIdRequest, context: RequestContext
 ) -> InitProducerIdResponse:
-    """Give out an id that was never used, with epoch 0; ids survive restarts."""
-    if request.transactional_id is not None:
-        code = (
-            ErrorCode.UNSUPPORTED_VERSION if request.transactional_id else ErrorCode.INVALID_REQUEST
-        )
-        return InitProducerIdResponse(error_code=code, producer_epoch=-1)
-    return InitProducerIdResponse(producer_id=broker.metadata.next_producer_id(context.now_ms))
+    """Give out id and epoch; both survive restarts."""
+    given = Producer(request.producer_id, request.producer_epoch)
+    if (given.producer_id < 0) != (given.epoch < 0):
+        return InitProducerIdResponse(error_code=ErrorCode.INVALID_REQUEST, producer_epoch=-1)
+    if request.transactional_id is None:
+        return InitProducerIdResponse(producer_id=broker.new_producer_id())
+    reply = broker.transactions.init_producer(
+        request.transactional_id,
+        request.transaction_timeout_ms,
+        None if given.producer_id < 0 else given,
+    )
+    error = reply.error
+    if error is ErrorCode.PRODUCER_FENCED and context.api_version < _PRODUCER_FENCED_KNOWN:
+        error = ErrorCode.INVALID_PRODUCER_EPOCH
+    return InitProducerIdResponse(
+        error_code=error,
+        producer_id=reply.producer.producer_id,
+        producer_epoch=reply.producer.epoch,
+    )

@@ -11,8 +11,8 @@
 | 10 | topics by id |
 
 A partition without a commit has offset -1 and no error, as has every partition of a group that isn't known. Left out:
-nothing; there are no offsets in open transactions yet, so that all are stable, and no members of the new consumer
-protocol, so that their id and epoch have nothing to be checked against.
+nothing; there are no members of the new consumer protocol, so that their id and epoch have nothing to be checked
+against.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ __all__ = ["offset_fetch"]
 
 _Committed = Mapping[TopicPartition, CommittedOffset]
 _NOTHING = CommittedOffset(offset=-1, leader_epoch=-1, metadata="", commit_timestamp_ms=-1)
+_UNSTABLE = ErrorCode.UNSTABLE_OFFSET_COMMIT
 
 
 @handles(OffsetFetchRequest)
@@ -50,6 +51,7 @@ def offset_fetch(
     """Look up commits, for one group or, from version 8 on, for several."""
     if context.api_version < 8:
         committed = broker.groups.committed(request.group_id)
+        stable = request.require_stable
         asked = (
             _all_of(committed)
             if request.topics is None
@@ -65,20 +67,26 @@ def offset_fetch(
                             committed_offset=found.offset,
                             committed_leader_epoch=found.leader_epoch,
                             metadata=found.metadata,
+                            error_code=error,
                         )
-                        for partition, found in _look_up(committed, name, partitions, NO_UUID)
+                        for partition, found, error in _look_up(
+                            broker, request.group_id, name, partitions, NO_UUID, stable
+                        )
                     ],
                 )
                 for name, partitions in asked
             ]
         )
     return OffsetFetchResponse(
-        groups=[_of_group(broker, group, context.api_version >= 10) for group in request.groups]
+        groups=[
+            _of_group(broker, group, context.api_version >= 10, request.require_stable)
+            for group in request.groups
+        ]
     )
 
 
 def _of_group(
-    broker: Broker, request: OffsetFetchRequestGroup, by_id: bool
+    broker: Broker, request: OffsetFetchRequestGroup, by_id: bool, stable: bool
 ) -> OffsetFetchResponseGroup:
     committed = broker.groups.committed(request.group_id)
     topics = []
@@ -100,8 +108,11 @@ def _of_group(
                     committed_offset=found.offset,
                     committed_leader_epoch=found.leader_epoch,
                     metadata=found.metadata,
+                    error_code=error,
                 )
-                for partition, found in _look_up(committed, name, partitions, topic_id)
+                for partition, found, error in _look_up(
+                    broker, request.group_id, name, partitions, topic_id, stable
+                )
             ]
         topics.append(
             OffsetFetchResponseTopics(name=name or "", topic_id=topic_id, partitions=answers)
@@ -134,11 +145,24 @@ def _all_of(committed: _Committed) -> list[tuple[str, list[int]]]:
 
 
 def _look_up(
-    committed: _Committed, name: str, partitions: Iterable[int], topic_id: UUID
-) -> Iterable[tuple[int, CommittedOffset]]:
-    """The commits of a topic; those of an earlier topic of the same name count for nothing."""
+    broker: Broker,
+    group_id: str,
+    name: str,
+    partitions: Iterable[int],
+    topic_id: UUID,
+    stable: bool,
+) -> Iterable[tuple[int, CommittedOffset, ErrorCode]]:
+    """The commits of a topic; those of an earlier topic of the same name count for nothing.
+
+    With `stable`, what an open transaction may still change has UNSTABLE_OFFSET_COMMIT.
+    """
+    committed = broker.groups.committed(group_id)
     for partition in partitions:
-        found = committed.get(TopicPartition(name, partition), _NOTHING)
+        topic_partition = TopicPartition(name, partition)
+        if stable and broker.groups.is_unstable(group_id, topic_partition):
+            yield partition, _NOTHING, _UNSTABLE
+            continue
+        found = committed.get(topic_partition, _NOTHING)
         if NO_UUID not in (topic_id, found.topic_id) and found.topic_id != topic_id:
             found = _NOTHING
-        yield partition, found
+        yield partition, found, ErrorCode.NONE

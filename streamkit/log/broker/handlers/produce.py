@@ -12,10 +12,12 @@
 
 On one node the leader is every replica: acks=1 and acks=all are answered alike, when the records are in the page
 cache (see `log.flush.*` for more). acks=0 has no answer; a failure closes the connection, as in Apache Kafka.
-Left out: records of transactions.
+Batches of transactions are checked with the transaction coordinator first. Left out: nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from streamkit.errors import BrokerError
 from streamkit.log.broker.broker import Broker
@@ -23,6 +25,7 @@ from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
 from streamkit.log.broker.metadata.image import INTERNAL_TOPICS
 from streamkit.log.broker.registry import handles
+from streamkit.log.broker.transactions.joining import is_transactional, join_transaction
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.produce import (
     BatchIndexAndErrorMessage,
@@ -40,6 +43,7 @@ from streamkit.log.storage import (
     LogError,
     OutOfOrderSequenceError,
 )
+from streamkit.model import TopicPartition
 
 _BY_ID = 13
 _REFUSED_BY_STATE = (
@@ -86,17 +90,50 @@ def _topic(
             raise refusal(
                 ErrorCode.INVALID_TOPIC_EXCEPTION, f"{name} is written by the broker alone"
             )
-        return [_partition(broker, name, data, context.now_ms) for data in topic.partition_data]
+        kept_out = _join(broker, request, context, name, topic.partition_data)
+        return [
+            _partition(broker, name, data, context.now_ms, kept_out.get(data.index))
+            for data in topic.partition_data
+        ]
     except BrokerError as error:
         return [_failed(data.index, error) for data in topic.partition_data]
 
 
+def _join(
+    broker: Broker,
+    request: ProduceRequest,
+    context: RequestContext,
+    topic: str,
+    partitions: list[PartitionProduceData],
+) -> Mapping[int, BrokerError]:
+    """Why batches of transactions may not be appended, by partition."""
+    batches = [
+        (TopicPartition(topic, data.index), data.records)
+        for data in partitions
+        if data.records is not None
+        and is_transactional(data.records)
+        and broker.partition_exists(topic, data.index)
+    ]
+    if not batches:
+        return {}
+    found = join_transaction(
+        broker.transactions, request.transactional_id, batches, context.api_version
+    )
+    return {partition: error for (_, partition), error in found.items()}
+
+
 def _partition(
-    broker: Broker, topic: str, data: PartitionProduceData, now_ms: int
+    broker: Broker,
+    topic: str,
+    data: PartitionProduceData,
+    now_ms: int,
+    kept_out: BrokerError | None,
 ) -> PartitionProduceResponse:
     log_start_offset = -1
     try:
         log = broker.partition_log(topic, data.index)
+        if kept_out is not None:
+            raise kept_out
         records = data.records
         if not records:
             raise refusal(ErrorCode.INVALID_RECORD, f"no record batch for {topic}-{data.index}")
