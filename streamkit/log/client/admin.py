@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from streamkit.errors import ConfigError
 from streamkit.log.client import admin_calls
-from streamkit.log.client.cluster import ClusterClient
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.offsets import (
     EARLIEST,

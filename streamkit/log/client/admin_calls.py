@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from streamkit.errors import BrokerError, NotReachableError
-from streamkit.log.client.cluster import ClusterClient, broker_error
+from streamkit.log.client.cluster import broker_error
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.offsets import by_topic, leaders_of
 from streamkit.log.client.topics import (
     ConfigEntry,

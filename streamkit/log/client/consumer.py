@@ -7,7 +7,6 @@ polling thread, inside poll.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import deque
@@ -28,26 +27,21 @@ from streamkit.log.client.assignors import (
     CooperativeStickyAssignor,
     RangeAssignor,
 )
-from streamkit.log.client.cluster import ClusterClient
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.columns import split_batch, take_batch, to_records
+from streamkit.log.client.committer import Committer
 from streamkit.log.client.consumer_protocol import encode_subscription
 from streamkit.log.client.fetch_state import Chunk, FetchState
 from streamkit.log.client.fetcher import Fetcher, FetchSettings
-from streamkit.log.client.member import (
-    Assigned,
-    GroupMember,
-    Lost,
-    MemberSettings,
-    Prepare,
-)
+from streamkit.log.client.member import GroupMember, MemberSettings
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.offsets import (
     EARLIEST,
     LATEST,
-    commit_offsets,
     fetch_committed,
     list_offsets,
 )
+from streamkit.log.client.rebalance_events import Assigned, Lost, Prepare
 from streamkit.log.client.records import (
     ConsumerGroupMetadata,
     ConsumerRecord,
@@ -214,7 +208,7 @@ class Consumer:
         self._auto_commit = enable_auto_commit and group_id is not None
         self._auto_commit_seconds = auto_commit_interval_ms / 1000
         self._next_auto_commit = time.monotonic() + self._auto_commit_seconds
-        self._commit_order = asyncio.Lock()
+        self._committer = Committer(self._cluster, self._state)
         self._closed = False
 
     # Which partitions
@@ -477,7 +471,10 @@ class Consumer:
         """
         entries = self._to_commit(offsets)
         if entries:
-            self._run(lambda deadline: self._commit(entries, deadline), timeout)
+            self._run(
+                lambda deadline: self._committer.commit(entries, self.group_metadata, deadline),
+                timeout,
+            )
 
     def commit_nowait(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None = None
@@ -487,7 +484,7 @@ class Consumer:
 
         async def run() -> None:
             if entries:
-                await self._commit(entries, self._cluster.deadline())
+                await self._committer.commit(entries, self.group_metadata, self._cluster.deadline())
 
         return self._network.submit(run())
 
@@ -740,46 +737,6 @@ class Consumer:
             tp: o if isinstance(o, OffsetAndMetadata) else OffsetAndMetadata(o)
             for tp, o in offsets.items()
         }
-
-    async def _commit(
-        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], deadline: float
-    ) -> None:
-        # One after the other, so that an older commit never overtakes a newer one.
-        async with self._commit_order:
-            while True:
-                group = self.group_metadata()
-                try:
-                    await commit_offsets(self._cluster, group, offsets, deadline=deadline)
-                except BrokerError as error:
-                    if self._network.loop.time() >= deadline:
-                        raise
-                    if not self._still_valid(error, group, offsets):
-                        raise
-                    await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
-                else:
-                    return
-
-    def _still_valid(
-        self,
-        error: BrokerError,
-        group: ConsumerGroupMetadata,
-        offsets: Collection[TopicPartition],
-    ) -> bool:
-        """Whether a commit that was refused for its generation may be made under the next.
-
-        That is while this member keeps the partitions over a cooperative rebalance: nobody else can
-        have them yet.
-        """
-        if self._member is None or not all(tp in self._state.partitions for tp in offsets):
-            return False
-        if error.code == ErrorCode.REBALANCE_IN_PROGRESS:
-            return True
-        now = self._member.metadata()
-        return (
-            error.code == ErrorCode.ILLEGAL_GENERATION
-            and now.generation_id > group.generation_id
-            and now.member_id == group.member_id
-        )
 
     def _commit_quietly(self, timeout: float | None) -> None:
         """Commit positions where a failure only means that records come again."""

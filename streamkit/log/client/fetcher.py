@@ -18,7 +18,8 @@ from uuid import UUID
 
 from streamkit.errors import BrokerError, NotReachableError, StreamkitError
 from streamkit.log.client.backoff import Backoff
-from streamkit.log.client.cluster import ClusterClient, broker_error
+from streamkit.log.client.cluster import broker_error
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.errors import OffsetResetError
 from streamkit.log.client.fetch_state import Chunk, FetchState, PartitionState
 from streamkit.log.client.network import NetworkThread

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from streamkit.log.client.admin_calls import create_topics
-from streamkit.log.client.cluster import Cluster, ClusterClient
+from streamkit.log.client.cluster import Cluster
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.topics import NewTopic
 
 __all__ = ["LeaderView", "partition_count"]

@@ -1,15 +1,9 @@
 """Membership of a consumer group: join, sync, heartbeats, leave; on the network thread.
 
-The member runs by itself; what concerns the application it asks of the polling thread as events:
-
-| event | what the polling thread does | its answer |
-| --- | --- | --- |
-| `Prepare` | give up partitions (eager), make the subscription's bytes | the protocols to join with |
-| `Assigned` | take the assignment, call the listener | whether to join again at once |
-| `Lost` | drop all partitions without committing | none |
-
-Heartbeats go on while an answer is awaited, so a slow listener costs no membership; a caller that
-does not poll for max_poll_interval_ms does: the member leaves, and joins again at the next poll.
+The member runs by itself; what concerns the application it asks of the polling thread
+(`rebalance_events`). Heartbeats go on while an answer is awaited, so a slow listener costs no
+membership; a caller that does not poll for max_poll_interval_ms does: the member leaves, and joins
+again at the next poll.
 
 The classic protocol, group type `consumer`. Source: KIP-62, KIP-345, KIP-394, KIP-429.
 """
@@ -26,9 +20,10 @@ from re import Pattern
 from typing import Any
 
 from streamkit.errors import BrokerError, NotReachableError, ProtocolError, StreamkitError
-from streamkit.log.client.assignors import Assignment, Assignor
+from streamkit.log.client.assignors import Assignor
 from streamkit.log.client.backoff import Backoff
-from streamkit.log.client.cluster import Cluster, ClusterClient, broker_error
+from streamkit.log.client.cluster import Cluster, broker_error
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.consumer_protocol import (
     decode_assignment,
     decode_subscription,
@@ -38,6 +33,7 @@ from streamkit.log.client.errors import FencedError
 from streamkit.log.client.fetch_state import FetchState
 from streamkit.log.client.leader_view import LeaderView, partition_count
 from streamkit.log.client.network import NetworkThread
+from streamkit.log.client.rebalance_events import Assigned, Lost, Prepare
 from streamkit.log.client.records import ConsumerGroupMetadata
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages import (
@@ -51,13 +47,7 @@ from streamkit.log.protocol.messages import (
     SyncGroupRequestAssignment,
 )
 
-__all__ = [
-    "Assigned",
-    "GroupMember",
-    "Lost",
-    "MemberSettings",
-    "Prepare",
-]
+__all__ = ["GroupMember", "MemberSettings"]
 
 _log = logging.getLogger(__name__)
 
@@ -85,43 +75,6 @@ class MemberSettings:
     heartbeat_interval_ms: int
     max_poll_interval_ms: int
     assignors: tuple[Assignor, ...]
-
-
-@dataclass(slots=True)
-class Prepare:
-    """The group is about to rebalance.
-
-    Attributes:
-        topics: what to subscribe to: given, or matching the pattern now.
-        answer: called with what to join with: name and subscription by preference.
-    """
-
-    topics: tuple[str, ...]
-    answer: Callable[[Sequence[tuple[str, bytes]]], None]
-
-
-@dataclass(slots=True)
-class Assigned:
-    """A rebalance is over.
-
-    Attributes:
-        assignor: the strategy that the group agreed on.
-        assignment: what this member got.
-        generation: of the group.
-        answer: called with True to join again at once (partitions were given up).
-    """
-
-    assignor: Assignor
-    assignment: Assignment
-    generation: int
-    answer: Callable[[bool], None]
-
-
-@dataclass(slots=True)
-class Lost:
-    """The group dropped this member: others may have its partitions already."""
-
-    reason: str
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from streamkit.errors import BrokerError, NotReachableError
-from streamkit.log.client.cluster import ClusterClient, broker_error
+from streamkit.log.client.cluster import broker_error
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.errors import CommitFailedError, FencedError
 from streamkit.log.client.records import (
     ConsumerGroupMetadata,

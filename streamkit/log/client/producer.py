@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from streamkit.clock import Clock, SystemClock
 from streamkit.errors import BrokerError, ClosedError, ConfigError, StreamkitError
 from streamkit.log.client.accumulator import Accumulator
-from streamkit.log.client.cluster import ClusterClient
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.records import ConsumerGroupMetadata, OffsetAndMetadata, RecordMetadata
 from streamkit.log.client.sender import Sender, SenderSettings

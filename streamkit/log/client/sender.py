@@ -17,22 +17,20 @@ from typing import Any
 from streamkit.errors import BrokerError, ClosedError, NotReachableError, StreamkitError
 from streamkit.log.client.accumulator import Accumulator, ProducerBatch
 from streamkit.log.client.backoff import Backoff
-from streamkit.log.client.cluster import ClusterClient, broker_error
+from streamkit.log.client.cluster import broker_error
+from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.connection import Connection
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.pipeline import Identity, Pipeline
+from streamkit.log.client.produce_request import answers_of, halves, produce_request
 from streamkit.log.client.records import RecordMetadata
-from streamkit.log.protocol import NO_UUID, ErrorCode
-from streamkit.log.protocol.batch import BatchBuilder, decode_batch, read_header
+from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.compression import Compression
 from streamkit.log.protocol.messages import (
     InitProducerIdRequest,
-    PartitionProduceData,
     PartitionProduceResponse,
     ProduceRequest,
-    TopicProduceData,
 )
-from streamkit.model import EMPTY_HEADERS
 
 __all__ = ["Sender", "SenderSettings"]
 
@@ -319,49 +317,19 @@ class Sender:
         self, connection: Connection, batches: list[ProducerBatch]
     ) -> dict[tuple[str, int], PartitionProduceResponse]:
         """Send one request; the answers by partition, empty with acks=0."""
-        topics = self._cluster.cluster.topics
-        by_topic: dict[str, TopicProduceData] = {}
-        transactional = self._settings.transactional_id is not None
-        has_ids = True
-        for batch in batches:
-            assert batch.builder is not None
-            data = batch.builder.build(
-                producer_id=int(batch.producer_id),
-                producer_epoch=int(batch.producer_epoch),
-                base_sequence=int(batch.base_sequence),
-                transactional=transactional,
-            )
-            batch.tries += 1
-            info = topics.get(batch.topic)
-            topic_id = NO_UUID if info is None else info.topic_id
-            has_ids = has_ids and topic_id != NO_UUID
-            entry = by_topic.get(batch.topic)
-            if entry is None:
-                entry = by_topic[batch.topic] = TopicProduceData(
-                    name=batch.topic, topic_id=topic_id
-                )
-            entry.partition_data.append(
-                PartitionProduceData(index=int(batch.partition), records=data)
-            )
-        # From 12 on, producing adds partitions to the transaction; from 13 on, topics go by id.
-        highest = 11 if transactional else 13 if has_ids else 12
-        request = ProduceRequest(
-            transactional_id=self._settings.transactional_id,
-            acks=self._settings.acks,
+        settings = self._settings
+        request, highest = produce_request(
+            batches,
+            self._cluster.cluster,
+            acks=settings.acks,
             timeout_ms=self._cluster.settings.request_timeout_ms,
-            topic_data=list(by_topic.values()),
+            transactional_id=settings.transactional_id,
         )
         version = connection.version_of(ProduceRequest, highest=highest)
-        if self._settings.acks == 0:
+        if settings.acks == 0:
             connection.send_unanswered(request, version)
             return {}
-        response = await connection.request(request, version)
-        names = {entry.topic_id: name for name, entry in by_topic.items()}
-        return {
-            (topic.name or names.get(topic.topic_id, ""), partition.index): partition
-            for topic in response.responses
-            for partition in topic.partition_responses
-        }
+        return answers_of(request, await connection.request(request, version))
 
     def _answered(
         self, batch: ProducerBatch, answers: dict[tuple[str, int], PartitionProduceResponse]
@@ -407,7 +375,9 @@ class Sender:
         key = (batch.topic, int(batch.partition))
         pipeline = self._pipelines[key]
         if code in _TOO_LARGE and batch.count > 1:
-            first, second = self._halves(batch)
+            first, second = halves(
+                batch, self._settings.compression, self._settings.compression_level
+            )
             pipeline.split(batch, first, second)
             del self._incomplete[int(batch.number)]
             self._incomplete[int(first.number)] = self._incomplete[int(second.number)] = 1
@@ -509,29 +479,6 @@ class Sender:
     def _tidy(self, key: tuple[str, int], pipeline: Pipeline) -> None:
         if not len(pipeline):
             self._busy.pop(key, None)
-
-    def _halves(self, batch: ProducerBatch) -> tuple[ProducerBatch, ProducerBatch]:
-        """Two batches with the records of one that is too large."""
-        assert batch.builder is not None
-        data = batch.builder.build()
-        columns = decode_batch(data, 0, read_header(data))
-        middle = len(columns) // 2
-        parts = []
-        for low, high in ((0, middle), (middle, len(columns))):
-            builder = BatchBuilder(
-                self._settings.compression, level=self._settings.compression_level
-            )
-            for i in range(low, high):
-                headers = EMPTY_HEADERS if columns.headers is None else columns.headers[i]
-                builder.append(columns.timestamps[i], columns.keys[i], columns.values[i], headers)
-            part = ProducerBatch(batch.topic, batch.partition, builder, batch.created)
-            part.count = high - low
-            part.futures = [(i - low, ts, f) for i, ts, f in batch.futures if low <= i < high]
-            part.plain = part.count - len(part.futures)
-            # What is given back has to sum up to what was counted.
-            part.size = batch.size // 2 if low == 0 else batch.size - batch.size // 2
-            parts.append(part)
-        return parts[0], parts[1]
 
     def _refresh(self) -> None:
         """Look for leaders; then go on."""

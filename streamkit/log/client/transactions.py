@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from streamkit.errors import BrokerError, ConfigError
-from streamkit.log.client.cluster import TRANSACTION_COORDINATOR, ClusterClient, broker_error
+from streamkit.log.client.cluster import broker_error
+from streamkit.log.client.cluster_client import TRANSACTION_COORDINATOR, ClusterClient
 from streamkit.log.client.errors import CommitFailedError, FencedError
 from streamkit.log.client.pipeline import Identity
 from streamkit.log.client.records import ConsumerGroupMetadata, OffsetAndMetadata
