@@ -29,8 +29,9 @@ from streamkit.cli.load_app import load_app
 from streamkit.errors import StreamkitError
 from streamkit.log.broker.local import local_broker
 from streamkit.runtime.supervisor import STATUS_FD, TEMPORARY_FAILURE, Supervisor
-from streamkit.runtime.worker import Worker, WorkerStatus
+from streamkit.runtime.worker import Worker
 from streamkit.runtime.worker_settings import WorkerSettings
+from streamkit.runtime.worker_status import WorkerStatus
 from streamkit.state import StoreSettings
 
 __all__ = ["run_app", "worker"]
@@ -65,7 +66,10 @@ _REPORT_SECONDS = 0.2
 )
 @click.option("--session-timeout-ms", type=click.IntRange(min=1), default=45_000, hidden=True)
 @click.option(
-    "--metrics-json", type=click.Path(path_type=Path), help="Write the summary there too."
+    "--metrics-json",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=lambda _context, _option, path: _writable(path),
+    help="Write the summary there too.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only errors.")
 @click.pass_context
@@ -206,6 +210,13 @@ class _Options:
         )
 
 
+def _writable(path: Path | None) -> Path | None:
+    """Refuses at once what could not be written after hours of work."""
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
 def default_state_dir() -> Path:
     """The state folder when nobody names one: `STREAMKIT_STATE_DIR`, else one in the user's home."""
     named = os.environ.get("STREAMKIT_STATE_DIR")
@@ -237,7 +248,8 @@ def _run_worker(app: App, options: _Options, address: str) -> None:
     if not options.quiet:
         console.print(
             f"worker {os.getpid()} of [bold]{settings.application_id}[/] on {address}; "
-            f"state in {settings.state_dir}"
+            f"state in {settings.state_dir}",
+            soft_wrap=True,
         )
     try:
         with _stopped_by_signals(running.stop):
@@ -321,7 +333,7 @@ def _supervise(app: str, workers: int, options: _Options, address: str, *, verbo
 
     supervisor = Supervisor(command, workers, on_status=shown.show)
     if not options.quiet:
-        console.print(f"{workers} workers of [bold]{app}[/] on {address}")
+        console.print(f"{workers} workers of [bold]{app}[/] on {address}", soft_wrap=True)
     try:
         with _stopped_by_signals(supervisor.stop):
             code = supervisor.run()
@@ -362,7 +374,8 @@ class _Shown:
             rate = (processed - processed_before) / max(now - before, 0.001)
             self._console.print(
                 f"{status['state']}: {processed:,} records, {rate:,.0f} a second, "
-                f"{len(status['tasks'])} tasks, {status.get('dropped', 0):,} dropped"
+                f"{len(status['tasks'])} tasks, {status.get('dropped', 0):,} dropped",
+                soft_wrap=True,
             )
             self._last = now, processed
             self._line_at = now + _PROGRESS_SECONDS
@@ -395,10 +408,11 @@ def _finish(status: Mapping[str, Any], options: _Options, console: Console) -> N
         return
     console.print(
         f"done: {status.get('processed', 0):,} records processed, {status.get('sent', 0):,} written, "
-        f"{status.get('dropped', 0):,} dropped, {status.get('commits', 0):,} commits"
+        f"{status.get('dropped', 0):,} dropped, {status.get('commits', 0):,} commits",
+        soft_wrap=True,
     )
     dropped: dict[tuple[str, str], int] = {}
     for node, why, count in status.get("dropped_by", []):
         dropped[node, why] = dropped.get((node, why), 0) + count
     for (node, why), count in sorted(dropped.items()):
-        console.print(f"  dropped by {node}: {count:,} ({why})")
+        console.print(f"  dropped by {node}: {count:,} ({why})", soft_wrap=True)

@@ -1,9 +1,7 @@
 """Worker: one process's share of an application, from joining the group to leaving it.
 
 Threads: the caller's (signals, progress), the client's network thread, **one** processing thread that owns
-tasks, stores and the consumer, and a restore thread. The processing thread goes round:
-
-    poll -> buffer -> move tasks on -> process, a chunk a task -> punctuate -> commit if it is time
+tasks, stores and the consumer (see `WorkerRun`), and a restore thread.
 
 An error on the processing thread stops the worker: tasks close without a commit, the worker leaves the group
 so that others take over at once, and `join` raises it.
@@ -11,84 +9,18 @@ so that others take over at once, and `join` raises it.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import re
-import socket
 import threading
-import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from streamkit.clock import Clock, SystemClock
-from streamkit.errors import BrokerError, TopologyError
-from streamkit.log.client import (
-    Admin,
-    CommitFailedError,
-    Consumer,
-    NetworkThread,
-    OffsetAndMetadata,
-    Producer,
-)
-from streamkit.log.protocol import ErrorCode
-from streamkit.model.records import TopicPartition
-from streamkit.model.tasks import TaskId
-from streamkit.runtime.assignor import StreamkitAssignor
-from streamkit.runtime.collector import ProducerCollector
-from streamkit.runtime.global_tables import GlobalTables
-from streamkit.runtime.purge import Purger
-from streamkit.runtime.restore import RestoreThread
-from streamkit.runtime.state_directory import StateDirectory
-from streamkit.runtime.task_factory import TaskFactory
-from streamkit.runtime.task_manager import TaskManager
-from streamkit.runtime.task_settings import TaskSettings
+from streamkit.log.client import NetworkThread
+from streamkit.runtime.worker_run import WorkerRun
 from streamkit.runtime.worker_settings import WorkerSettings
+from streamkit.runtime.worker_status import WorkerStatus
 from streamkit.topology.plan import TopologyPlan, plan
 from streamkit.topology.topology import Topology
 
-__all__ = ["Worker", "WorkerStatus"]
-
-log = logging.getLogger(__name__)
-
-_POLL_SECONDS = 0.1
-_END_CHECK_SECONDS = 0.5
-_END_CHECKS = 2
-_FIRST_CONTACT_MS = 5_000
-_RETRY_COMMIT = (
-    ErrorCode.REBALANCE_IN_PROGRESS,
-    ErrorCode.UNKNOWN_MEMBER_ID,
-    ErrorCode.ILLEGAL_GENERATION,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatus:
-    """What a worker is doing, for progress lines.
-
-    Attributes:
-        state: "starting", "filling global tables", "joining", "restoring", "running", "stopping",
-            "stopped" or "failed".
-        tasks: what it owns.
-        restore_total, restore_done: changelog or global records to read, and read so far.
-        processed: records taken from source partitions.
-        sent: records written, changelogs included.
-        dropped: by (operator, reason).
-        commits: how many commits went through.
-    """
-
-    state: str = "starting"
-    tasks: tuple[TaskId, ...] = ()
-    restore_total: int = 0
-    restore_done: int = 0
-    processed: int = 0
-    sent: int = 0
-    dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    commits: int = 0
-
-    @property
-    def dropped_records(self) -> int:
-        """All dropped records together."""
-        return sum(self.dropped.values())
+__all__ = ["Worker"]
 
 
 class Worker:
@@ -99,6 +31,9 @@ class Worker:
         settings: see `WorkerSettings`.
         clock: wall clock; None: the machine's.
         network: the client's network thread; None: the one that the process shares.
+
+    Attributes:
+        status: what it is doing, replaced as it goes on.
 
     Raises:
         TopologyError: the topology can't run as written.
@@ -124,12 +59,9 @@ class Worker:
         self.settings = settings
         self.plan: TopologyPlan = plan(topology, settings.application_id)
         self.status = WorkerStatus()
-        self._clock = clock or SystemClock()
-        self._network = network
-        self._stopping = threading.Event()
         self._ended = threading.Event()
-        self._consumer: Consumer | None = None
         self._error: BaseException | None = None
+        self._work = WorkerRun(self.plan, settings, clock or SystemClock(), network, self._publish)
         self._thread = threading.Thread(target=self._run, name="streamkit-processing", daemon=True)
 
     def start(self) -> None:
@@ -141,10 +73,7 @@ class Worker:
 
         Safe in signal handlers and from any thread.
         """
-        self._stopping.set()
-        consumer = self._consumer
-        if consumer is not None:
-            consumer.wakeup()
+        self._work.stop()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until the worker has ended.
@@ -174,336 +103,13 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            _Run(self).run()
-            self._set_state("stopped")
+            self._work.run()
+            self._publish(replace(self.status, state="stopped"))
         except BaseException as error:  # noqa: BLE001  # the thread's boundary: join raises it
             self._error = error
-            self._set_state("failed")
+            self._publish(replace(self.status, state="failed"))
         finally:
             self._ended.set()
 
-    def _set_state(self, state: str) -> None:
-        old = self.status
-        self.status = WorkerStatus(
-            state,
-            old.tasks,
-            old.restore_total,
-            old.restore_done,
-            old.processed,
-            old.sent,
-            old.dropped,
-            old.commits,
-        )
-
-
-class _Run:
-    """Everything that lives as long as the processing thread runs."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self.settings = worker.settings
-        self.plan = worker.plan
-        self.clock = worker._clock
-        self.commits = 0
-        self._resources = contextlib.ExitStack()
-        self._topic_ids: dict[str, str] = {}
-        self._factory: TaskFactory | None = None
-
-    def run(self) -> None:
-        settings = self.settings
-        network = self.worker._network
-        name = settings.client_id or settings.application_id
-        with self._resources as resources:
-            cluster = self._cluster()
-            self.admin = resources.enter_context(
-                Admin(
-                    settings.bootstrap,
-                    network=network,
-                    client_id=f"{name}-admin",
-                    api_timeout_ms=settings.api_timeout_ms,
-                )
-            )
-            self._check_sources()
-            state = StateDirectory(settings.state_dir, settings.application_id, cluster)
-            resources.callback(state.close)
-            self.producer = Producer(
-                settings.bootstrap,
-                network=network,
-                client_id=f"{name}-producer",
-                linger_ms=settings.linger_ms,
-                batch_bytes=settings.batch_bytes,
-                compression=settings.compression,
-                auto_create_topics=True,
-            )
-            # What a failed worker has not sent must not be sent; a graceful end has flushed already.
-            resources.callback(self.producer.close, 0)
-            self.collector = ProducerCollector(self.producer)
-            self.restorer = RestoreThread(self._plain_consumer, self.worker_wakeup)
-            self.tasks = TaskManager(
-                settings,
-                self.clock,
-                state,
-                self.restorer,
-                self,
-                factory=self.factory,
-                topic_ids=self.topic_ids,
-            )
-            resources.callback(self.tasks.close)
-            self.global_tables = GlobalTables(
-                self.plan, self._new_factory(), self._global_consumer()
-            )
-            resources.callback(self.global_tables.close)
-            self._report("filling global tables")
-            self.global_tables.fill(self._going)
-            self.tasks.global_stores = self.global_tables.stores
-            self._join_group(name, network)
-            self.purger = Purger(self.plan, self.admin)
-            resources.callback(self.purger.close)
-            self._loop()
-
-    def _join_group(self, name: str, network: NetworkThread | None) -> None:
-        settings = self.settings
-        assignor = StreamkitAssignor(
-            self.plan, self.tasks.member_state, replication_factor=settings.replication_factor
-        )
-        self.assignor = assignor
-        self.consumer = Consumer(
-            settings.bootstrap,
-            network=network,
-            client_id=f"{name}-consumer",
-            group_id=settings.application_id,
-            auto_offset_reset="earliest",
-            assignors=[assignor],
-            session_timeout_ms=settings.session_timeout_ms,
-            max_poll_interval_ms=settings.max_poll_interval_ms,
-            api_timeout_ms=settings.api_timeout_ms,
-        )
-        self._resources.callback(self._leave)
-        host = f"{socket.gethostname()}:{settings.state_dir.resolve()}"
-        self.tasks.connect(self.consumer, assignor, host)
-        self.worker._consumer = self.consumer
-        self.consumer.subscribe(_subscription(self.plan), listener=self.tasks)
-
-    def _leave(self) -> None:
-        """Leave the group. After an error nothing may be committed on the way out."""
-        self.worker._consumer = None
-        self.restorer.stop()
-        self.tasks.close()
-        self.consumer.close()
-
-    # -- the loop ----------------------------------------------------------------------------------
-
-    def _loop(self) -> None:
-        self._report("joining")
-        tasks = self.tasks
-        interval = self.settings.commit_interval_ms / 1000
-        next_commit = time.monotonic() + interval
-        next_end_check = time.monotonic() + _END_CHECK_SECONDS
-        at_end = 0
-        busy = False
-        while self._going():
-            batches = self.consumer.poll_batches(0.0 if busy else self._idle_seconds(next_commit))
-            if self.assignor.error:
-                raise TopologyError(self.assignor.error)
-            tasks.add(batches)
-            tasks.advance()
-            self.global_tables.update()
-            busy = tasks.process() > 0
-            tasks.punctuate()
-            now = time.monotonic()
-            if now >= next_commit or tasks.commit_requested:
-                self._commit()
-                next_commit = time.monotonic() + interval
-            self._report("running" if tasks.all_running() else "restoring")
-            if self.settings.stop_at_end and not busy and now >= next_end_check:
-                at_end = at_end + 1 if self._everything_is_done() else 0
-                if at_end >= _END_CHECKS:
-                    log.info("every input is processed and committed")
-                    break
-                next_end_check = time.monotonic() + _END_CHECK_SECONDS
-        self._report("stopping")
-        self._commit()
-        self._report("stopping")
-
-    def _idle_seconds(self, next_commit: float) -> float:
-        """How long the next poll may wait."""
-        until_commit = next_commit - time.monotonic()
-        until_punctuation = (self.tasks.next_punctuation_ms() - self.clock.now_ms()) / 1000
-        return max(0.0, min(_POLL_SECONDS, until_commit, until_punctuation))
-
-    def _commit(self) -> None:
-        """Commit everything; a group that is busy or has moved on is no error here, poll tells more."""
-        try:
-            self.tasks.commit()
-        except CommitFailedError as error:
-            log.warning("commit refused: %s", error)
-            return
-        except BrokerError as error:
-            if error.code not in _RETRY_COMMIT:
-                raise
-            log.info("commit refused: %s", error)
-            return
-        self.commits += 1
-        self.purger.purge(self.tasks.committed_offsets)
-
-    def _everything_is_done(self) -> bool:
-        """Whether the group has committed every record of every topic that the application reads."""
-        if not self.tasks.task_ids() and not self.assignor.tasks:
-            # No task of our own: whether the others are done shows in the group's offsets alone.
-            pass
-        elif not self.tasks.drained():
-            return False
-        self._commit()
-        resolved = self.factory().topics
-        partitions = [
-            TopicPartition(topic, partition)
-            for topic in dict.fromkeys(name for names in resolved.topics.values() for name in names)
-            for partition in range(resolved.partitions[topic])
-        ]
-        ends = self.admin.list_offsets(partitions)
-        begins = self.admin.list_offsets(partitions, at="earliest")
-        committed = self.admin.group_offsets(self.settings.application_id)
-        for partition in partitions:
-            end, begin = ends[partition], begins[partition]
-            done = committed.get(partition)
-            if end is None or (begin is not None and begin.offset >= end.offset):
-                continue
-            if done is None or done.offset < end.offset:
-                return False
-        return True
-
-    def _report(self, state: str) -> None:
-        jobs = self.tasks.restoring()
-        total = sum(job.total for job in jobs)
-        done = sum(job.done for job in jobs)
-        tables = getattr(self, "global_tables", None)
-        if state == "filling global tables" and tables is not None:
-            total, done = tables.total, tables.done
-        dropped = dict(self.tasks.dropped)
-        for task in self.tasks.running():
-            for key, count in task.context.dropped.items():
-                dropped[key] = dropped.get(key, 0) + count
-        self.worker.status = WorkerStatus(
-            state,
-            tuple(self.tasks.task_ids()),
-            total,
-            done,
-            self.tasks.processed,
-            self.collector.sent,
-            dropped,
-            self.commits,
-        )
-
-    # -- what the parts ask for --------------------------------------------------------------------
-
-    def factory(self, *, renew: bool = False) -> TaskFactory:
-        """Makes tasks; `renew` looks partition counts up again."""
-        if self._factory is None or renew:
-            self._factory = self._new_factory()
-        return self._factory
-
-    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
-        """Ids of topics by name, asked once a topic."""
-        unknown = [topic for topic in topics if topic not in self._topic_ids]
-        if unknown:
-            for name, description in self.admin.describe_topics(unknown).items():
-                self._topic_ids[name] = str(description.topic_id)
-        return {topic: self._topic_ids[topic] for topic in topics if topic in self._topic_ids}
-
-    def flush(self) -> None:
-        """Wait until everything sent so far is acknowledged."""
-        self.producer.flush()
-
-    def end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """The offset after the last record of each partition."""
-        return self.consumer.end_offsets(partitions)
-
-    def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Commit input offsets for the group."""
-        self.consumer.commit(offsets)
-
-    def worker_wakeup(self) -> None:
-        """A restored task is worth an early end of a waiting poll."""
-        consumer = self.worker._consumer
-        if consumer is not None:
-            consumer.wakeup()
-
-    def _going(self) -> bool:
-        return not self.worker._stopping.is_set()
-
-    def _new_factory(self) -> TaskFactory:
-        settings = self.settings
-        return TaskFactory(
-            self.plan,
-            self.plan.resolve(self._counts()),
-            settings=TaskSettings(
-                settings.application_id,
-                settings.max_task_idle_ms,
-                settings.on_deserialization_error,
-                settings.on_processing_error,
-                settings.values,
-            ),
-            collector=self.collector,
-            clock=self.clock,
-            store_settings=settings.store_settings,
-            default_serde=settings.default_serde,
-        )
-
-    def _counts(self) -> dict[str, int]:
-        topics = set(self.plan.external_topics)
-        if self.plan.patterns:
-            topics.update(
-                topic
-                for topic in self.admin.list_topics()
-                if any(pattern.fullmatch(topic) for pattern in self.plan.patterns)
-            )
-        return {
-            name: len(description.partitions)
-            for name, description in self.admin.describe_topics(topics).items()
-        }
-
-    def _check_sources(self) -> None:
-        """A missing source topic, or joined ones that differ, shall be said before anything is joined."""
-        self.plan.resolve(self._counts())
-
-    def _cluster(self) -> str:
-        """Identifies the cluster: its nodes, as it names them itself.
-
-        The first question to the cluster, and one that is given up soon: at the start a wrong address is
-        likelier than a broker that is away.
-        """
-        settings = self.settings
-        timeout_ms = min(settings.api_timeout_ms, _FIRST_CONTACT_MS)
-        with Admin(
-            settings.bootstrap,
-            network=self.worker._network,
-            client_id=f"{settings.client_id or settings.application_id}-admin",
-            api_timeout_ms=timeout_ms,
-        ) as admin:
-            return ",".join(sorted(f"{node.host}:{node.port}" for node in admin.nodes()))
-
-    def _plain_consumer(self) -> Consumer:
-        return self._unassigned_consumer("restore")
-
-    def _global_consumer(self) -> Consumer:
-        return self._unassigned_consumer("global")
-
-    def _unassigned_consumer(self, role: str) -> Consumer:
-        settings = self.settings
-        name = settings.client_id or settings.application_id
-        return Consumer(
-            settings.bootstrap,
-            network=self.worker._network,
-            client_id=f"{name}-{role}",
-            auto_offset_reset="earliest",
-            api_timeout_ms=settings.api_timeout_ms,
-        )
-
-
-def _subscription(planned: TopologyPlan) -> tuple[str, ...] | re.Pattern[str]:
-    """What the consumer subscribes to: names, or one pattern for all names and patterns together."""
-    if not planned.patterns:
-        return planned.source_topics
-    names = (re.escape(topic) for topic in planned.source_topics)
-    patterns = (f"(?:{pattern.pattern})" for pattern in planned.patterns)
-    return re.compile("|".join((*names, *patterns)))
+    def _publish(self, status: WorkerStatus) -> None:
+        self.status = status

@@ -1,0 +1,396 @@
+"""What a worker's processing thread does: joins the group, goes round, leaves.
+
+    poll -> buffer -> move tasks on -> process, a chunk a task -> punctuate -> commit if it is time
+
+Everything here runs on that thread, except `stop` and `wakeup`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from streamkit.clock import Clock
+from streamkit.errors import BrokerError, TopologyError
+from streamkit.log.client import (
+    Admin,
+    CommitFailedError,
+    Consumer,
+    NetworkThread,
+    OffsetAndMetadata,
+    Producer,
+)
+from streamkit.log.protocol import ErrorCode
+from streamkit.model.records import TopicPartition
+from streamkit.runtime.assignor import StreamkitAssignor
+from streamkit.runtime.collector import ProducerCollector
+from streamkit.runtime.global_tables import GlobalTables
+from streamkit.runtime.purge import Purger
+from streamkit.runtime.restore import RestoreThread
+from streamkit.runtime.state_directory import StateDirectory
+from streamkit.runtime.task_factory import TaskFactory
+from streamkit.runtime.task_manager import TaskManager
+from streamkit.runtime.task_settings import TaskSettings
+from streamkit.runtime.worker_settings import WorkerSettings
+from streamkit.runtime.worker_status import WorkerStatus
+from streamkit.topology.plan import TopologyPlan
+
+__all__ = ["WorkerRun"]
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.1
+_END_CHECK_SECONDS = 0.5
+_END_CHECKS = 2
+_FIRST_CONTACT_MS = 5_000
+_RETRY_COMMIT = (
+    ErrorCode.REBALANCE_IN_PROGRESS,
+    ErrorCode.UNKNOWN_MEMBER_ID,
+    ErrorCode.ILLEGAL_GENERATION,
+)
+
+
+class WorkerRun:
+    """Everything that lives as long as the processing thread runs.
+
+    Args:
+        publish: takes the status, often.
+    """
+
+    def __init__(
+        self,
+        plan: TopologyPlan,
+        settings: WorkerSettings,
+        clock: Clock,
+        network: NetworkThread | None,
+        publish: Callable[[WorkerStatus], None],
+    ) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.clock = clock
+        self.commits = 0
+        self._network = network
+        self._publish = publish
+        self._stopping = threading.Event()
+        self._waiting: Consumer | None = None
+        self._resources = contextlib.ExitStack()
+        self._topic_ids: dict[str, str] = {}
+        self._factory: TaskFactory | None = None
+
+    def stop(self) -> None:
+        """Ask for a graceful end, from any thread or a signal handler."""
+        self._stopping.set()
+        self.wakeup()
+
+    def wakeup(self) -> None:
+        """End a waiting poll early, from any thread: there is something to do."""
+        consumer = self._waiting
+        if consumer is not None:
+            consumer.wakeup()
+
+    def run(self) -> None:
+        """Work until `stop`, or until every input is processed if the settings say so.
+
+        Raises:
+            StreamkitError: what stopped it; nothing was committed on the way out.
+        """
+        settings = self.settings
+        network = self._network
+        name = settings.client_id or settings.application_id
+        with self._resources as resources:
+            cluster = self._cluster()
+            self.admin = resources.enter_context(
+                Admin(
+                    settings.bootstrap,
+                    network=network,
+                    client_id=f"{name}-admin",
+                    api_timeout_ms=settings.api_timeout_ms,
+                )
+            )
+            self._check_sources()
+            state = StateDirectory(settings.state_dir, settings.application_id, cluster)
+            resources.callback(state.close)
+            self.producer = Producer(
+                settings.bootstrap,
+                network=network,
+                client_id=f"{name}-producer",
+                linger_ms=settings.linger_ms,
+                batch_bytes=settings.batch_bytes,
+                compression=settings.compression,
+                auto_create_topics=True,
+            )
+            # What a failed worker has not sent must not be sent; a graceful end has flushed already.
+            resources.callback(self.producer.close, 0)
+            self.collector = ProducerCollector(self.producer)
+            self.restorer = RestoreThread(self._plain_consumer, self.wakeup)
+            self.tasks = TaskManager(
+                settings,
+                self.clock,
+                state,
+                self.restorer,
+                self,
+                factory=self.factory,
+                topic_ids=self.topic_ids,
+            )
+            resources.callback(self.tasks.close)
+            self.global_tables = GlobalTables(
+                self.plan, self._new_factory(), self._global_consumer()
+            )
+            resources.callback(self.global_tables.close)
+            self.global_tables.fill(self._filling)
+            self.tasks.global_stores = self.global_tables.stores
+            self._join_group(name, network)
+            self.purger = Purger(self.plan, self.admin)
+            resources.callback(self.purger.close)
+            self._loop()
+
+    def _join_group(self, name: str, network: NetworkThread | None) -> None:
+        settings = self.settings
+        assignor = StreamkitAssignor(
+            self.plan, self.tasks.member_state, replication_factor=settings.replication_factor
+        )
+        self.assignor = assignor
+        self.consumer = Consumer(
+            settings.bootstrap,
+            network=network,
+            client_id=f"{name}-consumer",
+            group_id=settings.application_id,
+            auto_offset_reset="earliest",
+            assignors=[assignor],
+            session_timeout_ms=settings.session_timeout_ms,
+            max_poll_interval_ms=settings.max_poll_interval_ms,
+            api_timeout_ms=settings.api_timeout_ms,
+        )
+        self._resources.callback(self._leave)
+        host = f"{socket.gethostname()}:{settings.state_dir.resolve()}"
+        self.tasks.connect(self.consumer, assignor, host)
+        self._waiting = self.consumer
+        self.consumer.subscribe(_subscription(self.plan), listener=self.tasks)
+
+    def _leave(self) -> None:
+        """Leave the group. After an error nothing may be committed on the way out."""
+        self._waiting = None
+        self.restorer.stop()
+        self.tasks.close()
+        self.consumer.close()
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        self._report("joining")
+        tasks = self.tasks
+        interval = self.settings.commit_interval_ms / 1000
+        next_commit = time.monotonic() + interval
+        next_end_check = time.monotonic() + _END_CHECK_SECONDS
+        at_end = 0
+        busy = False
+        while self._going():
+            batches = self.consumer.poll_batches(0.0 if busy else self._idle_seconds(next_commit))
+            if self.assignor.error:
+                raise TopologyError(self.assignor.error)
+            tasks.add(batches)
+            tasks.advance()
+            self.global_tables.update()
+            busy = tasks.process() > 0
+            tasks.punctuate()
+            now = time.monotonic()
+            if now >= next_commit or tasks.commit_requested:
+                self._commit()
+                next_commit = time.monotonic() + interval
+            self._report("running" if tasks.all_running() else "restoring")
+            if self.settings.stop_at_end and not busy and now >= next_end_check:
+                at_end = at_end + 1 if self._everything_is_done() else 0
+                if at_end >= _END_CHECKS:
+                    log.info("every input is processed and committed")
+                    break
+                next_end_check = time.monotonic() + _END_CHECK_SECONDS
+        self._report("stopping")
+        self._commit()
+        self._report("stopping")
+
+    def _idle_seconds(self, next_commit: float) -> float:
+        """How long the next poll may wait."""
+        until_commit = next_commit - time.monotonic()
+        until_punctuation = (self.tasks.next_punctuation_ms() - self.clock.now_ms()) / 1000
+        return max(0.0, min(_POLL_SECONDS, until_commit, until_punctuation))
+
+    def _commit(self) -> None:
+        """Commit everything; a group that is busy or has moved on is no error here, poll tells more."""
+        try:
+            self.tasks.commit()
+        except CommitFailedError as error:
+            log.warning("commit refused: %s", error)
+            return
+        except BrokerError as error:
+            if error.code not in _RETRY_COMMIT:
+                raise
+            log.info("commit refused: %s", error)
+            return
+        self.commits += 1
+        self.purger.purge(self.tasks.committed_offsets)
+
+    def _everything_is_done(self) -> bool:
+        """Whether the group has committed every record of every topic that the application reads."""
+        if not self.tasks.task_ids() and not self.assignor.tasks:
+            # No task of our own: whether the others are done shows in the group's offsets alone.
+            pass
+        elif not self.tasks.drained():
+            return False
+        self._commit()
+        resolved = self.factory().topics
+        partitions = [
+            TopicPartition(topic, partition)
+            for topic in dict.fromkeys(name for names in resolved.topics.values() for name in names)
+            for partition in range(resolved.partitions[topic])
+        ]
+        ends = self.admin.list_offsets(partitions)
+        begins = self.admin.list_offsets(partitions, at="earliest")
+        committed = self.admin.group_offsets(self.settings.application_id)
+        for partition in partitions:
+            end, begin = ends[partition], begins[partition]
+            done = committed.get(partition)
+            if end is None or (begin is not None and begin.offset >= end.offset):
+                continue
+            if done is None or done.offset < end.offset:
+                return False
+        return True
+
+    def _report(self, state: str) -> None:
+        jobs = self.tasks.restoring()
+        total = sum(job.total for job in jobs)
+        done = sum(job.done for job in jobs)
+        tables = getattr(self, "global_tables", None)
+        if state == "filling global tables" and tables is not None:
+            total, done = tables.total, tables.done
+        dropped = dict(self.tasks.dropped)
+        for task in self.tasks.running():
+            for key, count in task.context.dropped.items():
+                dropped[key] = dropped.get(key, 0) + count
+        status = WorkerStatus(
+            state,
+            tuple(self.tasks.task_ids()),
+            total,
+            done,
+            self.tasks.processed,
+            self.collector.sent,
+            dropped,
+            self.commits,
+        )
+        self._publish(status)
+
+    # -- what the parts ask for --------------------------------------------------------------------
+
+    def factory(self, *, renew: bool = False) -> TaskFactory:
+        """Makes tasks; `renew` looks partition counts up again."""
+        if self._factory is None or renew:
+            self._factory = self._new_factory()
+        return self._factory
+
+    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """Ids of topics by name, asked once a topic."""
+        unknown = [topic for topic in topics if topic not in self._topic_ids]
+        if unknown:
+            for name, description in self.admin.describe_topics(unknown).items():
+                self._topic_ids[name] = str(description.topic_id)
+        return {topic: self._topic_ids[topic] for topic in topics if topic in self._topic_ids}
+
+    def flush(self) -> None:
+        """Wait until everything sent so far is acknowledged."""
+        self.producer.flush()
+
+    def end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The offset after the last record of each partition."""
+        return self.consumer.end_offsets(partitions)
+
+    def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit input offsets for the group."""
+        self.consumer.commit(offsets)
+
+    def _filling(self) -> bool:
+        self._report("filling global tables")
+        return self._going()
+
+    def _going(self) -> bool:
+        return not self._stopping.is_set()
+
+    def _new_factory(self) -> TaskFactory:
+        settings = self.settings
+        return TaskFactory(
+            self.plan,
+            self.plan.resolve(self._counts()),
+            settings=TaskSettings(
+                settings.application_id,
+                settings.max_task_idle_ms,
+                settings.on_deserialization_error,
+                settings.on_processing_error,
+                settings.values,
+            ),
+            collector=self.collector,
+            clock=self.clock,
+            store_settings=settings.store_settings,
+            default_serde=settings.default_serde,
+        )
+
+    def _counts(self) -> dict[str, int]:
+        topics = set(self.plan.external_topics)
+        if self.plan.patterns:
+            topics.update(
+                topic
+                for topic in self.admin.list_topics()
+                if any(pattern.fullmatch(topic) for pattern in self.plan.patterns)
+            )
+        return {
+            name: len(description.partitions)
+            for name, description in self.admin.describe_topics(topics).items()
+        }
+
+    def _check_sources(self) -> None:
+        """A missing source topic, or joined ones that differ, shall be said before anything is joined."""
+        self.plan.resolve(self._counts())
+
+    def _cluster(self) -> str:
+        """Identifies the cluster: its nodes, as it names them itself.
+
+        The first question to the cluster, and one that is given up soon: at the start a wrong address is
+        likelier than a broker that is away.
+        """
+        settings = self.settings
+        timeout_ms = min(settings.api_timeout_ms, _FIRST_CONTACT_MS)
+        with Admin(
+            settings.bootstrap,
+            network=self._network,
+            client_id=f"{settings.client_id or settings.application_id}-admin",
+            api_timeout_ms=timeout_ms,
+        ) as admin:
+            return ",".join(sorted(f"{node.host}:{node.port}" for node in admin.nodes()))
+
+    def _plain_consumer(self) -> Consumer:
+        return self._unassigned_consumer("restore")
+
+    def _global_consumer(self) -> Consumer:
+        return self._unassigned_consumer("global")
+
+    def _unassigned_consumer(self, role: str) -> Consumer:
+        settings = self.settings
+        name = settings.client_id or settings.application_id
+        return Consumer(
+            settings.bootstrap,
+            network=self._network,
+            client_id=f"{name}-{role}",
+            auto_offset_reset="earliest",
+            api_timeout_ms=settings.api_timeout_ms,
+        )
+
+
+def _subscription(planned: TopologyPlan) -> tuple[str, ...] | re.Pattern[str]:
+    """What the consumer subscribes to: names, or one pattern for all names and patterns together."""
+    if not planned.patterns:
+        return planned.source_topics
+    names = (re.escape(topic) for topic in planned.source_topics)
+    patterns = (f"(?:{pattern.pattern})" for pattern in planned.patterns)
+    return re.compile("|".join((*names, *patterns)))
