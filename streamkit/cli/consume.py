@@ -22,6 +22,15 @@ __all__ = ["consume"]
 
 _POLL_SECONDS = 0.5
 _COMMIT_SECONDS = 5.0
+_EMPTY_RECORD = {
+    "topic": "",
+    "partition": 0,
+    "offset": 0,
+    "timestamp": "",
+    "key": "",
+    "value": "",
+    "headers": "",
+}
 _TYPES = ("text", "int", "float", "json", "hex", "base64")
 
 
@@ -72,6 +81,8 @@ def consume(
     """
     if group is not None and partitions:
         raise click.UsageError("--group shares out the partitions by itself: leave out --partition")
+    if layout is not None:
+        _check_layout(layout)
     show = (
         _json_printer(key_type, value_type) if as_json else _printer(key_type, value_type, layout)
     )
@@ -170,6 +181,16 @@ def _records(
         assigned = consumer.assignment()
         if assigned and all(consumer.position(tp) >= ends.get(tp, 0) for tp in assigned):
             return
+
+
+def _check_layout(layout: str) -> None:
+    try:
+        layout.format(**_EMPTY_RECORD)
+    except (LookupError, ValueError, AttributeError, TypeError) as error:
+        names = " ".join(f"{{{name}}}" for name in _EMPTY_RECORD)
+        raise click.BadParameter(
+            f"{layout!r} can't be filled in ({error}); there are {names}", param_hint="--format"
+        ) from None
 
 
 def _printer(key_type: str, value_type: str, layout: str | None) -> Callable[[ConsumerRecord], str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 
 from streamkit.app import App
-from streamkit.errors import ConfigError
+from streamkit.errors import ConfigError, StreamkitError
 
 __all__ = ["load_app"]
 
@@ -21,13 +22,20 @@ def load_app(target: str) -> App:
     folder for a module, is importable from then on.
 
     Raises:
-        ConfigError: no such file or module, no such name, or not exactly one app to choose.
+        ConfigError: no such file or module, no such name, not exactly one app to choose, or its code
+            raised: then the message ends with the lines of the user's files that led there.
+        StreamkitError: what streamkit told the app's code, as it is.
     """
     place, colon, name = target.rpartition(":")
     if not colon or "/" in name or "\\" in name:
         place, name = target, ""
     looks_like_path = place.endswith(".py") or "/" in place or "\\" in place
-    module = _load_file(place, target) if looks_like_path else _load_module(place, target)
+    try:
+        module = _load_file(place, target) if looks_like_path else _load_module(place, target)
+    except StreamkitError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"can't load app {target!r}: {_told(error)}") from error
     return _named(module, name, target) if name else _only(module, target)
 
 
@@ -50,6 +58,10 @@ def _load_file(place: str, target: str) -> ModuleType:
 
 
 def _load_module(place: str, target: str) -> ModuleType:
+    if not all(part.isidentifier() for part in place.split(".")):
+        raise ConfigError(
+            f"can't load app {target!r}: that is neither a module's name nor the path of a .py file"
+        )
     _importable(str(Path.cwd()))
     try:
         return importlib.import_module(place)
@@ -99,6 +111,19 @@ def _apps(module: ModuleType) -> dict[str, App]:
         if isinstance(value, App) and not any(value is other for other in found.values()):
             found[name] = value
     return found
+
+
+def _told(error: Exception) -> str:
+    """The error and where it was raised, without the frames of streamkit and the import system."""
+    own = str(Path(__file__).parents[1])
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((own, "<frozen", importlib.__file__))
+    ]
+    last = "".join(traceback.format_exception_only(error)).rstrip()
+    what = f"{type(error).__name__}: {error}" if frames else last
+    return "\n".join([what, *"".join(traceback.format_list(frames)).rstrip().splitlines()])
 
 
 def _importable(folder: str) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from base64 import b64decode
 from concurrent.futures import Future
-from typing import NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple
 
 import click
 
@@ -58,7 +58,7 @@ def produce(
     compression: str,
     bootstrap: str | None,
 ) -> None:
-    """Write each line of standard input as one record to TOPIC.
+    """Write each line of standard input as one record to TOPIC, byte for byte.
 
     A topic that does not exist is created, if the broker is set up to. The command ends when
     all records are acknowledged.
@@ -77,7 +77,7 @@ def produce(
             delivery_timeout_ms=2 * API_TIMEOUT_MS,
         ) as producer,
     ):
-        for number, text in enumerate(_lines(sys.stdin), start=1):
+        for number, text in enumerate(_lines(sys.stdin.buffer), start=1):
             line = _from_json(text, number) if as_json else _from_text(text, key_separator, number)
             written.append(
                 producer.send(
@@ -99,23 +99,24 @@ def produce(
     click.echo(f"{count:,} records written to {topic}", err=True)
 
 
-def _lines(stream: TextIO) -> list[str] | TextIO:
+def _lines(stream: BinaryIO) -> BinaryIO:
     if stream.isatty():
         click.echo("a record a line; Ctrl-D ends", err=True)
     return stream
 
 
-def _from_text(text: str, separator: str | None, number: int) -> _Line:
-    line = text.rstrip("\r\n")
+def _from_text(text: bytes, separator: str | None, number: int) -> _Line:
+    line = text.rstrip(b"\r\n")
     if separator is None:
-        return _Line(None, line.encode())
-    key, found, value = line.partition(separator)
+        return _Line(None, line)
+    key, found, value = line.partition(separator.encode())
     if not found:
-        raise click.ClickException(f"line {number} has no key separator {separator!r}: {line[:60]}")
-    return _Line(key.encode(), value.encode())
+        start = line[:60].decode(errors="replace")
+        raise click.ClickException(f"line {number} has no key separator {separator!r}: {start}")
+    return _Line(key, value)
 
 
-def _from_json(text: str, number: int) -> _Line:
+def _from_json(text: bytes, number: int) -> _Line:
     try:
         record = json.loads(text)
         if not isinstance(record, dict):

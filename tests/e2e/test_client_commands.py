@@ -28,7 +28,7 @@ def bootstrap() -> Iterator[str]:
 def run(bootstrap: str) -> Run:
     """Runs `streamkit …` against the broker."""
 
-    def run(*arguments: str, stdin: str = "", bootstrap: str = bootstrap) -> Result:
+    def run(*arguments: str, stdin: str | bytes = "", bootstrap: str = bootstrap) -> Result:
         return CliRunner().invoke(
             cli, arguments, input=stdin, env={"STREAMKIT_BOOTSTRAP": bootstrap}
         )
@@ -136,6 +136,21 @@ def test_values_are_shown_by_their_type(run: Run, bootstrap: str) -> None:
     assert keys == ['{"base64": "/w=="}', "[1]"]
     keys = good(run("consume", "f", "-e", "--format", "{key}")).splitlines()
     assert keys == ["0xff", "[1]"]
+
+
+def test_lines_that_are_no_text_go_in_as_they_are(run: Run) -> None:
+    good(run("topics", "create", "raw", "--partitions", "1"))
+    good(run("produce", "raw", stdin=b"\xff\xfe\n"))
+    good(run("produce", "raw", "-k", "→", stdin="k→".encode() + b"\xff\r\n"))
+    assert good(run("consume", "raw", "-e", "--format", "{key} {value}")) == "null 0xfffe\nk 0xff\n"
+
+
+@pytest.mark.parametrize("layout", ["{nope}", "{", "{0}", "{key:d}", "{key.nope}", "{key[x]}"])
+def test_format_that_cannot_be_filled_in_is_wrong_usage(run: Run, layout: str) -> None:
+    result = run("consume", "any", "--format", layout)
+    assert result.exit_code == 2
+    assert "--format" in result.stderr
+    assert "{topic} {partition} {offset}" in result.stderr
 
 
 def test_mistakes_are_one_clear_line(run: Run) -> None:

@@ -57,6 +57,9 @@ def test_file_may_import_its_neighbours(folder: Path) -> None:
         ("two_apps.py", r"several apps in it \(one, two\); choose one with two_apps.py:one"),
         ("no_app.py", "there is no App in it"),
         ("no_app.py:x", "has no 'x'; it has no App"),
+        (".", "neither a module's name nor the path"),
+        ("", "neither a module's name nor the path"),
+        (":app", "neither a module's name nor the path"),
         ("two_apps.py:sk", "'sk' is a module, not an App"),
     ],
 )
@@ -68,10 +71,30 @@ def test_what_is_wrong_is_said(folder: Path, target: str, message: str) -> None:
         load_app(target)
 
 
-def test_missing_import_of_the_app_itself_is_shown_as_it_is(folder: Path) -> None:
-    write(folder, "broken_app.py", "import not_installed_anywhere")
-    with pytest.raises(ModuleNotFoundError, match="not_installed_anywhere"):
-        load_app("broken_app")
+@pytest.mark.parametrize("target", ["broken_app.py", "broken_app"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import not_installed_anywhere", "ModuleNotFoundError: No module named 'not_installed"),
+        ("app = sk.App('x', commit_intervall_ms=5)", "TypeError: .*'commit_intervall_ms'"),
+        ("def build():\n    1 // 0\nbuild()", "ZeroDivisionError: "),
+        ("app = sk.App('x'", "was never closed"),
+        ("app = sk.App('x', commit_interval_ms=-5)", "^commit_interval_ms is at least 1 ms"),
+    ],
+)
+def test_what_the_code_of_the_app_raised_is_said_with_its_line(
+    folder: Path, text: str, message: str, target: str
+) -> None:
+    sys.modules.pop("broken_app", None)
+    write(folder, "broken_app.py", text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_app(target)
+    said = str(caught.value)
+    if not message.startswith("^"):
+        assert f'File "{folder}/broken_app.py", line ' in said
+        assert text.splitlines()[-1] in said
+    assert "importlib" not in said
+    assert "load_app.py" not in said
 
 
 def test_hint_at_the_file_of_the_same_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
