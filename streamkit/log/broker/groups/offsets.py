@@ -57,7 +57,8 @@ class OffsetStore:
                 self._pending[group_id][topic_partition][other] = None
         else:
             pending = self._pending.setdefault(group_id, {}).setdefault(topic_partition, {})
-            pending[origin] = value
+            pending.pop(origin, None)
+            pending[origin] = value  # the last one: pending offsets stand in the order of the log
 
     def end(self, origin: Origin, committed: bool) -> None:
         """A transaction has ended: its offsets are the committed ones now, or are dropped."""
@@ -65,11 +66,14 @@ class OffsetStore:
             for topic_partition, pending in list(self._pending[group_id].items()):
                 if origin not in pending:
                     continue
-                value = pending.pop(origin)
+                value = pending[origin]
+                if committed and value is not None:
+                    self._by_group.setdefault(group_id, {})[topic_partition] = value
+                    for earlier in list(pending)[: list(pending).index(origin)]:
+                        pending[earlier] = None
+                del pending[origin]
                 if not pending:
                     _remove(self._pending, group_id, topic_partition)
-                if committed and value is not None:
-                    self.replay(OffsetCommitRecord(group_id, topic_partition, value))
 
     def of_group(self, group_id: str) -> Mapping[TopicPartition, CommittedOffset]:
         """What the group has committed, in the order of first commits; empty if nothing."""
