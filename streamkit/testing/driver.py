@@ -22,13 +22,13 @@ from streamkit.errors import ClosedError, ConfigError, TopologyError
 from streamkit.model.records import EMPTY_HEADERS, Headers, Record, TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.operators.change_codec import decode_change
-from streamkit.operators.context import RecordCollector
 from streamkit.runtime.partition_group import MAX_TIMESTAMP, Columns
 from streamkit.runtime.task import Task
 from streamkit.runtime.task_factory import TaskFactory
 from streamkit.runtime.task_settings import TaskSettings
 from streamkit.serde import Serde, serde_for
 from streamkit.state import StateStore, StoreSettings
+from streamkit.testing.driver_topics import DriverTopics
 from streamkit.topology.nodes import SinkNode, SourceNode
 from streamkit.topology.plan import TopologyPlan, plan
 from streamkit.topology.topology import Topology
@@ -93,7 +93,7 @@ class TopologyTestDriver:
         self._nodes = topology.wiring.nodes
         self._plan = _one_partition(plan(topology, app_id))
         known = dict.fromkeys((*self._plan.external_topics, *topics), 1)
-        self._topics = _Topics(known)
+        self._topics = DriverTopics(known)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._factory = TaskFactory(
             self._plan,
@@ -387,62 +387,6 @@ class TopologyTestDriver:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("the test driver is closed")
-
-
-class _Topics(RecordCollector):
-    """All topics of a driver, one partition each."""
-
-    def __init__(self, inputs: Mapping[str, int]) -> None:
-        self._unread: dict[str, list[Record[bytes | None, bytes | None]]] = {}
-        self._read: dict[str, int] = {}
-        self._written: list[tuple[str, Record[bytes | None, bytes | None]]] = []
-        self._ends: dict[str, int] = {}
-        self._input_ends: dict[str, int] = dict.fromkeys(inputs, 0)
-
-    def send(
-        self,
-        topic: str,
-        partition: int,  # noqa: ARG002  # there is only one
-        key: bytes | None,
-        value: bytes | None,
-        timestamp: int,
-        headers: Headers,
-    ) -> None:
-        record = Record(key, value, timestamp, headers)
-        self._unread.setdefault(topic, []).append(record)
-        self._written.append((topic, record))
-        self._ends[topic] = self._ends.get(topic, 0) + 1
-
-    def partitions_for(self, topic: str) -> int:  # noqa: ARG002
-        return 1
-
-    def pop(self, topic: str) -> Record[bytes | None, bytes | None] | None:
-        records = self._unread.get(topic)
-        if not records:
-            return None
-        position = self._read.get(topic, 0)
-        record = records[position]
-        position += 1
-        if position == len(records):
-            records.clear()
-            position = 0
-        self._read[topic] = position
-        return record
-
-    def take_written(self) -> list[tuple[str, Record[bytes | None, bytes | None]]]:
-        written, self._written = self._written, []
-        return written
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._unread)
-
-    def end_offset(self, topic: str) -> int:
-        return self._ends.get(topic, 0)
-
-    def next_input_offset(self, topic: str) -> int:
-        offset = self._input_ends.get(topic, 0)
-        self._input_ends[topic] = offset + 1
-        return offset
 
 
 def _topology_of(source: Topology | _HasTopology | _Buildable) -> Topology:
