@@ -185,6 +185,19 @@ def test_app_that_is_not_there(tmp_path: Path, target: str, fact: str) -> None:
     assert said.count("\n") == 1
 
 
+def test_app_whose_code_raises(tmp_path: Path) -> None:
+    said = worker(app_file(tmp_path, COPY.replace("map_values", "map_valeus")), folder=tmp_path)
+    assert "AttributeError" in said
+    assert "'map_valeus'" in said
+    assert f'File "{tmp_path}/errors_app.py", line 8, in copy' in said
+
+
+def test_summary_that_could_not_be_written_is_told_at_once(tmp_path: Path) -> None:
+    app = app_file(tmp_path, COPY)
+    said = worker(app, "--metrics-json", "no/such/folder.json", folder=tmp_path, code=2)
+    assert "there is no folder no/such" in said
+
+
 def test_no_app_given_is_wrong_usage(tmp_path: Path) -> None:
     assert "Usage" in worker(folder=tmp_path, code=2)
 
