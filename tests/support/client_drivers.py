@@ -92,6 +92,26 @@ class Member(Protocol):
     def close(self) -> None: ...
 
 
+class Transaction(Protocol):
+    """A producer that has begun a transaction."""
+
+    def send(self, topic: str, values: Sequence[bytes]) -> None:
+        """Send to partition 0 and wait until it is there."""
+        ...
+
+    def send_offset(self, group: str, topic: str, partition: int, offset: int) -> None: ...
+
+    def commit(self) -> None:
+        """Commit, and begin the next one."""
+        ...
+
+    def abort(self) -> None:
+        """Abort, and begin the next one."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Driver(Protocol):
     """One client library."""
 
@@ -134,8 +154,17 @@ class Driver(Protocol):
         """Send and wait: partition and offset of each."""
         ...
 
-    def read(self, topic: str, partitions: Iterable[int], count: int) -> list[Message]:
-        """`count` records from the beginning of the partitions, without a group."""
+    def read(
+        self, topic: str, partitions: Iterable[int], count: int, *, committed: bool = False
+    ) -> list[Message]:
+        """`count` records from the beginning of the partitions, without a group.
+
+        With `committed`, only those outside of transactions and in committed ones.
+        """
+        ...
+
+    def transaction(self, transactional_id: str) -> Transaction:
+        """A producer of transactions, which fences earlier ones of the same id."""
         ...
 
     def offsets_for_time(self, topic: str, partition: int, timestamp_ms: int) -> int | None: ...
@@ -207,6 +236,53 @@ class ConfluentMember:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+class ConfluentTransaction:
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer = ck.Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "transactional.id": transactional_id,
+                "linger.ms": 1,
+                "log_level": 0,
+            }
+        )
+        self._call(self._producer.init_transactions, TIMEOUT_S)
+        self._call(self._producer.begin_transaction)
+
+    def send(self, topic: str, values: Sequence[bytes]) -> None:
+        for value in values:
+            self._producer.produce(topic, value, partition=0)
+        assert self._producer.flush(TIMEOUT_S) == 0
+
+    def send_offset(self, group: str, topic: str, partition: int, offset: int) -> None:
+        consumer = ck.Consumer({"bootstrap.servers": self._bootstrap, "group.id": group})
+        try:
+            position = ck.TopicPartition(topic, partition, offset)
+            metadata = consumer.consumer_group_metadata()
+            self._call(self._producer.send_offsets_to_transaction, [position], metadata, TIMEOUT_S)
+        finally:
+            consumer.close()
+
+    def commit(self) -> None:
+        self._call(self._producer.commit_transaction, TIMEOUT_S)
+        self._call(self._producer.begin_transaction)
+
+    def abort(self) -> None:
+        self._call(self._producer.abort_transaction, TIMEOUT_S)
+        self._call(self._producer.begin_transaction)
+
+    def close(self) -> None:
+        pass
+
+    @staticmethod
+    def _call(call: Callable[..., Any], *arguments: object) -> None:
+        try:
+            call(*arguments)
+        except ck.KafkaException as error:
+            raise RefusedError(error.args[0].name().lstrip("_")) from error
 
 
 class Confluent:
@@ -287,8 +363,10 @@ class Confluent:
             raise RefusedError(errors[0])
         return [delivered[index] for index in range(len(messages))]
 
-    def read(self, topic: str, partitions: Iterable[int], count: int) -> list[Message]:
-        consumer = self._consumer()
+    def read(
+        self, topic: str, partitions: Iterable[int], count: int, *, committed: bool = False
+    ) -> list[Message]:
+        consumer = self._consumer(committed=committed)
         try:
             consumer.assign([ck.TopicPartition(topic, p, ck.OFFSET_BEGINNING) for p in partitions])
             found: list[Message] = []
@@ -321,6 +399,9 @@ class Confluent:
         finally:
             consumer.close()
 
+    def transaction(self, transactional_id: str) -> Transaction:
+        return ConfluentTransaction(self._bootstrap, transactional_id)
+
     def member(
         self, group: str, topic: str, *, assignor: str = "range", instance_id: str | None = None
     ) -> Member:
@@ -352,7 +433,7 @@ class Confluent:
     def close(self) -> None:
         pass
 
-    def _consumer(self, group: str = "none") -> Any:
+    def _consumer(self, group: str = "none", *, committed: bool = False) -> Any:
         return ck.Consumer(
             {
                 "bootstrap.servers": self._bootstrap,
@@ -360,6 +441,7 @@ class Confluent:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 50,
+                "isolation.level": "read_committed" if committed else "read_uncommitted",
             }
         )
 
@@ -457,6 +539,41 @@ class KafkaPythonMember:
                     answer.set_exception(error)
 
 
+class KafkaPythonTransaction:
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self._producer = kafka.KafkaProducer(
+            bootstrap_servers=bootstrap, transactional_id=transactional_id, linger_ms=1
+        )
+        with _kafka_python_errors():
+            self._producer.init_transactions()
+            self._producer.begin_transaction()
+
+    def send(self, topic: str, values: Sequence[bytes]) -> None:
+        with _kafka_python_errors():
+            for future in [self._producer.send(topic, value, partition=0) for value in values]:
+                future.get(TIMEOUT_S)
+
+    def send_offset(self, group: str, topic: str, partition: int, offset: int) -> None:
+        tp = kafka.structs.TopicPartition(topic, partition)
+        with _kafka_python_errors():
+            self._producer.send_offsets_to_transaction(
+                {tp: kafka.structs.OffsetAndMetadata(offset, "", -1)}, group
+            )
+
+    def commit(self) -> None:
+        with _kafka_python_errors():
+            self._producer.commit_transaction()
+            self._producer.begin_transaction()
+
+    def abort(self) -> None:
+        with _kafka_python_errors():
+            self._producer.abort_transaction()
+            self._producer.begin_transaction()
+
+    def close(self) -> None:
+        self._producer.close(timeout=0)
+
+
 class KafkaPython:
     name = "kafka-python"
     codecs = (
@@ -532,8 +649,10 @@ class KafkaPython:
         finally:
             producer.close()
 
-    def read(self, topic: str, partitions: Iterable[int], count: int) -> list[Message]:
-        consumer = self._consumer()
+    def read(
+        self, topic: str, partitions: Iterable[int], count: int, *, committed: bool = False
+    ) -> list[Message]:
+        consumer = self._consumer(committed=committed)
         try:
             assigned = [kafka.structs.TopicPartition(topic, p) for p in partitions]
             consumer.assign(assigned)
@@ -563,6 +682,9 @@ class KafkaPython:
             return consumer.beginning_offsets([tp])[tp], consumer.end_offsets([tp])[tp]
         finally:
             consumer.close(autocommit=False)
+
+    def transaction(self, transactional_id: str) -> Transaction:
+        return KafkaPythonTransaction(self._bootstrap, transactional_id)
 
     def member(
         self, group: str, topic: str, *, assignor: str = "range", instance_id: str | None = None
@@ -594,13 +716,14 @@ class KafkaPython:
         if self._admin_client is not None:
             self._admin_client.close()
 
-    def _consumer(self, group: str | None = None) -> Any:
+    def _consumer(self, group: str | None = None, *, committed: bool = False) -> Any:
         return kafka.KafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,
+            isolation_level="read_committed" if committed else "read_uncommitted",
         )
 
 
@@ -708,6 +831,49 @@ class AiokafkaMember:
         self._loop.run(self._consumer.stop())
 
 
+class AiokafkaTransaction:
+    def __init__(self, loop: _Loop, bootstrap: str, transactional_id: str) -> None:
+        self._loop = loop
+        self._producer = loop.run(self._start(bootstrap, transactional_id))
+
+    async def _start(self, bootstrap: str, transactional_id: str) -> Any:
+        producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=bootstrap, transactional_id=transactional_id, linger_ms=1
+        )
+        await producer.start()
+        await producer.begin_transaction()
+        return producer
+
+    def send(self, topic: str, values: Sequence[bytes]) -> None:
+        async def run() -> None:
+            futures = [await self._producer.send(topic, value, partition=0) for value in values]
+            await asyncio.gather(*futures)
+
+        self._run(run())
+
+    def send_offset(self, group: str, topic: str, partition: int, offset: int) -> None:
+        tp = aiokafka.structs.TopicPartition(topic, partition)
+        self._run(self._producer.send_offsets_to_transaction({tp: offset}, group))
+
+    def commit(self) -> None:
+        self._run(self._producer.commit_transaction())
+        self._run(self._producer.begin_transaction())
+
+    def abort(self) -> None:
+        self._run(self._producer.abort_transaction())
+        self._run(self._producer.begin_transaction())
+
+    def close(self) -> None:
+        with contextlib.suppress(RefusedError):
+            self._run(self._producer.stop())
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._loop.run(call)
+        except aiokafka.errors.KafkaError as error:
+            raise RefusedError(_code_name(getattr(error, "errno", None), error)) from error
+
+
 class Aiokafka:
     name = "aiokafka"
     null_headers = True
@@ -781,7 +947,9 @@ class Aiokafka:
 
         return self._loop.run(run())
 
-    def read(self, topic: str, partitions: Iterable[int], count: int) -> list[Message]:
+    def read(
+        self, topic: str, partitions: Iterable[int], count: int, *, committed: bool = False
+    ) -> list[Message]:
         async def run(consumer: Any) -> list[Message]:
             assigned = [aiokafka.structs.TopicPartition(topic, p) for p in partitions]
             consumer.assign(assigned)
@@ -793,7 +961,7 @@ class Aiokafka:
                     found.extend(_from_kafka_python(record) for record in batch)
             return found
 
-        return self._with_consumer(run)
+        return self._with_consumer(run, committed=committed)
 
     def offsets_for_time(self, topic: str, partition: int, timestamp_ms: int) -> int | None:
         tp = aiokafka.structs.TopicPartition(topic, partition)
@@ -813,6 +981,9 @@ class Aiokafka:
             return low[tp], high[tp]
 
         return self._with_consumer(run)
+
+    def transaction(self, transactional_id: str) -> Transaction:
+        return AiokafkaTransaction(self._loop, self._bootstrap, transactional_id)
 
     def member(
         self, group: str, topic: str, *, assignor: str = "range", instance_id: str | None = None
@@ -853,7 +1024,11 @@ class Aiokafka:
         return self._loop.run(run())
 
     def _with_consumer(
-        self, use: Callable[[Any], Coroutine[Any, Any, T]], group: str | None = None
+        self,
+        use: Callable[[Any], Coroutine[Any, Any, T]],
+        group: str | None = None,
+        *,
+        committed: bool = False,
     ) -> T:
         async def run() -> T:
             consumer = aiokafka.AIOKafkaConsumer(
@@ -862,6 +1037,7 @@ class Aiokafka:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=50,
+                isolation_level="read_committed" if committed else "read_uncommitted",
             )
             await consumer.start()
             try:
