@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 
@@ -32,13 +33,15 @@ def test_python_blocks_of_the_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, Any] = {"__name__": "__docs__"}
+    module = ModuleType("docs_page")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     blocks = blocks_of(page)
     for index, (kind, code) in enumerate(blocks):
         if kind != "python" or code.startswith("# sketch"):
             continue
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, f"{page.name}, block {index + 1}", "exec"), namespace)
+            name = f"{page.name}, block {index + 1}"
+            exec(compile(code, name, "exec", dont_inherit=True), vars(module))
         if index + 1 < len(blocks) and blocks[index + 1][0] == "text":
             assert printed.getvalue() == blocks[index + 1][1]
