@@ -9,6 +9,9 @@ and one that misses an earlier batch refuses the later ones. A refusal for a
 sequence is final only for the oldest batch not acknowledged: then an older one was given up and never
 written, and the partition starts over under a new producer id from sequence 0.
 
+A broker takes any sequence from a producer id that it does not know. So the first batch under an id goes
+alone, until it is acknowledged: else a second one could overtake a first that failed on its way.
+
 Source: KIP-98, KIP-360.
 """
 
@@ -50,6 +53,7 @@ class Pipeline:
 
     __slots__ = (
         "_in_flight",
+        "_known",
         "_max_in_flight",
         "_next",
         "_pending",
@@ -65,6 +69,7 @@ class Pipeline:
         self.needs_reset = False
         self._max_in_flight = max_in_flight
         self._next = 0
+        self._known = identity.producer_id < 0  # the broker has acknowledged this identity
         self._pending: deque[ProducerBatch] = deque()
         self._retries: list[ProducerBatch] = []
         self._in_flight: list[ProducerBatch] = []
@@ -87,7 +92,8 @@ class Pipeline:
 
     def peek(self) -> ProducerBatch | None:
         """The batch that may be sent now, if any."""
-        if self.needs_reset or len(self._in_flight) >= self._max_in_flight:
+        limit = self._max_in_flight if self._known else 1
+        if self.needs_reset or len(self._in_flight) >= limit:
             return None
         if self._retries:
             first = self._retries[0]
@@ -105,8 +111,13 @@ class Pipeline:
         self._in_flight.append(batch)
         return batch
 
-    def done(self, batch: ProducerBatch) -> None:
-        """A batch under way was acknowledged, or failed for good."""
+    def acknowledged(self, batch: ProducerBatch) -> None:
+        """A batch under way is in the log."""
+        self._in_flight.remove(batch)
+        self._known = True
+
+    def failed(self, batch: ProducerBatch) -> None:
+        """A batch under way failed for good."""
         self._in_flight.remove(batch)
 
     def retry(self, batch: ProducerBatch) -> None:
@@ -140,6 +151,7 @@ class Pipeline:
         assert not self._in_flight
         self.identity = identity
         self.needs_reset = False
+        self._known = identity.producer_id < 0
         self._next = 0
         for batch in self._retries:
             batch.producer_id, batch.producer_epoch = identity

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ class Sender:
         self._incomplete: dict[int, int] = {}
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._in_flight: dict[int, int] = {}
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._signalled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -287,10 +289,14 @@ class Sender:
 
     async def _produce(self, node: int, batches: list[ProducerBatch]) -> None:
         try:
-            if self.before_send is not None:
-                await self.before_send([(b.topic, int(b.partition)) for b in batches])
-            connection = await self._cluster.connection(node)
-            answers = await self._request(connection, batches)
+            # First come, first sent: who waits for a connection must not be overtaken by who comes
+            # when it has just been made.
+            async with self._turns[node]:
+                if self.before_send is not None:
+                    await self.before_send([(b.topic, int(b.partition)) for b in batches])
+                connection = await self._cluster.connection(node)
+                answer = self._send(connection, batches)
+            answers = await answer
             for batch in batches:
                 self._answered(batch, answers)
         except (NotReachableError, BrokerError) as error:
@@ -313,10 +319,10 @@ class Sender:
             if not self._closed:
                 self._drain()
 
-    async def _request(
+    def _send(
         self, connection: Connection, batches: list[ProducerBatch]
-    ) -> dict[tuple[str, int], PartitionProduceResponse]:
-        """Send one request; the answers by partition, empty with acks=0."""
+    ) -> Awaitable[dict[tuple[str, int], PartitionProduceResponse]]:
+        """Send one request now; its answers by partition come later, none with acks=0."""
         settings = self._settings
         request, highest = produce_request(
             batches,
@@ -328,8 +334,8 @@ class Sender:
         version = connection.version_of(ProduceRequest, highest=highest)
         if settings.acks == 0:
             connection.send_unanswered(request, version)
-            return {}
-        return answers_of(request, await connection.request(request, version))
+            return _no_answers()
+        return _answers(request, connection.send(request, version))
 
     def _answered(
         self, batch: ProducerBatch, answers: dict[tuple[str, int], PartitionProduceResponse]
@@ -353,7 +359,7 @@ class Sender:
     def _acknowledged(self, batch: ProducerBatch, base_offset: int, append_time_ms: int) -> None:
         key = (batch.topic, int(batch.partition))
         pipeline = self._pipelines[key]
-        pipeline.done(batch)
+        pipeline.acknowledged(batch)
         pipeline.not_before = 0.0
         self._backoff.reset()
         partition = int(batch.partition)
@@ -424,7 +430,7 @@ class Sender:
     def _give_up(self, batch: ProducerBatch, error: StreamkitError) -> None:
         key = (batch.topic, int(batch.partition))
         pipeline = self._pipelines[key]
-        pipeline.done(batch)
+        pipeline.failed(batch)
         self._failed(batch, error)
         self._tidy(key, pipeline)
 
@@ -511,6 +517,16 @@ class Sender:
         self._timer = None
         self._collect()
         self._drain()
+
+
+async def _answers(
+    request: ProduceRequest, response: Awaitable[Any]
+) -> dict[tuple[str, int], PartitionProduceResponse]:
+    return answers_of(request, await response)
+
+
+async def _no_answers() -> dict[tuple[str, int], PartitionProduceResponse]:
+    return {}
 
 
 async def _init_producer_id(cluster: ClusterClient) -> Identity:
