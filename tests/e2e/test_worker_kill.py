@@ -22,7 +22,10 @@ import pytest
 from kafka_broker import KafkaBroker
 
 from streamkit.log.client import Admin, Consumer, NewTopic, Producer
+from streamkit.log.protocol import decode_versioned
+from streamkit.log.protocol.messages import ConsumerProtocolAssignment
 from streamkit.model import TopicPartition
+from streamkit.runtime.user_data import decode_assignment
 from streamkit.testing import EmbeddedBroker
 
 APP = Path(__file__).parent / "apps" / "seen_ids.py"
@@ -73,7 +76,7 @@ def worker(bootstrap: str, state: Path, *, slow: bool = False) -> Iterator[subpr
             *(sys.executable, "-m", "streamkit", "worker", str(APP), "--bootstrap", bootstrap),
             *("--state-dir", str(state), "--stop-at-end", "--session-timeout-ms", "1500"),
         ],
-        env={**os.environ, "SEEN_PAUSE": "0.0003" if slow else "0"},
+        env={**os.environ, "SEEN_PAUSE": "0.0006" if slow else "0"},
         stderr=subprocess.PIPE,
     )
     try:
@@ -95,6 +98,27 @@ def wait_for_commits(admin: Admin, process: subprocess.Popen[bytes], at_least: i
             return committed
         time.sleep(0.01)
     raise AssertionError("the worker commits nothing")
+
+
+def wait_for_members(bootstrap: str, count: int) -> None:
+    """Each of `count` workers has tasks."""
+    deadline = time.monotonic() + 30
+    with Admin(bootstrap) as admin:
+        while time.monotonic() < deadline:
+            group = admin.describe_groups([GROUP])[GROUP]
+            tasks = [decode_assigned_tasks(member.assignment) for member in group.members]
+            if group.state == "Stable" and len(tasks) == count and all(tasks):
+                return
+            time.sleep(0.01)
+    raise AssertionError("the workers do not share the tasks")
+
+
+def decode_assigned_tasks(assignment: bytes) -> int:
+    """How many tasks Kafka's ConsumerProtocol envelope holds in its user data."""
+    if not assignment:
+        return 0
+    decoded = decode_versioned(ConsumerProtocolAssignment, assignment)
+    return len(decode_assignment(decoded.user_data)[0])
 
 
 def kill_in_the_middle(bootstrap: str, process: subprocess.Popen[bytes], seed: int) -> None:
@@ -168,6 +192,7 @@ def test_survivor_takes_over_the_tasks_of_a_killed_worker(
         worker(bootstrap, tmp_path / "one", slow=True) as first,
         worker(bootstrap, tmp_path / "two", slow=True) as survivor,
     ):
+        wait_for_members(bootstrap, 2)
         kill_in_the_middle(bootstrap, first, seed)
         finish(survivor)
     assert_tables_are_right(bootstrap)
