@@ -36,6 +36,9 @@ CHECKS = [
     "delete_records",
     "groups_admin",
     "cluster",
+    "transactions",
+    "fencing",
+    "offsets_in_transactions",
 ]
 
 

@@ -36,7 +36,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.GroupNotEmptyException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -84,6 +86,9 @@ public class ClientJudge {
         checks.put("delete_records", judge::deleteRecords);
         checks.put("groups_admin", judge::groupsAdmin);
         checks.put("cluster", judge::cluster);
+        checks.put("transactions", judge::transactions);
+        checks.put("fencing", judge::fencing);
+        checks.put("offsets_in_transactions", judge::offsetsInTransactions);
         checks.forEach((name, check) -> {
             try {
                 check.run();
@@ -384,6 +389,81 @@ public class ClientJudge {
         equal(1, admin.describeCluster().nodes().get().size());
         equal(bootstrap, admin.describeCluster().controller().get().host() + ":" + admin.describeCluster().controller().get().port());
         check(!admin.describeCluster().clusterId().get().isEmpty(), "cluster id");
+    }
+
+    private List<String> read(String topic, String isolation, int count) throws Exception {
+        List<String> found = new ArrayList<>();
+        TopicPartition partition = new TopicPartition(topic, 0);
+        try (Consumer<byte[], byte[]> consumer = consumer(Map.of("isolation.level", isolation))) {
+            consumer.assign(List.of(partition));
+            consumer.seekToBeginning(List.of(partition));
+            until(() -> {
+                consumer.poll(STEP).forEach(record -> found.add(new String(record.value(), StandardCharsets.UTF_8)));
+                return found.size() >= count;
+            }, count + " records, " + isolation);
+        }
+        return found;
+    }
+
+    private void transactions() throws Exception {
+        String topic = newTopic(1);
+        try (KafkaProducer<byte[], byte[]> producer = producer(Map.of("transactional.id", newName("transactional")))) {
+            producer.initTransactions();
+            for (String value : List.of("a", "lost", "b", "c")) {
+                producer.beginTransaction();
+                producer.send(new ProducerRecord<>(topic, bytes(value))).get();
+                if (value.equals("lost")) {
+                    producer.abortTransaction();
+                } else {
+                    producer.commitTransaction();
+                }
+            }
+        }
+        equal(List.of("a", "b", "c"), read(topic, "read_committed", 3));
+        equal(List.of("a", "lost", "b", "c"), read(topic, "read_uncommitted", 4));
+    }
+
+    private void fencing() throws Exception {
+        String topic = newTopic(1);
+        Map<String, Object> settings = Map.of("transactional.id", newName("transactional"));
+        try (KafkaProducer<byte[], byte[]> older = producer(settings); KafkaProducer<byte[], byte[]> newer = producer(settings)) {
+            older.initTransactions();
+            older.beginTransaction();
+            older.send(new ProducerRecord<>(topic, bytes("older"))).get();
+            newer.initTransactions();
+            boolean fenced = false;
+            try {
+                older.commitTransaction();
+            } catch (ProducerFencedException | InvalidProducerEpochException expected) {
+                fenced = true;
+            }
+            check(fenced, "the older producer could commit");
+            newer.beginTransaction();
+            newer.send(new ProducerRecord<>(topic, bytes("newer")));
+            newer.commitTransaction();
+        }
+        equal(List.of("newer"), read(topic, "read_committed", 1));
+    }
+
+    private void offsetsInTransactions() throws Exception {
+        String topic = newTopic(1);
+        String group = newName("group");
+        TopicPartition partition = new TopicPartition(topic, 0);
+        fill(topic, 3);
+        try (Consumer<byte[], byte[]> consumer = consumer(Map.of("group.id", group));
+             KafkaProducer<byte[], byte[]> producer = producer(Map.of("transactional.id", newName("transactional")))) {
+            consumer.subscribe(List.of(topic));
+            producer.initTransactions();
+            until(() -> !consumer.poll(STEP).isEmpty(), "records");
+            producer.beginTransaction();
+            producer.sendOffsetsToTransaction(Map.of(partition, new OffsetAndMetadata(2)), consumer.groupMetadata());
+            producer.commitTransaction();
+            equal(2L, consumer.committed(Set.of(partition)).get(partition).offset());
+            producer.beginTransaction();
+            producer.sendOffsetsToTransaction(Map.of(partition, new OffsetAndMetadata(3)), consumer.groupMetadata());
+            producer.abortTransaction();
+            equal(2L, consumer.committed(Set.of(partition)).get(partition).offset());
+        }
     }
 
     private String newName(String what) {
