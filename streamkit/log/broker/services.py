@@ -97,6 +97,8 @@ class CoordinatorServices(Protocol):
         producer_id: int,
         producer_epoch: int,
         now_ms: int,
+        *,
+        coordinator_epoch: int = 0,
     ) -> None:
         """End a producer's transaction in a partition; when it returns, the marker survives the process.
 

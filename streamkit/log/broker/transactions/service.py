@@ -169,6 +169,32 @@ class TransactionService:
             self._finish(transactional_id)
         return outcome.reply
 
+    def write_marker(
+        self,
+        target: TopicPartition,
+        producer_id: int,
+        producer_epoch: int,
+        *,
+        committed: bool,
+        coordinator_epoch: int = 0,
+    ) -> None:
+        """End a producer's transaction in one partition, for readers and for the group's offsets.
+
+        Raises:
+            BrokerError, StorageError: as `CoordinatorServices.append_marker`.
+        """
+        kind = ControlKind.COMMIT if committed else ControlKind.ABORT
+        self._services.append_marker(
+            target,
+            kind,
+            producer_id,
+            producer_epoch,
+            self._now_ms(),
+            coordinator_epoch=coordinator_epoch,
+        )
+        if target.topic == OFFSETS_TOPIC:
+            self._groups.transaction_ended(target.partition, producer_id, committed)
+
     # What is known
 
     def transaction(self, transactional_id: str) -> Transaction | None:
@@ -230,12 +256,11 @@ class TransactionService:
     ) -> bool:
         """Write some markers and take their partitions from `waiting`; True if the disk refused one."""
         committed = known.state is TransactionState.PREPARE_COMMIT
-        kind = ControlKind.COMMIT if committed else ControlKind.ABORT
         for _ in range(min(len(waiting), _MARKERS_A_TURN)):
             target = waiting[-1]
             try:
-                self._services.append_marker(
-                    target, kind, known.producer_id, known.producer_epoch, self._now_ms()
+                self.write_marker(
+                    target, known.producer_id, known.producer_epoch, committed=committed
                 )
             except (StorageError, OSError) as error:
                 _log.error("marker of %s for %s: %s", transactional_id, target, error)
@@ -243,8 +268,6 @@ class TransactionService:
             except BrokerError as error:
                 # The partition was deleted, or a newer producer has ended the transaction there.
                 _log.warning("no marker of %s for %s: %s", transactional_id, target, error)
-            if target.topic == OFFSETS_TOPIC:
-                self._groups.transaction_ended(target.partition, known.producer_id, committed)
             waiting.pop()
             self.on_step(TransactionStep.MARKER_WRITTEN, transactional_id)
         return False
