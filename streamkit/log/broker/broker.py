@@ -241,10 +241,16 @@ class Broker:
         producer_id: int,
         producer_epoch: int,
         now_ms: int,
+        *,
+        coordinator_epoch: int = 0,
     ) -> None:
         """See `services.CoordinatorServices.append_marker`."""
         marker = control_batch(
-            kind, producer_id=producer_id, producer_epoch=producer_epoch, timestamp=now_ms
+            kind,
+            producer_id=producer_id,
+            producer_epoch=producer_epoch,
+            timestamp=now_ms,
+            coordinator_epoch=coordinator_epoch,
         )
         log = self.partition_log(topic_partition.topic, topic_partition.partition)
         log.append(marker, now_ms=now_ms, from_client=False)
