@@ -1,6 +1,6 @@
 """Consumer groups: members, generations and committed offsets, over `__consumer_offsets`.
 
-`coordinator` (with `membership`, `group`, `offsets`, `deadlines`) is pure; `service` ties it to a broker.
+`coordinator` (with `membership`, `rebalance`, `group`, `offsets`, `deadlines`) is pure; `service` ties it to a broker.
 """
 
 from streamkit.log.broker.groups.config import GroupConfig

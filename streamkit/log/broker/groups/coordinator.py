@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from streamkit.log.broker.groups.config import GroupConfig
 from streamkit.log.broker.groups.deadlines import Deadlines
 from streamkit.log.broker.groups.group import Group, GroupState
-from streamkit.log.broker.groups.membership import Deadline, Membership
+from streamkit.log.broker.groups.membership import Membership
 from streamkit.log.broker.groups.offsets import OffsetStore, Origin, expired_offsets
 from streamkit.log.broker.groups.outcome import (
     Completion,
@@ -36,6 +36,7 @@ from streamkit.log.broker.groups.outcome import (
     SyncReply,
     Waiter,
 )
+from streamkit.log.broker.groups.rebalance import Deadline
 from streamkit.log.broker.groups.records import (
     CommittedOffset,
     GroupMetadata,
