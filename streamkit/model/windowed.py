@@ -31,8 +31,10 @@ class Windowed(Generic[K]):
 
     @property
     def start_ms(self) -> int:
+        """Where its window starts."""
         return self.window.start_ms
 
     @property
     def end_ms(self) -> int:
+        """Where its window ends."""
         return self.window.end_ms

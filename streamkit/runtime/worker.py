@@ -39,13 +39,14 @@ class Worker:
         TopologyError: the topology can't run as written.
 
     Example:
-        A worker in a thread of a test, stopped by hand::
-
-            worker = Worker(topology, settings)
-            worker.start()
-            ...
-            worker.stop()
-            worker.join()
+        >>> from pathlib import Path
+        >>> topology = Topology()
+        >>> _ = topology.add_source("in", "words")
+        >>> _ = topology.add_sink("out", "copies", "in")
+        >>> settings = WorkerSettings("copy", "127.0.0.1:9092", Path("state"))
+        >>> worker = Worker(topology, settings)
+        >>> worker.status.state
+        'starting'
     """
 
     def __init__(

@@ -200,6 +200,7 @@ class KeyValueStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def get_raw(self, raw_key: bytes) -> V | None:
+        """Like `get`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def put(self, key: K, value: V | None) -> None:
@@ -207,6 +208,7 @@ class KeyValueStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def put_raw(self, raw_key: bytes, value: V | None) -> None:
+        """Like `put`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def put_if_absent(self, key: K, value: V) -> V | None:
@@ -249,6 +251,7 @@ class TimestampedKeyValueStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def get_raw(self, raw_key: bytes) -> tuple[V, int] | None:
+        """Like `get`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def put(self, key: K, value: V | None, timestamp: i64) -> None:
@@ -256,6 +259,7 @@ class TimestampedKeyValueStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def put_raw(self, raw_key: bytes, value: V | None, timestamp: i64) -> None:
+        """Like `put`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def delete(self, key: K, timestamp: i64) -> tuple[V, int] | None:
@@ -301,6 +305,7 @@ class WindowStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def fetch_raw(self, raw_key: bytes, start_ms: i64) -> V | None:
+        """Like `fetch`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def put(self, key: K, value: V | None, start_ms: i64) -> None:
@@ -308,6 +313,7 @@ class WindowStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def put_raw(self, raw_key: bytes, value: V | None, start_ms: i64) -> None:
+        """Like `put`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def fetch_range(
@@ -347,6 +353,7 @@ class TimestampedWindowStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def fetch_raw(self, raw_key: bytes, start_ms: i64) -> tuple[V, int] | None:
+        """Like `fetch`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def put(self, key: K, value: V | None, start_ms: i64, timestamp: i64) -> None:
@@ -354,6 +361,7 @@ class TimestampedWindowStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def put_raw(self, raw_key: bytes, value: V | None, start_ms: i64, timestamp: i64) -> None:
+        """Like `put`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def fetch_range(

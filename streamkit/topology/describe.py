@@ -98,10 +98,12 @@ class TopologyDescription:
 
     @property
     def sub_topologies(self) -> tuple[SubTopologyDescription, ...]:
+        """The parts that run as tasks, by number."""
         return tuple(part for part in self.parts if isinstance(part, SubTopologyDescription))
 
     @property
     def global_stores(self) -> tuple[GlobalStoreDescription, ...]:
+        """The parts that every worker holds whole."""
         return tuple(part for part in self.parts if isinstance(part, GlobalStoreDescription))
 
     def __str__(self) -> str:

@@ -53,14 +53,17 @@ class SubTopology:
 
     @property
     def sources(self) -> tuple[SourceNode, ...]:
+        """Its nodes that read topics, in the order of the program."""
         return tuple(node for node in self.nodes if isinstance(node, SourceNode))
 
     @property
     def processors(self) -> tuple[ProcessorNode, ...]:
+        """Its nodes that process, in the order of the program."""
         return tuple(node for node in self.nodes if isinstance(node, ProcessorNode))
 
     @property
     def sinks(self) -> tuple[SinkNode, ...]:
+        """Its nodes that write topics, in the order of the program."""
         return tuple(node for node in self.nodes if isinstance(node, SinkNode))
 
     @property
@@ -70,6 +73,7 @@ class SubTopology:
 
     @property
     def patterns(self) -> tuple[Pattern[str], ...]:
+        """The patterns of topics that it reads."""
         return tuple(source.pattern for source in self.sources if source.pattern is not None)
 
     @property
@@ -109,6 +113,7 @@ class TopologyPlan:
 
     @property
     def patterns(self) -> tuple[Pattern[str], ...]:
+        """The patterns of topics that it reads."""
         return tuple(pattern for sub in self.sub_topologies for pattern in sub.patterns)
 
     def resolve(self, partitions: Mapping[str, int]) -> ResolvedTopics:

@@ -214,17 +214,21 @@ class Topology:
         return self._wiring
 
     def add_source_node(self, node: SourceNode) -> None:
+        """Add a source as the DSL describes it; see `add_source`."""
         self._wiring.add_source(node)
 
     def add_processor_node(self, node: ProcessorNode) -> None:
+        """Add a processor as the DSL describes it, connected to its stores; see `add_processor`."""
         self._wiring.add_processor(replace(node, stores=()))
         for store in node.stores:
             self._wiring.connect(node.name, store)
 
     def add_sink_node(self, node: SinkNode) -> None:
+        """Add a sink as the DSL describes it; see `add_sink`."""
         self._wiring.add_sink(node)
 
     def add_global_store_node(self, node: GlobalStoreNode) -> None:
+        """Add a global store as the DSL describes it; see `add_global_store`."""
         self._wiring.add_global_store(node)
 
     def add_internal_topic(self, name: str, partitions: int | None = None) -> None:

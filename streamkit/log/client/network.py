@@ -57,6 +57,7 @@ class NetworkThread:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that runs on this thread."""
         return self._loop
 
     def inside(self) -> bool:

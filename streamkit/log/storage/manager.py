@@ -90,7 +90,7 @@ class LogManager:
         >>> partition.append(batch.build(), now_ms=0).base_offset
         0
         >>> len(partition.read(0, 1_000_000).data)
-        77
+        76
         >>> logs.close()
     """
 
