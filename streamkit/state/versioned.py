@@ -6,7 +6,8 @@
 | backend | key to history: for each version, the newest first, from (8), length (4, -1: none), value |
 
 Every put goes to the changelog, unlike in other stores, where the last of a commit stands for the key:
-restoring repeats the puts. A version that ended `history_retention_ms` before the store's time or
+restoring repeats the puts. A deletion at the very time of a key's only version takes it back, as if it
+had never been. A version that ended `history_retention_ms` before the store's time or
 earlier can't be asked for any more; it leaves with the next put to its key.
 
 Source: KIP-889, org.apache.kafka.streams.state.internals.RocksDBVersionedStore.
@@ -230,22 +231,35 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
 
     def _with(self, history: History, value: bytes | None, timestamp: i64) -> History:
         """`history` with one more version, without those that nobody can ask for any more."""
+        begin = self._observed - self._history_ms
+        history = _since(history, begin)
         index = 0
         while index < len(history) and history[index][0] > timestamp:
             index += 1
         rest = index + 1 if index < len(history) and history[index][0] == timestamp else index
+        if value is None and rest == 1 and index == 0 and len(history) == 1:
+            # The only version is taken back: Kafka Streams keeps no trace of it.
+            return history if history[0][1] is None else ()
         versions: list[tuple[int, bytes | None]] = []
         versions.extend(history[:index])
-        versions.append((timestamp, value))
+        # As in Kafka Streams, deleting the latest version at its own time leaves no trace, unless an older
+        # version ended then: what comes out of order afterwards is the latest again.
+        leaves_no_trace = (
+            value is None
+            and index == 0
+            and rest == 1
+            and history[0][1] is not None
+            and (len(history) == 1 or history[1][1] is None)
+        )
+        if not leaves_no_trace:
+            versions.append((timestamp, value))
         versions.extend(history[rest:])
-        begin = self._observed - self._history_ms
-        kept = len(versions)
-        while kept > 1 and versions[kept - 2][0] <= begin:
-            kept -= 1
-        oldest = versions[kept - 1]
+        if not versions:
+            return ()
+        oldest = versions[len(versions) - 1]
         if oldest[1] is None and oldest[0] < begin:
-            kept -= 1  # no put can come before it any more, so it says what nothing says
-        return tuple(versions[:kept])
+            versions.pop()  # no put can come before it any more, so it says what nothing says
+        return _since(tuple(versions), begin)
 
     def _versions(self, history: History) -> list[Version]:
         begin = self._observed - self._history_ms
@@ -292,6 +306,14 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
         except SerdeError as error:
             error.node = self.name
             raise
+
+
+def _since(history: History, begin: i64) -> History:
+    """`history` without the versions that ended at `begin` or earlier."""
+    kept = len(history)
+    while kept > 1 and history[kept - 2][0] <= begin:
+        kept -= 1
+    return history[:kept]
 
 
 class _SealedVersions(SealedGeneration):

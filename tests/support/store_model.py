@@ -567,7 +567,16 @@ class VersionedMachine(StoreMachine):
         assert self.store.put(key, value, timestamp) is taken
         if taken:
             self.observed = max(self.observed, timestamp)
-            self.live[key] = {**self.live.get(key, {}), timestamp: value}
+            puts = self.live.get(key, {})
+            begin = self.observed - self.history_ms
+            # What the store may still know of the past: nothing before the version that held then.
+            known = [at for at in puts if at > begin] + sorted(at for at in puts if at <= begin)[
+                -1:
+            ]
+            if value is None and known == [timestamp] and puts[timestamp] is not None:
+                self.live[key] = {}
+            else:
+                self.live[key] = {**puts, timestamp: value}
 
     def shown(self, key: str) -> list[tuple[Any, int, int | None]]:
         puts = sorted(self.live.get(key, {}).items())
