@@ -67,6 +67,7 @@ class _Held:
     running: bool = False
     chunk: int = FIRST_CHUNK_RECORDS
     remade: bool = False
+    told: bool = False
 
 
 class TaskManager(RebalanceListener):
@@ -318,10 +319,13 @@ class TaskManager(RebalanceListener):
         """Lock the folder, open the stores, begin to restore them."""
         try:
             held.folder = self._state.task(held.task_id)
-        except LockedError:
+        except LockedError as error:
             waited_ms = self._clock.monotonic_ms() - held.waiting_since_ms
             if waited_ms > self._settings.lock_timeout_ms:
                 raise
+            if not held.told:
+                held.told = True
+                log.info("waiting until a sibling lets go: %s", error)
             return
         factory = self._factory()
         changelogs = factory.plan.sub_topology(held.task_id.sub_topology).changelogs

@@ -354,7 +354,7 @@ class WorkerRun:
         self.plan.resolve(self._counts())
 
     def _cluster(self) -> str:
-        """Identifies the cluster: its nodes, as it names them itself.
+        """The cluster's id.
 
         The first question to the cluster, and one that is given up soon: at the start a wrong address is
         likelier than a broker that is away.
@@ -367,7 +367,7 @@ class WorkerRun:
             client_id=f"{settings.client_id or settings.application_id}-admin",
             api_timeout_ms=timeout_ms,
         ) as admin:
-            return ",".join(sorted(f"{node.host}:{node.port}" for node in admin.nodes()))
+            return admin.cluster_id()
 
     def _plain_consumer(self) -> Consumer:
         return self._unassigned_consumer("restore")

@@ -124,6 +124,7 @@ def test_graceful_stop_commits_and_the_next_worker_restores_nothing(
         ends = admin.list_offsets(list(committed))
         assert all(end and committed[tp].offset == end.offset for tp, end in ends.items())
         assert admin.describe_groups(["life"])["life"].members == ()
+        assert (tmp_path / "life" / ".lock").read_text() == admin.cluster_id() != ""
     feed(broker, "lines", ("a", "the log", 3))
     restored = []
     with running(word_count(), settings(broker, tmp_path)) as worker:

@@ -82,6 +82,15 @@ class Admin:
 
         return self._run(ask)
 
+    def cluster_id(self) -> str:
+        """The cluster's own id, the same whichever of its brokers is asked."""
+
+        async def ask(deadline: float) -> str:
+            cluster = await self._cluster.retrying(self._cluster.refresh, deadline=deadline)
+            return cluster.cluster_id
+
+        return self._run(ask)
+
     def list_topics(self, *, internal: bool = False) -> list[str]:
         """Names of all topics, sorted; with `internal` also the broker's own."""
 

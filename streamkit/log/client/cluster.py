@@ -50,12 +50,14 @@ class Cluster:
         controller_id: -1 if not known.
         topics: what exists, by name.
         errors: why a topic that was asked for is not in `topics`, by name.
+        cluster_id: the cluster's own id; empty if not known.
     """
 
     nodes: Mapping[int, Node] = field(default_factory=dict)
     controller_id: int = -1
     topics: Mapping[str, TopicInfo] = field(default_factory=dict)
     errors: Mapping[str, ErrorCode] = field(default_factory=dict)
+    cluster_id: str = ""
 
     def leader(self, topic: str, partition: int) -> int:
         """Node id of the partition's leader; -1 if it has none, or is not known."""
@@ -110,4 +112,4 @@ def as_cluster(response: MetadataResponse) -> Cluster:
                 for p in partitions
             ),
         )
-    return Cluster(nodes, response.controller_id, topics, errors)
+    return Cluster(nodes, response.controller_id, topics, errors, response.cluster_id or "")

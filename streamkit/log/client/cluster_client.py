@@ -174,7 +174,9 @@ class ClusterClient:
         errors.update(new.errors)
         for name in new.topics:
             errors.pop(name, None)
-        self.cluster = Cluster(new.nodes, new.controller_id, topics, errors)
+        self.cluster = Cluster(
+            new.nodes, new.controller_id, topics, errors, new.cluster_id or self.cluster.cluster_id
+        )
         self._refreshed_at = asyncio.get_running_loop().time()
         self._close_bootstrap_connections()
 
