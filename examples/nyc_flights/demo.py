@@ -58,8 +58,8 @@ def read_delays(bootstrap: str) -> Result:
 def show(console: Console, result: Result) -> None:
     """The worst hours, and the airlines by mean delay."""
     worst = Table(title="The worst hours (one airline at one airport, UTC)")
-    for heading in ("hour", "airport", "airline", "flights", "delay", "seats", "wind"):
-        text = heading in ("airport", "airline")
+    for heading in ("hour", "from", "airline", "n", "delay", "seats", "wind"):
+        text = heading in ("from", "airline")
         worst.add_column(heading, justify="left" if text else "right", no_wrap=True)
     busy = [(key, delays) for key, delays in result.items() if delays.flights >= 3]
     for (route, start_ms), delays in sorted(busy, key=lambda row: -row[1].mean_delay_minutes)[:10]:
