@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         StreamsBuilder,
         TimeWindowedKStream,
         TumblingWindows,
+        UntilTimeLimit,
+        UntilWindowCloses,
     )
     from streamkit.errors import (
         BrokerError,
@@ -110,6 +112,8 @@ __all__ = [
     "Topology",
     "TopologyError",
     "TumblingWindows",
+    "UntilTimeLimit",
+    "UntilWindowCloses",
     "Window",
     "Windowed",
     "__version__",
@@ -166,6 +170,8 @@ _HOMES = {
     "Topology": "streamkit.topology",
     "TopologyError": "streamkit.errors",
     "TumblingWindows": "streamkit.dsl",
+    "UntilTimeLimit": "streamkit.dsl",
+    "UntilWindowCloses": "streamkit.dsl",
     "Window": "streamkit.model",
     "Windowed": "streamkit.model",
     "partition_time_if_negative": "streamkit.operators.timestamps",

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, Unpack, overload
 from streamkit.dsl.builder import StreamsBuilder
 from streamkit.dsl.kstream import KStream
 from streamkit.dsl.ktable import GlobalKTable, KTable
-from streamkit.dsl.options import SerdeLike, SourceTableOptions, optional_serde
+from streamkit.dsl.options import GlobalTableOptions, SerdeLike, SourceTableOptions, optional_serde
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.errors import ConfigError
 from streamkit.model.records import Record
@@ -344,12 +344,12 @@ class App:
 
     @overload
     def global_table(
-        self, topic: Topic[K, V], *, name: str | None = None, **options: Unpack[SourceTableOptions]
+        self, topic: Topic[K, V], *, name: str | None = None, **options: Unpack[GlobalTableOptions]
     ) -> GlobalKTable[K, V]: ...
 
     @overload
     def global_table(
-        self, topic: str, *, name: str | None = None, **options: Unpack[SourceTableOptions]
+        self, topic: str, *, name: str | None = None, **options: Unpack[GlobalTableOptions]
     ) -> GlobalKTable[Any, Any]: ...
 
     def global_table(
@@ -357,14 +357,14 @@ class App:
         topic: Topic[Any, Any] | str,
         *,
         name: str | None = None,
-        **options: Unpack[SourceTableOptions],
+        **options: Unpack[GlobalTableOptions],
     ) -> GlobalKTable[Any, Any]:
         """A topic as a table that every worker holds whole. Asking for a topic again gives the same one.
 
         Args:
             topic: a `Topic`, or the name of one with the app's serdes.
             name: of the source in the topology.
-            options: see `SourceTableOptions`.
+            options: see `GlobalTableOptions`.
         """
 
         def make() -> GlobalKTable[Any, Any]:

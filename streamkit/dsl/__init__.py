@@ -10,6 +10,7 @@ from streamkit.dsl.kgrouped import KGroupedStream
 from streamkit.dsl.kstream import BranchedKStream, KStream
 from streamkit.dsl.ktable import GlobalKTable, KGroupedTable, KTable
 from streamkit.dsl.kwindowed import SessionWindowedKStream, TimeWindowedKStream
+from streamkit.dsl.suppressed import UntilTimeLimit, UntilWindowCloses
 from streamkit.dsl.windows import (
     HoppingWindows,
     JoinWindows,
@@ -36,4 +37,6 @@ __all__ = [
     "TimeWindowedCogroupedKStream",
     "TimeWindowedKStream",
     "TumblingWindows",
+    "UntilTimeLimit",
+    "UntilWindowCloses",
 ]

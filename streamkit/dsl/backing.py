@@ -16,7 +16,9 @@ from streamkit.operators.getter import (
     JoinGetter,
     MappedGetter,
     StoreGetter,
+    SuppressedGetter,
     ValueGetter,
+    VersionedGetter,
 )
 from streamkit.state.spec import StoreSpec
 
@@ -28,6 +30,7 @@ __all__ = [
     "MakeGetter",
     "MapView",
     "SourceBacking",
+    "SuppressBacking",
     "TableBacking",
     "ViewBacking",
 ]
@@ -41,7 +44,10 @@ class TableBacking:
     Attributes:
         send_old: its operator puts the value before into each change.
         queryable: name of the store if the user gave one.
+        history_ms: of a versioned table; None: the table has no history.
     """
+
+    history_ms: int | None = None
 
     def __init__(self, queryable: str | None) -> None:
         self.send_old = False
@@ -73,6 +79,7 @@ class SourceBacking(TableBacking):
     def __init__(self, spec: StoreSpec, queryable: str | None) -> None:
         super().__init__(queryable)
         self._spec = spec
+        self.history_ms = spec.history_retention_ms
         self.materialized = queryable is not None
 
     def enable_old(self, *, force: bool) -> bool:
@@ -83,7 +90,8 @@ class SourceBacking(TableBacking):
 
     def getter(self) -> MakeGetter:
         self.materialized = True
-        return partial(StoreGetter, self._spec.name)
+        kind = StoreGetter if self.history_ms is None else VersionedGetter
+        return partial(kind, self._spec.name)
 
     def store_names(self) -> tuple[str, ...]:
         return (self._spec.name,)
@@ -124,6 +132,7 @@ class ViewBacking(TableBacking):
         self, parent: TableBacking, queryable: str | None, view: Callable[[MakeGetter], MakeGetter]
     ) -> None:
         super().__init__(queryable)
+        self.history_ms = parent.history_ms if queryable is None else None
         self._parent = parent
         self._view = view
 
@@ -139,6 +148,29 @@ class ViewBacking(TableBacking):
 
     def store_names(self) -> tuple[str, ...]:
         return (self.queryable,) if self.queryable is not None else self._parent.store_names()
+
+
+class SuppressBacking(TableBacking):
+    """A suppressed table: what its parent has, but for the keys that wait.
+
+    Args:
+        buffer: name of the buffer.
+    """
+
+    def __init__(self, parent: TableBacking, buffer: str) -> None:
+        super().__init__(None)
+        self._parent = parent
+        self._buffer = buffer
+
+    def enable_old(self, *, force: bool) -> bool:
+        self.send_old = self._parent.enable_old(force=force)
+        return self.send_old
+
+    def getter(self) -> MakeGetter:
+        return partial(_suppressed, self._parent.getter(), self._buffer)
+
+    def store_names(self) -> tuple[str, ...]:
+        return (*self._parent.store_names(), self._buffer)
 
 
 class JoinBacking(TableBacking):
@@ -229,3 +261,7 @@ class JoinView:
             needs_left=self._needs_left,
             needs_right=self._needs_right,
         )
+
+
+def _suppressed(parent: MakeGetter, buffer: str) -> ValueGetter:
+    return SuppressedGetter(parent(), buffer)

@@ -10,7 +10,14 @@ from typing import Any, TypeVar, Unpack, overload
 from streamkit.dsl.backing import SourceBacking
 from streamkit.dsl.kstream import KStream
 from streamkit.dsl.ktable import GlobalKTable, KTable, table_source
-from streamkit.dsl.options import SerdeLike, SourceTableOptions, optional_serde, resolve_store
+from streamkit.dsl.options import (
+    GlobalTableOptions,
+    SerdeLike,
+    SourceTableOptions,
+    optional_serde,
+    resolve_store,
+    table_store,
+)
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.errors import ConfigError
 from streamkit.operators.getter import StoreGetter
@@ -256,7 +263,7 @@ class StreamsBuilder:
         store, fields = resolve_store(self._graph, options, f"{topic}-")
         source_name = names.suffixed(name, "-source", "KSTREAM-SOURCE-")
         name = names.node("KTABLE-SOURCE-", name)
-        spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, source.key, source.value, **fields)
+        spec = table_store(store, source.key, source.value, fields, options.get("history"))
         backing = SourceBacking(spec, options.get("store"))
         node = TableSourceGraphNode(
             name,
@@ -288,7 +295,7 @@ class StreamsBuilder:
         timestamp: Callable[[K, V], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
         name: str | None = None,
-        **options: Unpack[SourceTableOptions],
+        **options: Unpack[GlobalTableOptions],
     ) -> GlobalKTable[K, V]: ...
 
     @overload
@@ -300,7 +307,7 @@ class StreamsBuilder:
         timestamp: Callable[[K, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
         name: str | None = None,
-        **options: Unpack[SourceTableOptions],
+        **options: Unpack[GlobalTableOptions],
     ) -> GlobalKTable[K, Any]: ...
 
     @overload
@@ -312,7 +319,7 @@ class StreamsBuilder:
         timestamp: Callable[[Any, V], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
         name: str | None = None,
-        **options: Unpack[SourceTableOptions],
+        **options: Unpack[GlobalTableOptions],
     ) -> GlobalKTable[Any, V]: ...
 
     @overload
@@ -323,7 +330,7 @@ class StreamsBuilder:
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
         name: str | None = None,
-        **options: Unpack[SourceTableOptions],
+        **options: Unpack[GlobalTableOptions],
     ) -> GlobalKTable[Any, Any]: ...
 
     def global_table(
@@ -335,14 +342,14 @@ class StreamsBuilder:
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
         name: str | None = None,
-        **options: Unpack[SourceTableOptions],
+        **options: Unpack[GlobalTableOptions],
     ) -> GlobalKTable[Any, Any]:
         """A topic as a table that every worker holds whole, for joins on any key.
 
         Args:
             key, value: types or serdes; by default the app's.
             timestamp, timestamp_extractor: as for `stream`.
-            options: see `SourceTableOptions`; the topic itself serves as changelog.
+            options: see `GlobalTableOptions`; the topic itself serves as changelog.
         """
         source = self._source(key, value, timestamp, timestamp_extractor, None)
         names = self._graph.names

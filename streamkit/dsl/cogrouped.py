@@ -198,6 +198,7 @@ def _table(
     makes: Sequence[Callable[..., Operator]],
     key: Serde[Any],
     getter: Callable[[str], ValueGetter],
+    grace_ms: int | None = None,
 ) -> KTable[Any, Any]:
     """An operator for each stream on one store, and a merge behind them."""
     graph = parts[0][0].place.graph
@@ -213,6 +214,7 @@ def _table(
             store=(lambda: spec) if number == 0 else None,
             connect=(lambda: (spec.name,)) if number > 0 else None,
         )
+        node.window_grace_ms = grace_ms
         graph.add(node, place.node)
         nodes.append(node)
     merge_name = graph.names.suffixed(name, "-cogroup-merge", "COGROUPKSTREAM-MERGE-")

@@ -60,6 +60,7 @@ class Grouping:
         key: Serde[Any],
         ignores_value: bool,
         getter: Callable[[str], ValueGetter] = StoreGetter,
+        grace_ms: int | None = None,
     ) -> KTable[Any, Any]:
         """The table of an aggregation.
 
@@ -67,6 +68,7 @@ class Grouping:
             make: takes the store's name, `send_old` and `reuse_raw_key`.
             key: serde of the table's keys.
             getter: how the table is looked up.
+            grace_ms: of a windowed table, see `GraphNode.window_grace_ms`.
         """
         place = self.for_store(spec.name)
         backing = AggregateBacking(spec.name, queryable, getter)
@@ -77,6 +79,7 @@ class Grouping:
             return partial(make, spec.name, send_old=backing.send_old, reuse_raw_key=reuse)
 
         node = OperatorGraphNode(name, make_later, store=lambda: spec, ignores_value=ignores_value)
+        node.window_grace_ms = grace_ms
         behind = place.then(
             node,
             key=key,

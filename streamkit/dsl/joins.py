@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from streamkit.dsl.ktable import GlobalKTable, KTable
 from streamkit.dsl.stream_node import StreamNode, repartitioned
+from streamkit.dsl.windows.durations import to_ms
+from streamkit.errors import TopologyError
 from streamkit.operators.stream_global_table_join import StreamGlobalTableJoin
+from streamkit.operators.stream_table_grace_join import StreamTableGraceJoin
 from streamkit.operators.stream_table_join import StreamTableJoin
 from streamkit.serde import Serde
-from streamkit.topology.graph_nodes import OperatorGraphNode
+from streamkit.state.spec import StoreKind, StoreSpec
+from streamkit.topology.graph_nodes import OperatorGraphNode, StoreGraphNode
 
 __all__ = ["join_global_table", "join_table", "repartitioned_for_join"]
 
@@ -22,6 +27,7 @@ def join_table(
     joiner: Callable[..., Any],
     name: str | None,
     value: Serde[Any] | None,
+    grace: timedelta | int | None,
     *,
     left: bool,
     with_key: bool,
@@ -34,6 +40,32 @@ def join_table(
     place.graph.copartition(sorted(sources))
     name = place.graph.names.node("KSTREAM-LEFTJOIN-" if left else "KSTREAM-JOIN-", name)
     make_getter = table.backing.getter()
+    stores = table.backing.store_names
+    if grace is not None:
+        grace_ms = _checked_grace(grace, table)
+        buffer = StoreSpec(
+            f"{name}-Buffer",
+            StoreKind.JOIN_BUFFER,
+            place.key_serde,
+            place.value_serde,
+        )
+        place.graph.add_source(StoreGraphNode(buffer))
+        waiting = partial(
+            StreamTableGraceJoin,
+            make_getter,
+            joiner,
+            grace_ms,
+            buffer.name,
+            left=left,
+            with_key=with_key,
+        )
+        node = OperatorGraphNode(
+            name,
+            lambda: waiting,
+            connect=lambda: (*stores(), buffer.name),
+            emits_null_keys=left,
+        )
+        return place.then(node, value=value, sources=sources, raw_key=None)
     make = partial(
         StreamTableJoin,
         make_getter,
@@ -42,9 +74,7 @@ def join_table(
         with_key=with_key,
         reuse_raw_key=place.reuses(other.key_serde),
     )
-    node = OperatorGraphNode(
-        name, lambda: make, connect=table.backing.store_names, emits_null_keys=left
-    )
+    node = OperatorGraphNode(name, lambda: make, connect=stores, emits_null_keys=left)
     return place.then(node, value=value, sources=sources)
 
 
@@ -73,3 +103,17 @@ def repartitioned_for_join(place: StreamNode, name: str) -> StreamNode:
     behind, node = repartitioned(place, name, into=shared)
     place.node.repartition = node
     return behind
+
+
+def _checked_grace(grace: timedelta | int, table: KTable[Any, Any]) -> int:
+    grace_ms = to_ms(grace, "grace")
+    history_ms = table.backing.history_ms
+    if history_ms is None:
+        raise TopologyError(
+            "a join with a grace period needs a table with a history: table(…, history=…)"
+        )
+    if history_ms < grace_ms:
+        raise TopologyError(
+            f"the table's history must cover the grace period of {grace_ms} ms, but is {history_ms} ms"
+        )
+    return grace_ms

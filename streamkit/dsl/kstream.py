@@ -313,15 +313,17 @@ class KStream(Generic[K, V]):
         *,
         name: str | None = None,
         value: SerdeLike[V] | None = None,
+        history: timedelta | int | None = None,
         **options: Unpack[StoreOptions],
     ) -> KTable[K, V]:
         """The stream's latest value of each key; a record without a value deletes its key.
 
         Args:
             value: type or serde of the values; by default the stream's.
+            history: keeps the versions of each key for this long, for joins as of a record's time.
             options: see `StoreOptions`; the table is materialized if `store` is given or a join needs it.
         """
-        return table_of_stream(self._place, name, optional_serde(value), options)
+        return table_of_stream(self._place, name, optional_serde(value), history, options)
 
     def group_by_key(
         self,
@@ -394,6 +396,7 @@ class KStream(Generic[K, V]):
         with_key: Literal[False] = False,
         value: SerdeLike[R] | None = None,
         name: str | None = None,
+        grace: timedelta | int | None = None,
     ) -> KStream[K, R]: ...
 
     @overload
@@ -405,6 +408,7 @@ class KStream(Generic[K, V]):
         with_key: Literal[True],
         value: SerdeLike[R] | None = None,
         name: str | None = None,
+        grace: timedelta | int | None = None,
     ) -> KStream[K, R]: ...
 
     def join(
@@ -417,6 +421,7 @@ class KStream(Generic[K, V]):
         value: SerdeLike[Any] | None = None,
         name: str | None = None,
         store: str | None = None,
+        grace: timedelta | int | None = None,
     ) -> KStream[K, Any]:
         """Each record with the row that a table has for its key at that moment, if it has one.
 
@@ -431,6 +436,8 @@ class KStream(Generic[K, V]):
             windows: with a stream: how far apart the two records may be.
             value: type or serde of the results; by default the app's.
             store: with a stream: what the names of the join's stores begin with.
+            grace: with a table that has a `history`: records wait this long, in stream time, so that
+                late updates of the table still count; the row is the one at the record's time.
         """
         if isinstance(table, KStream):
             return self._join_stream(
@@ -443,6 +450,7 @@ class KStream(Generic[K, V]):
                 joiner,
                 name,
                 optional_serde(value),
+                grace,
                 left=False,
                 with_key=with_key,
             )
@@ -485,6 +493,7 @@ class KStream(Generic[K, V]):
         with_key: Literal[False] = False,
         value: SerdeLike[R] | None = None,
         name: str | None = None,
+        grace: timedelta | int | None = None,
     ) -> KStream[K, R]: ...
 
     @overload
@@ -496,6 +505,7 @@ class KStream(Generic[K, V]):
         with_key: Literal[True],
         value: SerdeLike[R] | None = None,
         name: str | None = None,
+        grace: timedelta | int | None = None,
     ) -> KStream[K, R]: ...
 
     def left_join(
@@ -509,6 +519,7 @@ class KStream(Generic[K, V]):
         name: str | None = None,
         store: str | None = None,
         every: timedelta | int = 1000,
+        grace: timedelta | int | None = None,
     ) -> KStream[K, Any]:
         """Like `join`, but records without a row, or without a key, go on with None for the row.
 
@@ -537,6 +548,7 @@ class KStream(Generic[K, V]):
                 joiner,
                 name,
                 optional_serde(value),
+                grace,
                 left=True,
                 with_key=with_key,
             )

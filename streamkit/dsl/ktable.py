@@ -8,6 +8,7 @@ Source: org.apache.kafka.streams.kstream.KTable, KGroupedTable, GlobalKTable.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
@@ -20,8 +21,16 @@ from streamkit.dsl.backing import (
     TableBacking,
     ViewBacking,
 )
-from streamkit.dsl.options import SerdeLike, StoreOptions, optional_serde, resolve_store
+from streamkit.dsl.options import (
+    SerdeLike,
+    StoreOptions,
+    optional_serde,
+    resolve_store,
+    table_store,
+)
 from streamkit.dsl.stream_node import StreamNode, repartitioned, select_key
+from streamkit.dsl.suppressed import UntilTimeLimit, UntilWindowCloses
+from streamkit.dsl.suppression import suppress
 from streamkit.dsl.table_joins import join_tables
 from streamkit.operators.base import Operator
 from streamkit.operators.table_aggregate import TableAggregate, TableCount, TableReduce
@@ -30,6 +39,7 @@ from streamkit.operators.table_map_values import TableMapValues
 from streamkit.operators.table_select import TableSelect
 from streamkit.operators.table_source import TableSource
 from streamkit.operators.table_to_stream import TableToStream
+from streamkit.operators.versioned_table_source import VersionedTableSource
 from streamkit.serde import IntegerSerde, Serde
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.graph_nodes import ChangeRepartitionGraphNode, OperatorGraphNode
@@ -193,6 +203,25 @@ class KTable(Generic[K, V]):
         self._backing.enable_old(force=True)
         return KGroupedTable(place, name)
 
+    def suppress(
+        self,
+        until: UntilWindowCloses | UntilTimeLimit,
+        *,
+        name: str | None = None,
+        log: bool = True,
+    ) -> KTable[K, V]:
+        """The same table with fewer updates: changes of a key wait, and only the latest goes out.
+
+        Args:
+            until: `UntilWindowCloses()` for the final results of windows, or `UntilTimeLimit(limit)`.
+            log: False: no changelog, waiting changes are lost when the task moves.
+
+        Raises:
+            TopologyError: the table has a history, or isn't windowed where windows shall close.
+        """
+        place, backing = suppress(self._place, self._backing, until, name, log=log)
+        return KTable(place, backing)
+
     def join(
         self,
         other: KTable[K, V2],
@@ -274,6 +303,7 @@ class KTable(Generic[K, V]):
         name = self._place.graph.names.node("KTABLE-FILTER-", name)
         view = FilterView(predicate, negate=negate)
         backing = ViewBacking(self._backing, store.name if store else None, view)
+        versioned = self._backing.history_ms is not None
         # Where old values come anyway, needless tombstones are left out.
         backing.send_old = self._backing.enable_old(force=False)
 
@@ -284,6 +314,7 @@ class KTable(Generic[K, V]):
                 store.name if store else None,
                 negate=negate,
                 send_old=backing.send_old,
+                versioned=versioned,
             )
 
         node = OperatorGraphNode(name, make, store=lambda: store)
@@ -455,7 +486,11 @@ class GlobalKTable(Generic[K, V]):
 
 
 def table_of_stream(
-    place: StreamNode, name: str | None, value: Serde[Any] | None, options: Mapping[str, Any]
+    place: StreamNode,
+    name: str | None,
+    value: Serde[Any] | None,
+    history: timedelta | int | None,
+    options: Mapping[str, Any],
 ) -> KTable[Any, Any]:
     """The table of a stream's latest values."""
     graph = place.graph
@@ -465,7 +500,7 @@ def table_of_stream(
     value_serde = value or place.value_serde
     if place.needs_repartition:
         place, _ = repartitioned(place, name, key=key_serde, value=value_serde)
-    spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, key_serde, value_serde, **fields)
+    spec = table_store(store, key_serde, value_serde, fields, history)
     backing = SourceBacking(spec, options.get("store"))
     reuse = place.reuses(key_serde)
     node = OperatorGraphNode(
@@ -476,6 +511,8 @@ def table_of_stream(
 
 def table_source(spec: StoreSpec, backing: SourceBacking, *, reuse_raw_key: bool) -> MakeOperator:
     """Makes the operator at the start of a table, once it is known what the table needs."""
+    if spec.kind is StoreKind.VERSIONED and backing.materialized:
+        return partial(VersionedTableSource, spec.name, send_old=backing.send_old)
     return partial(
         TableSource,
         spec.name if backing.materialized else None,

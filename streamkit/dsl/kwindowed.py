@@ -135,6 +135,7 @@ class TimeWindowedKStream(Generic[K, V]):
             key=time_key_serde(key, self._windows),
             ignores_value=ignores_value,
             getter=WindowGetter,
+            grace_ms=self._windows.grace_ms,
         )
 
 
@@ -234,4 +235,5 @@ class SessionWindowedKStream(Generic[K, V]):
             key=session_key_serde(key),
             ignores_value=ignores_value,
             getter=SessionGetter,
+            grace_ms=self._windows.gap_ms + self._windows.grace_ms,
         )

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias, TypedDict, TypeVar
 
+from streamkit.dsl.windows.durations import to_ms
 from streamkit.errors import ConfigError
 from streamkit.serde import Serde, serde_for
+from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.graph import Graph
 from streamkit.topology.names import check_name
 
 __all__ = [
+    "GlobalTableOptions",
     "SerdeLike",
     "SourceTableOptions",
     "StoreOptions",
     "WindowStoreOptions",
     "optional_serde",
     "resolve_store",
+    "table_store",
 ]
 
 T = TypeVar("T")
@@ -26,8 +30,8 @@ SerdeLike: TypeAlias = type[T] | Serde[T]
 """Where a serde is wanted: a type (`str`, `int`, a dataclass, …) or a `Serde`."""
 
 
-class SourceTableOptions(TypedDict, total=False):
-    """Options of the store behind a table that is read from a topic.
+class GlobalTableOptions(TypedDict, total=False):
+    """Options of the store behind a global table.
 
     Attributes:
         store: its name; the changelog is called `<app>-<store>-changelog`. Without one a name is
@@ -41,7 +45,18 @@ class SourceTableOptions(TypedDict, total=False):
     backend: str
 
 
-class StoreOptions(SourceTableOptions, total=False):
+class SourceTableOptions(GlobalTableOptions, total=False):
+    """Options of the store behind a table that is read from a topic.
+
+    Attributes:
+        history: keeps the versions of each key for this long, for joins as of a record's time;
+            needs `store`.
+    """
+
+    history: timedelta | int
+
+
+class StoreOptions(GlobalTableOptions, total=False):
     """Options of the store behind a table.
 
     Attributes:
@@ -64,6 +79,22 @@ class WindowStoreOptions(StoreOptions, total=False):
 def optional_serde(type_or_serde: SerdeLike[Any] | None) -> Serde[Any] | None:
     """The serde that is asked for, None if none is."""
     return None if type_or_serde is None else serde_for(type_or_serde)
+
+
+def table_store(
+    name: str,
+    key: Serde[Any],
+    value: Serde[Any],
+    fields: Mapping[str, Any],
+    history: timedelta | int | None,
+) -> StoreSpec:
+    """The store of a table that is read from a topic or made of a stream."""
+    if history is None:
+        return StoreSpec(name, StoreKind.TIMESTAMPED_KEY_VALUE, key, value, **fields)
+    history_ms = to_ms(history, "history")
+    return StoreSpec(
+        name, StoreKind.VERSIONED, key, value, history_retention_ms=history_ms, **fields
+    )
 
 
 def resolve_store(

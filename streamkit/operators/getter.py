@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from streamkit.errors import TopologyError
 from streamkit.model.windowed import Windowed
 from streamkit.operators.context import TaskContext
 from streamkit.operators.keyed_state import timestamped_store
-from streamkit.state.store import SessionStore, TimestampedKeyValueStore, TimestampedWindowStore
+from streamkit.operators.table_suppress import record_buffer
+from streamkit.operators.versioned_table_source import versioned_store
+from streamkit.state.buffer import RecordBuffer
+from streamkit.state.store import (
+    SessionStore,
+    TimestampedKeyValueStore,
+    TimestampedWindowStore,
+    VersionedKeyValueStore,
+)
 
 __all__ = [
     "FilteredGetter",
@@ -23,7 +31,9 @@ __all__ = [
     "MappedGetter",
     "SessionGetter",
     "StoreGetter",
+    "SuppressedGetter",
     "ValueGetter",
+    "VersionedGetter",
     "WindowGetter",
 ]
 
@@ -44,6 +54,12 @@ class ValueGetter:
         """
         raise NotImplementedError
 
+    def get_as_of(
+        self, key: object, raw_key: bytes | None, timestamp: i64
+    ) -> tuple[Any, int] | None:
+        """The row that `key` had at `timestamp`; of a table without history, the one that it has now."""
+        return self.get(key, raw_key)
+
 
 class StoreGetter(ValueGetter):
     """Rows of a store."""
@@ -60,6 +76,28 @@ class StoreGetter(ValueGetter):
         if raw_key is not None:
             return self._store.get_raw(raw_key)
         return self._store.get(key)
+
+
+class VersionedGetter(ValueGetter):
+    """Rows of a versioned store."""
+
+    _store: VersionedKeyValueStore[Any, Any]
+
+    def __init__(self, store: str) -> None:
+        self._name: Final = store
+
+    def init(self, context: TaskContext, node: str) -> None:
+        self._store = versioned_store(context, self._name, node)
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        version = self._store.get(key)
+        return None if version is None else (version.value, version.from_ms)
+
+    def get_as_of(
+        self, key: object, raw_key: bytes | None, timestamp: i64
+    ) -> tuple[Any, int] | None:
+        version = self._store.get(key, timestamp)
+        return None if version is None else (version.value, version.from_ms)
 
 
 class WindowGetter(ValueGetter):
@@ -107,6 +145,26 @@ class SessionGetter(ValueGetter):
         return None if value is None else (value, window.end_ms)
 
 
+class SuppressedGetter(ValueGetter):
+    """Rows of a suppressed table: what went out last, while a newer change waits."""
+
+    _buffer: RecordBuffer[Any, Any]
+
+    def __init__(self, parent: ValueGetter, buffer: str) -> None:
+        self._parent: Final = parent
+        self._name: Final = buffer
+
+    def init(self, context: TaskContext, node: str) -> None:
+        self._parent.init(context, node)
+        self._buffer = record_buffer(context, self._name, node)
+
+    def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
+        waits, prior = self._buffer.prior(key)
+        if not waits:
+            return self._parent.get(key, raw_key)
+        return None if prior is None else (prior, -1)
+
+
 class FilteredGetter(ValueGetter):
     """Rows of `parent` that the predicate accepts (or rejects, if `negate`)."""
 
@@ -121,7 +179,14 @@ class FilteredGetter(ValueGetter):
         self._parent.init(context, node)
 
     def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
-        entry = self._parent.get(key, raw_key)
+        return self._kept(key, self._parent.get(key, raw_key))
+
+    def get_as_of(
+        self, key: object, raw_key: bytes | None, timestamp: i64
+    ) -> tuple[Any, int] | None:
+        return self._kept(key, self._parent.get_as_of(key, raw_key, timestamp))
+
+    def _kept(self, key: object, entry: tuple[Any, int] | None) -> tuple[Any, int] | None:
         if entry is not None and bool(self._predicate(key, entry[0])) is not self._negate:
             return entry
         return None
@@ -139,7 +204,14 @@ class MappedGetter(ValueGetter):
         self._parent.init(context, node)
 
     def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
-        entry = self._parent.get(key, raw_key)
+        return self._mapped(key, self._parent.get(key, raw_key))
+
+    def get_as_of(
+        self, key: object, raw_key: bytes | None, timestamp: i64
+    ) -> tuple[Any, int] | None:
+        return self._mapped(key, self._parent.get_as_of(key, raw_key, timestamp))
+
+    def _mapped(self, key: object, entry: tuple[Any, int] | None) -> tuple[Any, int] | None:
         if entry is None:
             return None
         value = self._mapper(key, entry[0]) if self._with_key else self._mapper(entry[0])

@@ -1,7 +1,7 @@
 """Stream-table join: each record of the stream meets the row that the table has for its key at that moment.
 
 The table's updates send nothing. Records without a value are dropped; without a key too, but a left join
-sends them on with None. The result has the stream record's timestamp. Source: KStreamKTableJoin.
+sends them on with None. Of a versioned table it is the row at the record's time. The result has the stream record's timestamp. Source: KStreamKTableJoin.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class StreamTableJoin(Operator):
         row: object = None
         if key is not None:
             raw_key = self.context.record.raw_key if self._reuse_raw_key else None
-            entry = self._getter.get(key, raw_key)
+            entry = self._getter.get_as_of(key, raw_key, timestamp)
             if entry is not None:
                 row = entry[0]
         elif not self._left:

@@ -25,6 +25,7 @@ class TableFilter(TableState):
         store: name of its store; None: not materialized.
         negate: keep the others instead.
         send_old: put the value before into each `Change`.
+        versioned: the table above is versioned: no tombstone is needless, as history may change.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class TableFilter(TableState):
         *,
         negate: bool = False,
         send_old: bool = False,
+        versioned: bool = False,
     ) -> None:
         super().__init__(store)
         self._predicate: Final[Any] = predicate
         self._negate: Final = negate
         self._send_old: Final = send_old
+        self._versioned: Final = versioned
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         assert isinstance(value, Change)
@@ -46,11 +49,13 @@ class TableFilter(TableState):
         old: object = None
         if self._send_old:
             old = self._kept(key, value.old) if self._store is None else self._stored(key)
-            if old is None and new is None:
+            if old is None and new is None and not self._versioned:
                 return
+        is_latest = value.is_latest
         if self._store is not None:
             self._store.put(key, new, timestamp)
-        self.forward(key, Change(old, new, value.is_latest), timestamp, headers)
+            is_latest = True
+        self.forward(key, Change(old, new, is_latest), timestamp, headers)
 
     def _kept(self, key: object, value: object) -> object:
         if value is not None and bool(self._predicate(key, value)) is not self._negate:

@@ -1,7 +1,7 @@
 """group_by of a table: each change under the group's key, as an old part to subtract and a new part to add.
 
 Both parts travel as one record where the group stays the same, else as two, the old one first. Rows whose
-new key or value is None are in no group. Source: KTableRepartitionMap.
+new key or value is None are in no group. Out-of-order updates of a versioned table are passed over. Source: KTableRepartitionMap.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class TableSelect(Operator):
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         assert isinstance(value, Change)
+        if not value.is_latest:
+            return
         new_key: Any = None
         new: Any = None
         old_key: Any = None
@@ -38,9 +40,9 @@ class TableSelect(Operator):
         has_new = new_key is not None and new is not None
         has_old = old_key is not None and old is not None
         if has_new and has_old and old_key == new_key:
-            self.forward(new_key, Change(old, new, value.is_latest), timestamp, headers)
+            self.forward(new_key, Change(old, new), timestamp, headers)
             return
         if has_old:
-            self.forward(old_key, Change(old, None, value.is_latest), timestamp, headers)
+            self.forward(old_key, Change(old, None), timestamp, headers)
         if has_new:
-            self.forward(new_key, Change(None, new, value.is_latest), timestamp, headers)
+            self.forward(new_key, Change(None, new), timestamp, headers)

@@ -56,11 +56,14 @@ class GraphNode:
         priority: position in the order of writing.
         key_changing: keys after it are not those before.
         emits_null_keys: a left join, which sends on records without a key.
+        window_grace_ms: of a windowed aggregation: how far stream time is beyond a window's end (of a
+            session: its last record) when it takes no more records; None for other operations.
         repartition: the repartition node that joins of its stream share, once there is one.
     """
 
     key_changing = False
     emits_null_keys = False
+    window_grace_ms: int | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -28,6 +28,7 @@ from streamkit.state import (
     StateStore,
     TimestampedKeyValueStore,
     TimestampedWindowStore,
+    VersionedKeyValueStore,
     WindowStore,
 )
 from streamkit.testing.driver import TopologyTestDriver
@@ -37,13 +38,6 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 OPEN = {
     "foreign_key_inner": 2,
     "foreign_key_left": 2,
-    "stream_table_versioned": 1,
-    "stream_table_versioned_grace": 3,
-    "suppress_max_records": 1,
-    "suppress_time_limit": 4,
-    "suppress_window_close": 5,
-    "table_table_versioned": 1,
-    "versioned": 4,
 }
 """How many cases of which family wait for their operators."""
 
@@ -95,7 +89,7 @@ def test_results_equal_those_of_kafka_streams(name: str, backend: str) -> None:
             ]
             assert caused == case["steps"][number], f"input {number}: {given}"
         for store in case["types"]["stores"]:
-            assert content(driver.store(store)) == case["stores"][store]
+            assert content(driver.store(store), case) == case["stores"][store]
 
 
 def feed(driver: TopologyTestDriver, case: Case, given: dict[str, Any]) -> None:
@@ -140,16 +134,18 @@ def serde(case: Case, kind: str) -> Serde[Any]:
     return serde_for({"string": str, "long": int, "json": dict}[kind])
 
 
-def content(store: StateStore) -> list[dict[str, Any]]:
+def content(store: StateStore, case: Case) -> list[dict[str, Any]]:
     """What the store holds, as the vectors write it: sorted by key, start, end."""
-    return sorted(_entries(store), key=lambda entry: tuple(entry.values())[:3][: _sorted_by(entry)])
+    return sorted(
+        _entries(store, case), key=lambda entry: tuple(entry.values())[:3][: _sorted_by(entry)]
+    )
 
 
 def _sorted_by(entry: dict[str, Any]) -> int:
     return 3 if "start" in entry else 1
 
 
-def _entries(store: StateStore) -> Iterator[dict[str, Any]]:
+def _entries(store: StateStore, case: Case) -> Iterator[dict[str, Any]]:
     if isinstance(store, TimestampedKeyValueStore):
         for key, (value, timestamp) in store.all():
             yield {"key": key, "value": value, "ts": timestamp}
@@ -162,6 +158,14 @@ def _entries(store: StateStore) -> Iterator[dict[str, Any]]:
     elif isinstance(store, (WindowStore, SessionStore)):
         for window, value in store.all():
             yield {**_span(window), "value": value}
+    elif isinstance(store, VersionedKeyValueStore):
+        # The reference tells of past versions what look-ups at the times of the inputs found.
+        times = [given["ts"] for given in case["inputs"]]
+        for key in dict.fromkeys(key for key, _ in store.all()):
+            found = [store.get(key), *(store.get(key, time) for time in times)]
+            versions = {version.from_ms: version for version in found if version is not None}
+            for start, version in sorted(versions.items()):
+                yield {"key": key, "value": version.value, "from": start, "to": version.to_ms}
     else:
         raise AssertionError(f"no form for a {type(store).__name__}")
 

@@ -1,0 +1,75 @@
+"""How long `KTable.suppress` holds changes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from streamkit.dsl.windows.durations import to_ms
+from streamkit.errors import ConfigError
+
+__all__ = ["UntilTimeLimit", "UntilWindowCloses"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UntilWindowCloses:
+    """Only the final result of each window goes out, once its grace is over.
+
+    Args:
+        max_records, max_bytes: bounds of the buffer; beyond them the app stops, as a result that isn't
+            final must not go out. None: unbounded.
+
+    Raises:
+        ConfigError: a bound below 0.
+
+    Source: Suppressed.untilWindowCloses.
+    """
+
+    max_records: int | None = None
+    max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_bounds(self.max_records, self.max_bytes)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class UntilTimeLimit:
+    """The latest change of a key goes out once stream time is `limit` beyond its first one.
+
+    Args:
+        limit: a timedelta or milliseconds, 0 or more.
+        max_records, max_bytes: bounds of the buffer; None: unbounded.
+        when_full: "emit": beyond a bound the oldest go out early; "stop": the app stops.
+
+    Raises:
+        ConfigError: a limit or bound below 0, or another `when_full`.
+
+    Source: Suppressed.untilTimeLimit.
+    """
+
+    limit_ms: int
+    max_records: int | None
+    max_bytes: int | None
+    when_full: str
+
+    def __init__(
+        self,
+        limit: timedelta | int,
+        *,
+        max_records: int | None = None,
+        max_bytes: int | None = None,
+        when_full: str = "emit",
+    ) -> None:
+        _check_bounds(max_records, max_bytes)
+        if when_full not in ("emit", "stop"):
+            raise ConfigError(f"when_full is 'emit' or 'stop', not {when_full!r}")
+        object.__setattr__(self, "limit_ms", to_ms(limit, "limit"))
+        object.__setattr__(self, "max_records", max_records)
+        object.__setattr__(self, "max_bytes", max_bytes)
+        object.__setattr__(self, "when_full", when_full)
+
+
+def _check_bounds(max_records: int | None, max_bytes: int | None) -> None:
+    for name, bound in (("max_records", max_records), ("max_bytes", max_bytes)):
+        if bound is not None and bound < 0:
+            raise ConfigError(f"{name} is 0 or more, or None, not {bound}")

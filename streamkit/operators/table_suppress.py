@@ -1,0 +1,137 @@
+"""suppress: changes of a table wait in a buffer; of each key the latest goes out when its time has come.
+
+Until windows close, that is when `end <= stream time - grace`, in the order of ends; deletions are
+swallowed, as a closed window doesn't come back. Until a time limit, the time of a key is that of its first
+waiting change; later ones replace it and keep the place. A buffer that grows beyond its bounds emits early,
+the oldest first, or stops the app. Stream time is this operator's own. Source: KTableSuppressProcessor.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mypy_extensions import i64
+
+from streamkit.errors import TopologyError
+from streamkit.model.change import Change
+from streamkit.model.records import Headers
+from streamkit.model.windowed import Windowed
+from streamkit.operators.base import Operator
+from streamkit.operators.context import TaskContext
+from streamkit.state.buffer import RecordBuffer
+
+__all__ = ["TableSuppress", "record_buffer"]
+
+
+def record_buffer(context: TaskContext, name: str, node: str) -> RecordBuffer[Any, Any]:
+    """The buffer called `name`.
+
+    Raises:
+        TopologyError: it is a store of another kind.
+    """
+    store = context.store(name)
+    if not isinstance(store, RecordBuffer):
+        raise TopologyError(
+            f"operator {node!r} needs a record buffer, {name!r} is a {type(store).__name__}"
+        )
+    return store
+
+
+class TableSuppress(Operator):
+    """Holds changes back.
+
+    Args:
+        buffer: name of its buffer.
+        wait_ms: how far stream time must be beyond a change's time: the limit, or the windows' grace.
+        until_close: keys are windowed, and a change's time is its window's end.
+        max_records, max_bytes: bounds of the buffer; -1: none.
+        emit_when_full: emit early instead of stopping the app.
+    """
+
+    _buffer: RecordBuffer[Any, Any]
+
+    def __init__(
+        self,
+        buffer: str,
+        wait_ms: i64,
+        *,
+        until_close: bool,
+        max_records: i64 = -1,
+        max_bytes: i64 = -1,
+        emit_when_full: bool = False,
+    ) -> None:
+        super().__init__()
+        self._buffer_name: Final = buffer
+        self._wait: Final[i64] = wait_ms
+        self._until_close: Final = until_close
+        self._max_records: Final[i64] = max_records
+        self._max_bytes: Final[i64] = max_bytes
+        self._emit_when_full: Final = emit_when_full
+        self._stream_time: i64 = -1
+
+    def init(self, context: TaskContext) -> None:
+        super().init(context)
+        self._buffer = record_buffer(context, self._buffer_name, self.name)
+        self._stream_time = context.node_times.get(self.name, -1)
+
+    def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
+        assert isinstance(value, Change)
+        if timestamp > self._stream_time:
+            self._stream_time = timestamp
+            self.context.node_times[self.name] = timestamp
+        time = timestamp
+        if self._until_close:
+            assert isinstance(key, Windowed)
+            time = key.window.end_ms
+        record = self.context.record
+        self._buffer.put(
+            key,
+            time,
+            value,
+            timestamp,
+            topic=record.topic or "",
+            partition=record.partition,
+            offset=record.offset,
+            headers=headers,
+        )
+        due = self._stream_time - self._wait
+        if self._buffer.first_time() <= due or self._is_over():
+            self._release(due)
+
+    def _is_over(self) -> bool:
+        return (self._max_records >= 0 and self._buffer.records() > self._max_records) or (
+            self._max_bytes >= 0 and self._buffer.size_bytes() > self._max_bytes
+        )
+
+    def _release(self, due: i64) -> None:
+        """Send on what is due, each as of the source record that caused it, then what is too much."""
+        record = self.context.record
+        topic, partition, offset = record.topic, record.partition, record.offset
+        timestamp, headers = record.timestamp, record.headers
+        raw_key, raw_value = record.raw_key, record.raw_value
+        record.raw_key = record.raw_value = None
+        while self._buffer.first_time() <= due:
+            self._emit_first()
+        while self._is_over():
+            if not self._emit_when_full:
+                raise TopologyError(
+                    f"the buffer of {self.name!r} is full: {self._buffer.records()} records, "
+                    f"{self._buffer.size_bytes()} bytes"
+                )
+            self._emit_first()
+        record.topic, record.partition, record.offset = topic, partition, offset
+        record.timestamp, record.headers = timestamp, headers
+        record.raw_key, record.raw_value = raw_key, raw_value
+
+    def _emit_first(self) -> None:
+        key, change, waiting = self._buffer.pop()
+        if change.new is None and self._until_close:
+            return
+        record = self.context.record
+        record.topic, record.partition, record.offset = (
+            waiting.topic or None,
+            waiting.partition,
+            waiting.offset,
+        )
+        record.timestamp, record.headers = waiting.timestamp, waiting.headers
+        self.forward(key, change, waiting.timestamp, waiting.headers)
