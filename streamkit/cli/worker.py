@@ -20,12 +20,12 @@ from types import FrameType
 from typing import Any
 
 import click
-import cloudpickle
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamkit.app import App
 from streamkit.cli.load_app import load_app
+from streamkit.cli.ship_app import SHIPPED, shipped, unshipped
 from streamkit.errors import StreamkitError
 from streamkit.log.broker.local import local_broker
 from streamkit.runtime.supervisor import STATUS_FD, TEMPORARY_FAILURE, Supervisor
@@ -97,14 +97,14 @@ def worker(
         quiet,
     )
     if workers > 1:
-        loaded = _unpickled(app) if app.endswith(_PICKLED) else load_app(app)
+        loaded = unshipped(app) if app.endswith(SHIPPED) else load_app(app)
         settings_bootstrap = loaded.settings.bootstrap
         loaded.topology()  # what is wrong with it shall be said once, not by each worker
         verbose = bool(context.find_root().params.get("verbose"))
         with _broker(bootstrap or settings_bootstrap) as address:
             code = _supervise(app, workers, options, address, verbose=verbose)
         context.exit(code)
-    loaded = _unpickled(app) if app.endswith(_PICKLED) else load_app(app)
+    loaded = unshipped(app) if app.endswith(SHIPPED) else load_app(app)
     with _broker(bootstrap or loaded.settings.bootstrap) as address:
         _run_worker(loaded, options, address)
 
@@ -145,21 +145,11 @@ def run_app(
             _run_worker(app, options, address)
             return
         with tempfile.TemporaryDirectory(prefix="streamkit-app-") as folder:
-            pickled = Path(folder) / f"app{_PICKLED}"
-            pickled.write_bytes(cloudpickle.dumps(app))
-            code = _supervise(str(pickled), workers, options, address, verbose=False)
+            file = Path(folder) / f"app{SHIPPED}"
+            file.write_bytes(shipped(app))
+            code = _supervise(str(file), workers, options, address, verbose=False)
         if code:
             raise StreamkitError(f"a worker ended with exit code {code}; its message stands above")
-
-
-_PICKLED = ".streamkit-app"
-
-
-def _unpickled(path: str) -> App:
-    """The app that a program of this user handed to its worker processes."""
-    app = cloudpickle.loads(Path(path).read_bytes())
-    assert isinstance(app, App)
-    return app
 
 
 class _Options:

@@ -195,6 +195,14 @@ def test_address_of_a_killed_broker_does_not_lead_astray(tmp_path: Path) -> None
             assert address != other.bootstrap
 
 
+def test_broker_after_a_killed_one_is_found_where_that_was(tmp_path: Path) -> None:
+    """Or workers that were connected would knock at a dead address for ever."""
+    with BrokerProcess(tmp_path) as killed:
+        killed.kill()
+    with local_broker(tmp_path, idle_exit_seconds=1) as address:
+        assert address == killed.bootstrap
+
+
 def test_running_broker_is_joined(tmp_path: Path) -> None:
     with (
         BrokerProcess(tmp_path) as broker,

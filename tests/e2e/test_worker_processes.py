@@ -142,8 +142,14 @@ def test_app_defined_in_main_runs_in_several_processes(bootstrap: str, tmp_path:
     """It crosses by cloudpickle: the workers can't import `__main__`."""
     program = tmp_path / "program.py"
     text = f"""
+        from dataclasses import dataclass
+
         import streamkit as sk
         from streamkit.cli.worker import run_app
+
+        @dataclass
+        class Reading:
+            number: int
 
         app = sk.App("main-app", commit_interval_ms=100)
         inputs = app.topic("inputs", key=str, value=int)
@@ -153,7 +159,9 @@ def test_app_defined_in_main_runs_in_several_processes(bootstrap: str, tmp_path:
 
         @app.stream(inputs)
         def copy(stream):
-            stream.map_values(double, value=int).to("outputs", key=str, value=int)
+            readings = stream.map_values(Reading, value=Reading)
+            numbers = readings.map_values(lambda reading: reading.number, value=int)
+            numbers.map_values(double, value=int).to("outputs", key=str, value=int)
 
         if __name__ == "__main__":
             run_app(app, bootstrap={bootstrap!r}, workers=2, state_dir={str(tmp_path)!r},

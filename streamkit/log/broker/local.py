@@ -10,7 +10,8 @@ Whoever needs a broker looks for the address and asks there for the cluster's id
 left behind, or a port that now is somebody else's, doesn't lead astray. If nobody answers, a broker is started. Of two that
 start at once, one gets the lock and the other ends; both callers then find the one that won.
 
-The broker listens on 127.0.0.1 only, survives the process that started it, and ends when no client has been
+The broker listens on 127.0.0.1 only, where its killed predecessor did if that port is still free, so that clients
+which were connected find it again. It survives the process that started it, and ends when no client has been
 connected for a while.
 """
 
@@ -33,6 +34,7 @@ from streamkit.log.protocol.messages.describe_cluster import DescribeClusterRequ
 __all__ = ["address_file", "default_data_dir", "local_broker", "remove_address", "write_address"]
 
 IDLE_EXIT_SECONDS = 300
+_LOOPBACK = "127.0.0.1"
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _ASK_SECONDS = 2.0
@@ -125,7 +127,7 @@ def _started(folder: Path, idle_exit_seconds: int) -> str:
     except OSError as error:
         raise NotReachableError(f"can't use the data folder {folder}: {error.strerror}") from error
     command = [
-        *(sys.executable, "-m", "streamkit", "broker", "--listen", "127.0.0.1:0"),
+        *(sys.executable, "-m", "streamkit", "broker", "--listen", _free_address(folder)),
         *("--data-dir", str(folder), "--idle-exit", str(idle_exit_seconds)),
         *("--set", "connections.max.idle.ms=-1"),
     ]
@@ -157,6 +159,19 @@ def _started(folder: Path, idle_exit_seconds: int) -> str:
         log.seek(said_before)
         said = log.read(4096).decode("utf-8", "replace").strip()
     raise NotReachableError(f"the broker of {folder} doesn't start: {said or 'it said nothing'}")
+
+
+def _free_address(folder: Path) -> str:
+    """The address that a killed broker left behind, if it is free now; else that of any free port."""
+    with contextlib.suppress(OSError, ValueError):
+        _, address = address_file(folder).read_text(encoding="utf-8").split()
+        host, _, port = address.rpartition(":")
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((_LOOPBACK, int(port)))
+        if host == _LOOPBACK:
+            return address
+    return f"{_LOOPBACK}:0"
 
 
 @contextlib.contextmanager
