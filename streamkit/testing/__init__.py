@@ -1,14 +1,19 @@
 """For tests: a topology without sockets, and a broker in process.
 
-`TopologyTestDriver` runs a topology step by step; `EmbeddedBroker` is a real broker on a free port. Both
-load on first use, so that importing this package (as pytest does for the plugin) costs nothing.
+`TopologyTestDriver` runs a topology step by step; `EmbeddedBroker` is a real broker on a free port, with
+`Fault`s that a test sets (`FaultControl`). They load on first use, so that importing this package (as pytest does for the plugin) costs nothing.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["EmbeddedBroker", "TopologyTestDriver"]  # both come from __getattr__
+__all__ = [
+    "EmbeddedBroker",
+    "Fault",
+    "FaultControl",
+    "TopologyTestDriver",
+]  # all come from __getattr__
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from streamkit.testing.embedded_broker import EmbeddedBroker
 
         return EmbeddedBroker
+    if name in ("Fault", "FaultControl"):
+        from streamkit.testing import fault_control
+
+        return getattr(fault_control, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

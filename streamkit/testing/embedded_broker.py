@@ -1,7 +1,7 @@
 """A broker inside the test's own process: on a free port, in a temporary folder, gone afterwards.
 
 The whole server runs on a thread with an event loop of its own; clients reach it over a socket, as any other
-Kafka broker.
+Kafka broker. A test can stop, kill and restart it, move its clock, and set faults (`faults`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
-from streamkit.clock import Clock
+from streamkit.clock import Clock, SystemClock
 from streamkit.errors import ClosedError
+from streamkit.log.broker.faults import Faults
 from streamkit.log.broker.server import BrokerServer, new_event_loop, serve
 from streamkit.log.broker.settings import BrokerSettings
+from streamkit.testing.fault_control import FaultControl
+from streamkit.testing.moving_time import MovingClock, MovingTimers
 
 __all__ = ["EmbeddedBroker"]
 
@@ -36,6 +40,7 @@ class EmbeddedBroker:
 
     Attributes:
         bootstrap: "127.0.0.1:port", once it is started.
+        faults: what goes wrong on purpose; see `FaultControl`. They outlive a restart.
 
     Raises:
         ConfigError: an unknown setting or a value out of range.
@@ -58,9 +63,13 @@ class EmbeddedBroker:
     ) -> None:
         self._settings = BrokerSettings.from_properties({**_FAST_SETTINGS, **(settings or {})})
         self._port = port
+        self._kept_port = 0  # the free port that was taken, until a stop for good
         self._data_dir = None if data_dir is None else Path(data_dir)
         self._temporary: str | None = None
-        self._clock = clock
+        self._clock = MovingClock(clock or SystemClock())
+        self._timers: MovingTimers | None = None
+        self._faults = Faults()
+        self.faults = FaultControl(self._faults)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -114,7 +123,11 @@ class EmbeddedBroker:
         return self._loop
 
     def start(self) -> EmbeddedBroker:
-        """Start it and wait until it can be reached. After `stop`, a fixed folder keeps its topics."""
+        """Start it and wait until it can be reached.
+
+        After `kill`, or `stop` with `keep_data`, it is the same broker: address, topics and records. After
+        `stop`, a fixed folder keeps its topics.
+        """
         if self._thread is not None:
             return self
         if self._data_dir is None:
@@ -126,24 +139,56 @@ class EmbeddedBroker:
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
-            self._thread.join()
-            self._thread = None
+            self._join()
             self._remove_temporary()
             raise self._failure
         return self
 
-    def stop(self) -> None:
-        """Stop it cleanly and remove a temporary folder. Harmless when it isn't running."""
-        if self._thread is None:
-            return
-        assert self._loop is not None
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self._thread = None
-        self._remove_temporary()
-        if self._failure is not None:
+    def stop(self, *, keep_data: bool = False) -> None:
+        """Stop it cleanly. Harmless when it isn't running.
+
+        Args:
+            keep_data: keep a temporary folder and the address for the next `start`.
+        """
+        ran = self._thread is not None
+        if ran:
+            assert self._stop is not None
+            self.loop.call_soon_threadsafe(self._stop.set)
+            self._join()
+        if not keep_data:
+            self._remove_temporary()
+        if ran and self._failure is not None:
             raise self._failure
+
+    def kill(self) -> None:
+        """End it as `kill -9` ends a process; `start` then recovers its data at the same address.
+
+        Requests in hand are lost, nothing is forced to the disk, the folder isn't marked as cleanly closed.
+
+        Raises:
+            ClosedError: it isn't running.
+        """
+        asyncio.run_coroutine_threadsafe(self.server.kill(), self.loop).result()
+        self.stop(keep_data=True)
+
+    def restart(self) -> None:
+        """Stop it cleanly, if it is running, and start it again with its data and address."""
+        self.stop(keep_data=True)
+        self.start()
+
+    def advance_clock(self, by: timedelta | float) -> None:
+        """Put the broker's clock ahead; what has become due by that is done when this returns.
+
+        Session and transaction timeouts, retention and waiting fetches go by this clock, delays of `faults` don't.
+        The clock stays ahead, after a restart too.
+
+        Args:
+            by: a timedelta, or seconds; 0 or more.
+        """
+        seconds = by.total_seconds() if isinstance(by, timedelta) else by
+        self._clock.advance(round(seconds * 1000))
+        if self._thread is not None and self._timers is not None:
+            asyncio.run_coroutine_threadsafe(self._catch_up(), self.loop).result()
 
     def __enter__(self) -> EmbeddedBroker:
         return self.start()
@@ -159,7 +204,7 @@ class EmbeddedBroker:
     def _run(self) -> None:
         settings = replace(
             self._settings,
-            listeners=f"PLAINTEXT://127.0.0.1:{self._port}",
+            listeners=f"PLAINTEXT://127.0.0.1:{self._port or self._kept_port}",
             log_dirs=str(self._data_dir),
         )
         loop = self._loop = new_event_loop()
@@ -173,11 +218,33 @@ class EmbeddedBroker:
 
     async def _serve(self, settings: BrokerSettings) -> None:
         self._stop = asyncio.Event()
-        await serve(settings, ready=self._listening, stop=self._stop, clock=self._clock)
+        await serve(
+            settings,
+            ready=self._listening,
+            stop=self._stop,
+            clock=self._clock,
+            faults=self._faults,
+            timers=self._make_timers,
+        )
+
+    def _make_timers(self, loop: asyncio.AbstractEventLoop) -> MovingTimers:
+        self._timers = MovingTimers(loop, self._clock)
+        return self._timers
+
+    async def _catch_up(self) -> None:
+        assert self._timers is not None
+        self._timers.catch_up()
+
+    def _join(self) -> None:
+        assert self._thread is not None
+        self._thread.join()
+        self._thread = None
+        self._timers = None
 
     def _listening(self, server: BrokerServer) -> None:
         self._server = server
         self._bootstrap = server.address
+        self._kept_port = int(server.address.rpartition(":")[2])
         self._ready.set()
 
     def _remove_temporary(self) -> None:
@@ -185,3 +252,4 @@ class EmbeddedBroker:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
             self._data_dir = None
+            self._kept_port = 0

@@ -23,6 +23,7 @@ from streamkit.errors import ProtocolError
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of
+from streamkit.log.broker.faults import Faults
 from streamkit.log.broker.registry import Api, apis
 from streamkit.log.protocol import (
     ApiKey,
@@ -52,6 +53,7 @@ class ConnectionOwner(Protocol):
     """The server, as its connections know it."""
 
     broker: Broker
+    faults: Faults | None
 
     def opened(self, connection: ClientConnection) -> bool:
         """A client has connected; False: there are too many."""
@@ -71,6 +73,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self.last_used_ms = 0
         self._owner = owner
         self._broker = owner.broker
+        self._faults = owner.faults
         self._apis = apis()
         self._max_request = owner.broker.settings.socket_request_max_bytes
         self._transport: asyncio.Transport | None = None
@@ -268,7 +271,10 @@ class ClientConnection(asyncio.BufferedProtocol):
             connection=self,
         )
         try:
-            answer = api.handler(self._broker, request, context)
+            if self._faults is None:
+                answer = api.handler(self._broker, request, context)
+            else:
+                answer = self._faults.answer(api, self._broker, request, context)
         except Exception as error:  # noqa: BLE001 - the boundary: one request harms no other
             self._failed(api, header, error)
             return

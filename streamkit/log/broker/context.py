@@ -23,6 +23,10 @@ class Connection(Protocol):
         """Close it after the answers that are on their way; `reason` goes to the log."""
         ...
 
+    def abort(self) -> None:
+        """Close it at once; answers that are on their way are lost."""
+        ...
+
 
 class _NoConnection:
     """The connection of requests that come by none: tests, and the broker's own."""
@@ -34,6 +38,9 @@ class _NoConnection:
         return 0
 
     def close(self, reason: str) -> None:  # noqa: ARG002
+        return
+
+    def abort(self) -> None:
         return
 
 

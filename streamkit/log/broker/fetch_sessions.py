@@ -103,6 +103,10 @@ class FetchSessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def get(self, session_id: int) -> FetchSession | None:
+        """The session with that id, as the last request has left it, or None."""
+        return self._sessions.get(session_id)
+
     def begin(
         self, request: FetchRequest, by_id: bool
     ) -> tuple[list[FetchItem], FetchSession | None, bool]:

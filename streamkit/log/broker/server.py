@@ -16,8 +16,9 @@ from streamkit.clock import Clock, SystemClock
 from streamkit.errors import StreamkitError
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.connection import ClientConnection
+from streamkit.log.broker.faults import Faults
 from streamkit.log.broker.settings import BrokerSettings, parse_listener
-from streamkit.log.broker.timers import LoopTimers, TimerHandle
+from streamkit.log.broker.timers import LoopTimers, TimerHandle, Timers
 
 __all__ = ["AddressInUseError", "BrokerServer", "new_event_loop", "serve"]
 
@@ -51,6 +52,8 @@ class BrokerServer:
     Args:
         settings: `listeners` says where; port 0 takes a free one.
         clock: the time.
+        faults: what goes wrong on purpose; None: nothing does.
+        timers: makes the timers of a loop.
 
     Attributes:
         broker: set by `start`.
@@ -58,8 +61,17 @@ class BrokerServer:
 
     broker: Broker
 
-    def __init__(self, settings: BrokerSettings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        clock: Clock | None = None,
+        faults: Faults | None = None,
+        timers: Callable[[asyncio.AbstractEventLoop], Timers] = LoopTimers,
+    ) -> None:
+        self.faults = faults
         self._settings = settings
+        self._make_timers = timers
         self._clock: Clock = clock or SystemClock()
         self._connections: set[ClientConnection] = set()
         self._numbers = itertools.count(1)
@@ -95,7 +107,7 @@ class BrokerServer:
         """
         loop = asyncio.get_running_loop()
         host, port = self._settings.listen_address
-        broker = Broker(self._settings, timers=LoopTimers(loop), clock=self._clock)
+        broker = Broker(self._settings, timers=self._make_timers(loop), clock=self._clock)
         broker.open()
         self.broker = broker
         try:
@@ -143,6 +155,20 @@ class BrokerServer:
         self.broker.close()
         logger.info("stopped")
 
+    async def kill(self) -> None:
+        """End as a killed process does: nothing is answered, forced to the disk or marked as clean."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        self.broker.logs.abandon()
+        for connection in list(self._connections):
+            connection.abort()
+        if self._connections:
+            self._empty.clear()
+            await self._empty.wait()
+        logger.info("killed")
+
     # What connections call.
 
     def opened(self, connection: ClientConnection) -> bool:
@@ -186,6 +212,8 @@ async def serve(
     stopping: Callable[[], None] | None = None,
     idle_exit_ms: int | None = None,
     clock: Clock | None = None,
+    faults: Faults | None = None,
+    timers: Callable[[asyncio.AbstractEventLoop], Timers] = LoopTimers,
 ) -> None:
     """Run a broker until `stop` is set or the task is cancelled, then drain it.
 
@@ -195,12 +223,12 @@ async def serve(
         stop: ends it.
         stopping: called when it is about to stop, with the folder still locked.
         idle_exit_ms: also end when no client was connected for so long; None: never.
-        clock: the time.
+        clock, faults, timers: as for `BrokerServer`.
 
     Raises:
         AddressInUseError, LockedError, StorageError: it can't start; as `BrokerServer.start`.
     """
-    server = BrokerServer(settings, clock=clock)
+    server = BrokerServer(settings, clock=clock, faults=faults, timers=timers)
     await server.start()
     stopped = stop or asyncio.Event()
     try:
