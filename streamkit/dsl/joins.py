@@ -62,7 +62,7 @@ def join_table(
         node = OperatorGraphNode(
             name,
             lambda: waiting,
-            connect=lambda: (*stores(), buffer.name),
+            connect=lambda: (buffer.name, *stores()),
             emits_null_keys=left,
         )
         return place.then(node, value=value, sources=sources, raw_key=None)

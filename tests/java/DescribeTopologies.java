@@ -256,5 +256,19 @@ public class DescribeTopologies {
             KStream<String, String> s = stream(b, "s");
             s.join(s, (x, y) -> x, JoinWindows.ofTimeDifferenceWithNoGrace(Duration.ofSeconds(5))).to("out");
         });
+        show("suppress", b -> {
+            KTable<Windowed<String>, Long> w = stream(b, "in").groupByKey()
+                .windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofSeconds(5), Duration.ofSeconds(1))).count(Materialized.as("counts"));
+            w.suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded())).toStream().to("closed");
+            w.suppress(Suppressed.<Windowed<String>>untilTimeLimit(Duration.ofSeconds(5), Suppressed.BufferConfig.maxRecords(5)).withName("limited")).toStream().to("limited-out");
+        });
+        show("versioned", b -> {
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()),
+                Materialized.as(Stores.persistentVersionedKeyValueStore("history", Duration.ofMinutes(1))));
+            KStream<String, String> s = stream(b, "in");
+            s.join(t, (x, y) -> x).to("now");
+            s.leftJoin(t, (x, y) -> x, Joined.<String, String, String>with(Serdes.String(), Serdes.String(), Serdes.String()).withGracePeriod(Duration.ofSeconds(5))).to("later");
+            s.join(t, (x, y) -> x, Joined.<String, String, String>with(Serdes.String(), Serdes.String(), Serdes.String()).withName("waiting").withGracePeriod(Duration.ofSeconds(5))).to("named");
+        });
     }
 }

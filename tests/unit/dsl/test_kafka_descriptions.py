@@ -29,6 +29,8 @@ from streamkit import (
     StreamsBuilder,
     StringSerde,
     TumblingWindows,
+    UntilTimeLimit,
+    UntilWindowCloses,
 )
 from streamkit.model.records import Record
 
@@ -499,6 +501,24 @@ def stream_joins_named(b: StreamsBuilder) -> None:
 def self_join(b: StreamsBuilder) -> None:
     s = stream(b, "s")
     s.join(s, first, windows=JoinWindows(5_000)).to("out")
+
+
+@described
+def suppress(b: StreamsBuilder) -> None:
+    windows = TumblingWindows(5_000, grace=1_000)
+    w = stream(b, "in").group_by_key().windowed_by(windows).count(store="counts")
+    w.suppress(UntilWindowCloses()).to_stream().to("closed")
+    limited = w.suppress(UntilTimeLimit(5_000, max_records=5), name="limited")
+    limited.to_stream().to("limited-out")
+
+
+@described
+def versioned(b: StreamsBuilder) -> None:
+    t = b.table("t", key=str, value=str, store="history", history=60_000)
+    s = stream(b, "in")
+    s.join(t, first).to("now")
+    s.left_join(t, first, grace=5_000).to("later")
+    s.join(t, first, grace=5_000, name="waiting").to("named")
 
 
 _BUILDS["table"] = _BUILDS.pop("table_")
