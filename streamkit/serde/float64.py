@@ -6,13 +6,14 @@ Source: org.apache.kafka.common.serialization.DoubleSerializer.
 from __future__ import annotations
 
 from struct import Struct
+from typing import Final
 
 from streamkit.serde.base import Serde
 from streamkit.serde.failures import unreadable, unwritable
 
 __all__ = ["FloatSerde"]
 
-_DOUBLE = Struct(">d")
+_DOUBLE: Final = Struct(">d")
 
 
 class FloatSerde(Serde[float]):

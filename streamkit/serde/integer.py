@@ -6,6 +6,7 @@ Source: org.apache.kafka.common.serialization.LongSerializer.
 from __future__ import annotations
 
 from struct import Struct
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -14,9 +15,9 @@ from streamkit.serde.failures import unreadable, unwritable
 
 __all__ = ["IntegerSerde"]
 
-_LONG = Struct(">q")
-_MIN = -(2**63)
-_MAX = 2**63 - 1
+_LONG: Final = Struct(">q")
+_MIN: Final = -(2**63)
+_MAX: Final = 2**63 - 1
 
 
 class IntegerSerde(Serde[int]):

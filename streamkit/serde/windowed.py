@@ -11,7 +11,7 @@ Source: org.apache.kafka.streams.kstream.internals.WindowKeySchema, SessionKeySc
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any
+from typing import Any, Final
 
 from streamkit.model.windowed import Window, Windowed
 from streamkit.serde.base import Serde
@@ -19,8 +19,8 @@ from streamkit.serde.failures import unreadable, unwritable
 
 __all__ = ["SessionWindowedSerde", "TimeWindowedSerde"]
 
-_START = Struct(">q")
-_END_START = Struct(">qq")
+_START: Final = Struct(">q")
+_END_START: Final = Struct(">qq")
 
 
 class TimeWindowedSerde(Serde[Any]):

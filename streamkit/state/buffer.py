@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from struct import Struct
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -39,13 +39,13 @@ __all__ = ["NEVER", "RecordBuffer"]
 K = TypeVar("K")
 V = TypeVar("V")
 
-NEVER = 2**63 - 1
+NEVER: Final = 2**63 - 1
 """The first time of an empty buffer."""
 
-_JOIN_PREFIX = b"\x00"
-_SEQUENCE = Struct(">i")
-_VERSION: Headers = (("v", b"\x03"),)
-_ENTRY_OVERHEAD_BYTES = 8
+_JOIN_PREFIX: Final = b"\x00"
+_SEQUENCE: Final = Struct(">i")
+_VERSION: Final[Headers] = (("v", b"\x03"),)
+_ENTRY_OVERHEAD_BYTES: Final = 8
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

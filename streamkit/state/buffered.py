@@ -19,6 +19,7 @@ Source: org.apache.kafka.streams.state.internals.BufferValue, ProcessorRecordCon
 from __future__ import annotations
 
 from struct import Struct, error
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -27,12 +28,12 @@ from streamkit.model.records import EMPTY_HEADERS, Headers
 
 __all__ = ["Buffered"]
 
-_TIMES = Struct(">qq")
-_LONG = Struct(">q")
-_INT = Struct(">i")
-_NONE = -1
-_AS_PRIOR = -2
-_FIXED_BYTES = 20
+_TIMES: Final = Struct(">qq")
+_LONG: Final = Struct(">q")
+_INT: Final = Struct(">i")
+_NONE: Final = -1
+_AS_PRIOR: Final = -2
+_FIXED_BYTES: Final = 20
 """Timestamp, offset and partition, as Kafka Streams counts the size of a buffered record."""
 
 

@@ -10,14 +10,15 @@
 from __future__ import annotations
 
 from struct import Struct
+from typing import Final
 
 from mypy_extensions import i64
 
 __all__ = ["SEGMENT_BYTES", "after_prefix", "long_bytes", "long_from"]
 
-SEGMENT_BYTES = 8
+SEGMENT_BYTES: Final = 8
 
-_LONG = Struct(">q")
+_LONG: Final = Struct(">q")
 _pack_long = _LONG.pack
 
 

@@ -14,6 +14,7 @@ Source: org.apache.kafka.streams.state.internals.WindowKeySchema, SessionKeySche
 from __future__ import annotations
 
 from struct import Struct
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -27,13 +28,13 @@ __all__ = [
     "session_place",
 ]
 
-_LONG = Struct(">q")
-_START_SEQUENCE = Struct(">qi")
-_END_START = Struct(">qq")
-_SEQUENCE_BITS = 32
-_TIME_BITS = 64
-_MAX_SEQUENCE = 2**31 - 1
-_MAX_TIME = 2**_TIME_BITS - 1
+_LONG: Final = Struct(">q")
+_START_SEQUENCE: Final = Struct(">qi")
+_END_START: Final = Struct(">qq")
+_SEQUENCE_BITS: Final = 32
+_TIME_BITS: Final = 64
+_MAX_SEQUENCE: Final = 2**31 - 1
+_MAX_TIME: Final = 2**_TIME_BITS - 1
 
 
 class RowLayout:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -29,7 +30,7 @@ from streamkit.state.store import ChangelogWriter, SealedGeneration
 
 __all__ = ["ENTRY_BYTES", "Overlay", "SealedEntries", "merged"]
 
-ENTRY_BYTES = 160
+ENTRY_BYTES: Final = 160
 """A dict slot, the key object, the tuple and the boxed numbers, as measured with sys.getsizeof."""
 
 

@@ -8,6 +8,7 @@ exactly.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -16,7 +17,7 @@ from streamkit.state.keys import long_bytes, long_from
 
 __all__ = ["Segments"]
 
-_MIN_SEGMENT_MS = 60_000
+_MIN_SEGMENT_MS: Final = 60_000
 
 
 class Segments:

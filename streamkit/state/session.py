@@ -7,7 +7,7 @@ time is its end.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from mypy_extensions import i64
 
@@ -25,9 +25,9 @@ from streamkit.state.store import SealedGeneration, SessionStore, StoreContext
 
 __all__ = ["OverlaidSessionStore"]
 
-_FOREVER = 2**63 - 1
-_TIME_BITS = 64
-_MAX_TIME = 2**_TIME_BITS - 1
+_FOREVER: Final = 2**63 - 1
+_TIME_BITS: Final = 64
+_MAX_TIME: Final = 2**_TIME_BITS - 1
 
 
 class OverlaidSessionStore(SessionStore[Any, Any]):

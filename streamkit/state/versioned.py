@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from mypy_extensions import i64
 
@@ -40,7 +40,7 @@ from streamkit.state.version import Version
 
 __all__ = ["OverlaidVersionedStore"]
 
-_HEAD = Struct(">qi")
+_HEAD: Final = Struct(">qi")
 
 History: TypeAlias = tuple[tuple[int, bytes | None], ...]
 """(from, value) of each version, the newest first; no value: none from then on."""

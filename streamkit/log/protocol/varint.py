@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from streamkit.errors import ProtocolError
 
@@ -23,7 +23,7 @@ def encode_uvarint(value: int) -> bytes:
     return bytes(out)
 
 
-_SMALL_UVARINTS = [bytes([value]) for value in range(0x80)]
+_SMALL_UVARINTS: Final = [bytes([value]) for value in range(0x80)]
 
 
 def read_uvarint(buf: Buffer, pos: int) -> tuple[int, int]:
