@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +13,7 @@ import pytest
 from broker_process import BrokerProcess
 from kafka_broker import KafkaBroker
 
+from streamkit.errors import NotReachableError
 from streamkit.log.client import Admin, Consumer, NewTopic, Producer
 from streamkit.model import EMPTY_HEADERS, TopicPartition
 
@@ -106,3 +109,26 @@ def test_group_goes_on_after_a_kill(broker: Broker) -> None:
             tp.partition: c.offset if c else None
             for tp, c in consumer.committed([TopicPartition("t", p) for p in range(3)]).items()
         } == {0: 67, 1: 67, 2: 66}
+
+
+def test_broker_that_went_away_is_told_once_and_its_return_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        BrokerProcess(tmp_path) as broker,
+        Consumer(broker.bootstrap, api_timeout_ms=500) as consumer,
+    ):
+        consumer.partitions_for("t")
+        broker.kill()
+        told(caplog, consumer, f"no broker answers any more, trying again: {broker.bootstrap}: ")
+        broker.start()
+        told(caplog, consumer, f"{broker.bootstrap} answers again")
+    assert len(caplog.messages) == 2
+
+
+def told(caplog: pytest.LogCaptureFixture, consumer: Consumer, text: str) -> None:
+    deadline = time.monotonic() + 20
+    while not any(message.startswith(text) for message in caplog.messages):
+        assert time.monotonic() < deadline, caplog.messages
+        with contextlib.suppress(NotReachableError):
+            consumer.partitions_for("t")

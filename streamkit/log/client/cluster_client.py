@@ -37,6 +37,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _UNKNOWN_TOPIC_SECONDS = 2.0
+_TRIES_BEFORE_WARNING = 5
 _PASSING = frozenset(
     {
         ErrorCode.LEADER_NOT_AVAILABLE,
@@ -64,6 +65,7 @@ class ClusterClient:
         self._connections: dict[tuple[int, str], asyncio.Task[Connection]] = {}
         self._backoffs: dict[str, Backoff] = {}
         self._not_before: dict[str, float] = {}
+        self._answered: set[str] = set()
         self._wanted: set[str] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed_at = 0.0
@@ -400,10 +402,18 @@ class ClusterClient:
         # Set before the attempt and also after a success: a broker that accepts and hangs up
         # is not called in a tight loop either.
         self._not_before[address] = loop.time() + backoff.next_seconds()
-        connection = await Connection.open(host, port, self.settings)
+        try:
+            connection = await Connection.open(host, port, self.settings)
+        except NotReachableError as error:
+            if address in self._answered and backoff.attempts == _TRIES_BEFORE_WARNING:
+                _log.warning("no broker answers any more, trying again: %s", error)
+            raise
         if self._closed:
             connection.close()
             raise NotReachableError(f"{address}: the client is closed")
+        if backoff.attempts > _TRIES_BEFORE_WARNING and address in self._answered:
+            _log.warning("%s answers again", address)
+        self._answered.add(address)
         backoff.reset()
         return connection
 
