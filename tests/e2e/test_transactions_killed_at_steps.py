@@ -35,6 +35,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import kafka
 
+pytestmark = pytest.mark.slow
+
 PARTITIONS = 3
 ID = "killed"
 GROUP = "group"
