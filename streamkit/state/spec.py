@@ -23,7 +23,6 @@ class StoreKind(Enum):
     VERSIONED = "versioned"
     SUPPRESS_BUFFER = "suppress-buffer"
     JOIN_BUFFER = "join-buffer"
-    OUTER_JOIN = "outer-join"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,6 @@ class StoreSpec:
         window_size_ms: window stores.
         retain_duplicates: window stores of stream joins.
         history_retention_ms: versioned stores.
-        cached: True puts a record cache before it; None: the app's setting decides.
         changelog_config: topic settings that override the derived ones.
     """
 
@@ -56,5 +54,4 @@ class StoreSpec:
     window_size_ms: int | None = None
     retain_duplicates: bool = False
     history_retention_ms: int | None = None
-    cached: bool | None = None
     changelog_config: Mapping[str, str] = field(default_factory=dict)
