@@ -22,6 +22,7 @@ __all__ = ["cli", "main"]
 COMMANDS = {
     "broker": "Run the bundled broker in the foreground.",
     "consume": "Print the records of a topic.",
+    "doctor": "Check a data folder that no broker has open.",
     "produce": "Write records to a topic.",
     "topics": "List, create, describe and delete topics.",
     "topology": "Show an application's topology.",
