@@ -36,6 +36,9 @@ class NotedConnection:
     def close(self, reason: str) -> None:
         self.closed_because = reason
 
+    def abort(self) -> None:
+        self.closed_because = "aborted"
+
 
 class BrokerLab:
     """One broker on a folder, and the way in to its handlers."""
