@@ -1,0 +1,129 @@
+"""Transactions of Kafka's Java clients, Kafka Streams and command line tools.
+
+`tests/java/TransactionJudge.java` runs once a broker; each of its checks is a test here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from java import JAVA_FOLDER, run_java
+from kafka_broker import KafkaBroker
+
+from streamkit.log.client import (
+    Admin,
+    ConsumerGroupMetadata,
+    NewTopic,
+    OffsetAndMetadata,
+    Producer,
+)
+from streamkit.model import TopicPartition
+from streamkit.testing import EmbeddedBroker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
+
+CHECKS = [
+    "abort_by_admin",
+    "commit_and_abort",
+    "describe",
+    "fence_by_admin",
+    "fencing",
+    "new_epoch_each_transaction",
+    "offsets",
+    "streams_exactly_once",
+    "timeout",
+    "timeout_too_long",
+]
+SETTINGS = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "200"}
+
+
+@pytest.fixture(scope="module", params=["streamkit", "kafka"])
+def bootstrap(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    if request.param == "streamkit":
+        with EmbeddedBroker(settings=SETTINGS) as broker:
+            yield broker.bootstrap
+    else:
+        with KafkaBroker(tmp_path_factory.mktemp("kafka"), SETTINGS) as kafka:
+            yield kafka.bootstrap
+
+
+@pytest.fixture(scope="module")
+def verdicts(bootstrap: str) -> dict[str, str]:
+    """What the judge says of each check."""
+    output = run_java(JAVA_FOLDER / "TransactionJudge.java", bootstrap, timeout=350)
+    lines = [line.partition(" ") for line in output.splitlines()]
+    return {name: verdict for name, _, verdict in lines if name in CHECKS}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_java_transactions_work(verdicts: dict[str, str], check: str) -> None:
+    assert verdicts[check] == "ok"
+
+
+def tool(*arguments: str) -> str:
+    """What `kafka-transactions` prints."""
+    return run_java("org.apache.kafka.tools.TransactionsCommand", *arguments, timeout=60)
+
+
+def test_transactions_tool_describes_lists_and_aborts(bootstrap: str) -> None:
+    address = ("--bootstrap-server", bootstrap)
+    with Admin(bootstrap) as admin, Producer(bootstrap, transactional_id="tool-id") as producer:
+        admin.create_topics([NewTopic("tool-topic", 1)])
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send("tool-topic", b"v", partition=0).result(20)
+        (row,) = [line for line in tool(*address, "list").splitlines() if "tool-id" in line]
+        assert "Ongoing" in row
+        described = tool(*address, "describe", "--transactional-id", "tool-id")
+        assert "Ongoing" in described
+        assert "tool-topic-0" in described
+        place = ("--topic", "tool-topic", "--partition", "0")
+        assert "CurrentTransactionStartOffset" in tool(*address, "describe-producers", *place)
+        tool(*address, "abort", *place, "--start-offset", "0")
+        found = tool(*address, "describe-producers", *place).splitlines()[-1].split()
+        assert found[-1] == "None"
+        producer.abort_transaction()
+
+
+def test_dump_log_decodes_our_transaction_state(tmp_path: Path) -> None:
+    """Kafka's own decoders read ids, markers and offsets of transactions from the segment files."""
+    settings = {
+        "transaction.state.log.num.partitions": "1",
+        "offsets.topic.num.partitions": "1",
+    }
+    with EmbeddedBroker(data_dir=tmp_path, settings=settings) as broker:
+        with Admin(broker.bootstrap) as admin:
+            admin.create_topics([NewTopic("t", 1)])
+        with Producer(broker.bootstrap, transactional_id="dumped") as producer:
+            producer.init_transactions()
+            for commit in (True, False):
+                producer.begin_transaction()
+                producer.send("t", b"v", partition=0).result(20)
+                offsets = {TopicPartition("t", 0): OffsetAndMetadata(1)}
+                producer.send_offsets_to_transaction(offsets, ConsumerGroupMetadata("g"))
+                if commit:
+                    producer.commit_transaction()
+                else:
+                    producer.abort_transaction()
+    found = {}
+    for topic, decoder in (
+        ("__transaction_state", "--transaction-log-decoder"),
+        ("__consumer_offsets", "--offsets-decoder"),
+        ("t", "--deep-iteration"),
+    ):
+        (segment,) = tmp_path.glob(f"{topic}-0/*.log")
+        arguments = (decoder, "--files", str(segment))
+        found[topic] = run_java("org.apache.kafka.tools.DumpLogSegments", *arguments, timeout=60)
+    states = found["__transaction_state"].replace(" ", "")
+    assert "dumped" in states
+    for status in range(6):
+        # Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort.
+        assert f'"transactionStatus":{status}' in states
+    assert '"group":"g"' in found["__consumer_offsets"]
+    for output in (found["__consumer_offsets"], found["t"]):
+        assert "endTxnMarker: COMMIT" in output
+        assert "endTxnMarker: ABORT" in output
