@@ -360,9 +360,14 @@ class Task:
                 try:
                     key = source.decode_key(topic, buffer.keys[position])
                     value = source.decode_value(topic, buffer.values[position])
-                    timestamp: i64 = source.timestamp_extractor(
+                    extracted: object = source.timestamp_extractor(
                         key, value, buffer.timestamps[position], buffer.partition_time
                     )
+                    if not isinstance(extracted, int):
+                        raise TypeError(
+                            f"a record's time is an int, milliseconds since the epoch, not {extracted!r}"
+                        )
+                    timestamp: i64 = extracted
                 except Exception as error:  # noqa: BLE001  # judged, counted or raised again
                     self._point_at(buffer, position)
                     self._failed(source, error)

@@ -3,6 +3,7 @@
 | mark | value |
 | --- | --- |
 | `offset` | first changelog offset that the backend doesn't hold (8 bytes) |
+| `layout` | kind of the store and length of its segments in ms, as text |
 | `observed` | window and session stores: highest start (end) ever put (8 bytes) |
 | `sequence` | join buffers: next sequence number (8 bytes) |
 """
@@ -14,8 +15,9 @@ from mypy_extensions import i64
 from streamkit.state.backends.base import Backend
 from streamkit.state.keys import long_from
 
-__all__ = ["OBSERVED", "OFFSET", "SEQUENCE", "read_mark"]
+__all__ = ["LAYOUT", "OBSERVED", "OFFSET", "SEQUENCE", "read_mark"]
 
+LAYOUT = b"layout"
 OFFSET = b"offset"
 OBSERVED = b"observed"
 SEQUENCE = b"sequence"

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from streamkit.errors import ConfigError
+from streamkit.errors import ConfigError, StorageError
 from streamkit.serde import Serde, serde_for
 from streamkit.state.backends.base import Backend
 from streamkit.state.backends.memory import MemoryBackend
 from streamkit.state.buffer import RecordBuffer
 from streamkit.state.key_value import OverlaidKeyValueStore, OverlaidTimestampedKeyValueStore
+from streamkit.state.marks import LAYOUT
+from streamkit.state.segments import segment_length_ms
 from streamkit.state.session import OverlaidSessionStore
 from streamkit.state.settings import StoreSettings
 from streamkit.state.spec import StoreKind, StoreSpec
@@ -63,7 +65,7 @@ def open_store(
     Raises:
         ConfigError: the specification lacks what its kind needs.
         LockedError: another process has the store open.
-        StorageError: the folder is damaged or can't be written.
+        StorageError: the folder is damaged, can't be written, or holds a store of another kind.
     """
     settings = settings or StoreSettings()
     make = _KINDS.get(spec.kind)
@@ -85,7 +87,33 @@ def open_store(
         raise ConfigError(f"store '{spec.name}': backend is 'rocksdb' or 'memory', not {name!r}")
     topic = spec.source_changelog or changelog_topic(application_id, spec.name)
     try:
+        _claim(backend, spec, directory)
         return make(spec, backend, key_serde, value_serde, settings, topic)
     except BaseException:
         backend.close()
         raise
+
+
+def _claim(backend: Backend, spec: StoreSpec, directory: Path | None) -> None:
+    """Note the layout of the entries; what another layout left behind is refused, or built anew.
+
+    The segments of a window store follow its retention: after a change of that, the entries come
+    again from the changelog.
+    """
+    segment_ms = 0 if spec.retention_ms is None else segment_length_ms(spec.retention_ms)
+    layout = f"{spec.kind.value} {segment_ms}"
+    held = (backend.mark(LAYOUT) or b"").decode()
+    if held == layout:
+        return
+    if held:
+        kind = held.partition(" ")[0]
+        if kind != spec.kind.value or not spec.logged:
+            was = f"a {kind} store" if kind != spec.kind.value else "segments of another retention"
+            raise StorageError(
+                f"store '{spec.name}' in {directory} holds {was}, the program now asks for "
+                f"{spec.kind.value}: give the store another name, or remove the state folder and the "
+                "store's changelog topic",
+                path=str(directory),
+            )
+        backend.wipe()
+    backend.write([], [], {LAYOUT: layout.encode()})

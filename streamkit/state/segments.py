@@ -15,7 +15,7 @@ from mypy_extensions import i64
 from streamkit.state.backends.base import Backend
 from streamkit.state.keys import long_bytes, long_from
 
-__all__ = ["Segments"]
+__all__ = ["Segments", "segment_length_ms"]
 
 _MIN_SEGMENT_MS: Final = 60_000
 
@@ -32,8 +32,7 @@ class Segments:
     def __init__(self, backend: Backend, retention_ms: i64) -> None:
         self._backend = backend
         self._retention_ms = retention_ms
-        half = retention_ms // 2
-        self._length_ms = half if half > _MIN_SEGMENT_MS else _MIN_SEGMENT_MS
+        self._length_ms = segment_length_ms(retention_ms)
         self._ids: list[int] = []
         self.reload()
 
@@ -92,3 +91,9 @@ class Segments:
                 long_bytes(self._ids[0]), long_bytes(self._ids[count - 1] + 1)
             )
             del self._ids[:count]
+
+
+def segment_length_ms(retention_ms: i64) -> i64:
+    """How much time a segment covers when entries are visible for `retention_ms`."""
+    half: i64 = retention_ms // 2
+    return half if half > _MIN_SEGMENT_MS else _MIN_SEGMENT_MS

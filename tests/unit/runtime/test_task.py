@@ -164,6 +164,20 @@ def test_extracted_time_counts_and_partition_time_is_passed() -> None:
     assert task.committable()[LEFT].partition_time == 90
 
 
+@pytest.mark.parametrize("time", [1.5, None, "70"])
+def test_time_that_is_no_int_names_the_record(time: object) -> None:
+    task, _ = make(extractor=lambda _key, _value, _record_ms, _partition_ms: time)
+    task.start({})
+    task.add(LEFT, columns([(1, "a")], first=40))
+    with pytest.raises(ProcessingError, match="time is an int, milliseconds") as caught:
+        task.process(1)
+    assert (caught.value.node, caught.value.topic, caught.value.offset) == (
+        "left-source",
+        "left",
+        40,
+    )
+
+
 @pytest.mark.parametrize("extracted", [False, True])
 def test_undecodable_record_names_its_place(extracted: bool) -> None:
     task, _ = make(extractor=(lambda k, v, t, p: t) if extracted else None)
