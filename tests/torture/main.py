@@ -1,0 +1,197 @@
+"""kill -9 of the broker, again and again under load; then a check that it has kept what it promised.
+
+    python tests/torture/main.py [--seconds 60] [--seed 1] [--bug NAME] [--patience 40] [--folder FOLDER]
+
+Two idempotent and two transactional producers, two movers (consume, produce and commit in one transaction) and
+a group of two readers, each a process of its own, write journals of what they are told (`workload.py`). In the end
+`checker.py` reads everything by another client. The log's settings are such that segments roll and are compacted
+all the time. Exit code 1 if a promise was broken. `--bug` runs `broken_broker.py`, to see that it is found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from streamkit.log.client import Admin, NewTopic
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+
+from torture_journal import LEDGER, MOVED, PARTITIONS, PLAIN  # noqa: E402
+
+LOAD = {
+    "idempotent": 2,
+    "transactional": 2,
+    "mover": 2,
+    "reader": 2,
+}
+SETTINGS = {
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.num.partitions": "4",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.segment.bytes": "500000",
+    "offsets.topic.segment.bytes": "100000",
+    "transaction.state.log.segment.bytes": "100000",
+    "log.cleaner.min.cleanable.ratio": "0.1",
+}
+
+
+class TorturedBroker:
+    """The broker's process, killed and started again at one address; its errors are kept in `log`."""
+
+    def __init__(self, folder: Path, bug: str | None) -> None:
+        self._log = (folder / "broker.log").open("a")
+        self.log = folder / "broker.log"
+        program = [str(HERE / "broken_broker.py"), bug] if bug else ["-m", "streamkit", "broker"]
+        self._command = [sys.executable, *program, "--data-dir", str(folder / "data")]
+        for name, value in SETTINGS.items():
+            self._command += ["--set", f"{name}={value}"]
+        self._process: subprocess.Popen[str] | None = None
+        self.bootstrap = "127.0.0.1:0"
+
+    def start(self) -> None:
+        """Start it and wait for its address, which stays the same.
+
+        Raises:
+            RuntimeError: it didn't start; its log says why.
+        """
+        self._process = subprocess.Popen(
+            [*self._command, "--listen", self.bootstrap],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the broker did not start:\n{self.log.read_text()[-4000:]}")
+        self.bootstrap = line.split()[-1]
+
+    def kill(self) -> bool:
+        """kill -9; whether it was alive until then."""
+        assert self._process is not None
+        alive = self._process.poll() is None
+        self._process.kill()
+        self._process.communicate()
+        return alive
+
+
+def start_load(folder: Path, bootstrap: str, seed: int) -> list[subprocess.Popen[bytes]]:
+    processes = []
+    for role, count in LOAD.items():
+        for number in range(count):
+            name = f"{role}-{number}"
+            command = [sys.executable, str(HERE / "workload.py"), role, name, bootstrap]
+            command += [str(folder / f"{name}.journal"), str(seed)]
+            with (folder / f"{name}.log").open("ab") as output:
+                processes.append(subprocess.Popen(command, stdout=output, stderr=output))
+    return processes
+
+
+def end_load(processes: list[subprocess.Popen[bytes]], patience_s: float) -> int:
+    """Let all end what they are at; how many did not, and were killed."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + patience_s
+    stuck = 0
+    for process in processes:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGUSR1)  # it writes to its log where it hangs
+            time.sleep(0.2)
+            process.kill()
+            process.wait()
+            stuck += 1
+    return stuck
+
+
+def torture(
+    folder: Path, *, seconds: float, seed: int, bug: str | None, patience_s: float
+) -> dict[str, object]:
+    """Run it once.
+
+    Args:
+        folder: for data, journals and logs.
+        seconds: for how long the broker is killed.
+        seed: of when it is killed, and of the load.
+        bug: of `broken_broker.py`; None: the broker as it is.
+        patience_s: how long the load may take to end.
+
+    Returns:
+        `violations`, a list of sentences, and `figures` by name.
+    """
+    generator = random.Random(seed)
+    broker = TorturedBroker(folder, bug)
+    broker.start()
+    with Admin(broker.bootstrap) as admin:
+        admin.create_topics([NewTopic(name, PARTITIONS) for name in (PLAIN, LEDGER, MOVED)])
+    processes = start_load(folder, broker.bootstrap, seed)
+    kills, violations, starts = 0, [], []
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            time.sleep(generator.uniform(0.3, 4.0))
+            if not broker.kill():
+                violations.append("the broker ended by itself")
+            kills += 1
+            time.sleep(generator.uniform(0.0, 0.3))
+            begun = time.monotonic()
+            broker.start()
+            starts.append(time.monotonic() - begun)
+        time.sleep(1.0)
+    finally:
+        stuck = end_load(processes, patience_s)
+        broker.kill()
+    if stuck:
+        violations.append(f"{stuck} processes of the load did not end by themselves")
+    if "Traceback" in broker.log.read_text():
+        violations.append(f"an unexpected error is in {broker.log}")
+    broker.start()
+    try:
+        command = [sys.executable, str(HERE / "checker.py"), broker.bootstrap, str(folder)]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        broker.kill()
+    if checked.returncode:
+        raise RuntimeError(f"the checker broke down:\n{checked.stderr}")
+    report = json.loads(checked.stdout)
+    started = {"kills": kills, "slowest start, ms": round(max(starts) * 1000)}
+    return {
+        "violations": violations + report["violations"],
+        "figures": started | report["figures"],
+    }
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=float, default=60)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--bug", help="one of broken_broker.py")
+    options.add_argument("--patience", type=float, default=40, help="seconds for the load to end")
+    options.add_argument("--folder", type=Path, help="keep everything here")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="torture-") as temporary:
+        folder: Path = chosen.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        report = torture(
+            folder,
+            seconds=chosen.seconds,
+            seed=chosen.seed,
+            bug=chosen.bug,
+            patience_s=chosen.patience,
+        )
+    print(json.dumps(report, indent=2))
+    return 1 if report["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
