@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
 import msgspec
@@ -14,7 +15,17 @@ from hypothesis import strategies as st
 
 from streamkit.errors import SerdeError
 from streamkit.model import Window, Windowed
-from streamkit.serde import Serde, SessionWindowedSerde, TimeWindowedSerde, serde_for
+from streamkit.serde import (
+    DateTimeSerde,
+    ListSerde,
+    MessagePackSerde,
+    NullableSerde,
+    Serde,
+    SessionWindowedSerde,
+    TimeWindowedSerde,
+    UUIDSerde,
+    serde_for,
+)
 
 
 @dataclass
@@ -46,6 +57,9 @@ WINDOWS = st.builds(lambda key, start: Windowed(key, Window(start, start + 10)),
 SESSIONS = st.builds(
     lambda key, start, length: Windowed(key, Window(start, start + length)), TEXT, TIMES, TIMES
 )
+MOMENTS = st.integers(-(10**13), 10**13).map(
+    lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+)
 
 CASES: dict[str, tuple[Serde[Any], st.SearchStrategy[Any]]] = {
     "bytes": (serde_for(bytes), st.binary()),
@@ -63,6 +77,13 @@ CASES: dict[str, tuple[Serde[Any], st.SearchStrategy[Any]]] = {
         st.fixed_dictionaries({"page": TEXT, "seconds": LONGS}),
     ),
     "time window": (TimeWindowedSerde(serde_for(str), 10), WINDOWS),
+    "msgpack": (MessagePackSerde(), JSON),
+    "msgpack struct": (MessagePackSerde(Point), st.builds(Point, LONGS, LONGS)),
+    "uuid": (UUIDSerde(), st.uuids()),
+    "datetime": (DateTimeSerde(), MOMENTS),
+    "list of fixed size": (ListSerde(serde_for(int)), st.lists(st.none() | LONGS)),
+    "list of any size": (ListSerde(serde_for(str)), st.lists(st.none() | TEXT)),
+    "nullable": (NullableSerde(serde_for(str)), TEXT),
     "session window": (SessionWindowedSerde(serde_for(str)), SESSIONS),
 }
 # Values that none of them writes, unless named.
