@@ -5,12 +5,8 @@ markers to the partitions.
 """
 
 from streamkit.log.broker.transactions.config import TransactionConfig
-from streamkit.log.broker.transactions.coordinator import (
-    Outcome,
-    Producer,
-    ProducerReply,
-    TransactionCoordinator,
-)
+from streamkit.log.broker.transactions.coordinator import TransactionCoordinator
+from streamkit.log.broker.transactions.outcome import Outcome, Producer, ProducerReply
 from streamkit.log.broker.transactions.records import (
     TRANSACTIONS_TOPIC,
     Transaction,

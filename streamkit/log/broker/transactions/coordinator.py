@@ -23,12 +23,11 @@ Source: KIP-98, KIP-360, KIP-588, KIP-890; the answers are those of Apache Kafka
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import replace
 
 from streamkit.log.broker.transactions.config import TransactionConfig
+from streamkit.log.broker.transactions.outcome import Outcome, Producer, ProducerReply
 from streamkit.log.broker.transactions.records import (
-    NO_EPOCH,
     NO_PRODUCER_ID,
     Transaction,
     TransactionRecord,
@@ -37,9 +36,7 @@ from streamkit.log.broker.transactions.records import (
 from streamkit.log.protocol import ErrorCode
 from streamkit.model import TopicPartition
 
-__all__ = ["Outcome", "Producer", "ProducerReply", "TransactionCoordinator"]
-
-R = TypeVar("R")
+__all__ = ["TransactionCoordinator"]
 
 _EMPTY, _ONGOING = TransactionState.EMPTY, TransactionState.ONGOING
 _PREPARE_COMMIT, _PREPARE_ABORT = TransactionState.PREPARE_COMMIT, TransactionState.PREPARE_ABORT
@@ -48,37 +45,6 @@ _COMPLETE_COMMIT, _COMPLETE_ABORT = (
     TransactionState.COMPLETE_ABORT,
 )
 _SECOND_LAST_EPOCH = 2**15 - 2
-
-
-class Producer(NamedTuple):
-    """A producer id with an epoch."""
-
-    producer_id: int
-    epoch: int
-
-
-_NOBODY = Producer(NO_PRODUCER_ID, NO_EPOCH)
-
-
-@dataclass(frozen=True, slots=True)
-class ProducerReply:
-    """The answer to InitProducerId and EndTxn: the producer's id and epoch from now on."""
-
-    error: ErrorCode
-    producer: Producer = _NOBODY
-
-
-@dataclass(slots=True)
-class Outcome(Generic[R]):
-    """What an event leads to.
-
-    Attributes:
-        reply: the answer, which is due when the record is in the log.
-        record: to append, and to replay then; None if nothing changes.
-    """
-
-    reply: R
-    record: TransactionRecord | None = None
 
 
 class TransactionCoordinator:

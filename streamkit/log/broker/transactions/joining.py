@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from streamkit.errors import BrokerError, StreamkitError
 from streamkit.log.broker.failures import refusal
-from streamkit.log.broker.transactions.coordinator import Producer
+from streamkit.log.broker.transactions.outcome import Producer
 from streamkit.log.broker.transactions.service import TransactionService
 from streamkit.log.protocol import ErrorCode, read_header
 from streamkit.model import TopicPartition

@@ -18,12 +18,8 @@ from streamkit.log.broker.groups.records import partition_for
 from streamkit.log.broker.services import CoordinatorServices
 from streamkit.log.broker.timers import TimerHandle
 from streamkit.log.broker.transactions.config import TransactionConfig
-from streamkit.log.broker.transactions.coordinator import (
-    Outcome,
-    Producer,
-    ProducerReply,
-    TransactionCoordinator,
-)
+from streamkit.log.broker.transactions.coordinator import TransactionCoordinator
+from streamkit.log.broker.transactions.outcome import Outcome, Producer, ProducerReply
 from streamkit.log.broker.transactions.records import (
     TRANSACTIONS_TOPIC,
     Transaction,
