@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +14,10 @@ from streamkit.errors import ConfigError
 from streamkit.log.broker.local import default_data_dir, remove_address, write_address
 from streamkit.log.broker.server import BrokerServer, new_event_loop, serve
 from streamkit.log.broker.setting import Setting, read_properties
-from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
+from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings, parse_listener
+
+if TYPE_CHECKING:  # an extra, loaded when it is asked for
+    from streamkit.log.broker.metrics_endpoint import MetricsEndpoint
 
 __all__ = ["broker"]
 
@@ -53,6 +57,11 @@ class _WithSettings(click.Command):
     multiple=True,
     help="One setting; may be repeated.",
 )
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Serve /metrics for Prometheus there (needs streamkit[metrics]).",
+)
 @click.option("--idle-exit", type=click.IntRange(min=1), metavar="SECONDS", hidden=True)
 def broker(
     *,
@@ -61,6 +70,7 @@ def broker(
     data_dir: Path | None,
     config: Path | None,
     assignments: tuple[str, ...],
+    metrics: str | None,
     idle_exit: int | None,
 ) -> None:
     """Run a Kafka broker of one node until SIGTERM or Ctrl-C, which let it finish what it is at."""
@@ -79,18 +89,33 @@ def broker(
     if data_dir is not None or not values.get("log.dirs"):
         values["log.dirs"] = str(data_dir or default_data_dir())
     settings = BrokerSettings.from_properties(values)
+    endpoint = None if metrics is None else _endpoint(*parse_listener(metrics))
     logging.getLogger("streamkit.log").setLevel(logging.INFO)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_run(settings, idle_exit))
+        runner.run(_run(settings, idle_exit, endpoint))
 
 
-async def _run(settings: BrokerSettings, idle_exit: int | None) -> None:
+def _endpoint(host: str, port: int) -> MetricsEndpoint:
+    try:
+        from streamkit.log.broker.metrics_endpoint import MetricsEndpoint
+    except ImportError as error:
+        raise ConfigError(
+            "--metrics needs prometheus-client: pip install streamkit[metrics]"
+        ) from error
+    return MetricsEndpoint(host, port)
+
+
+async def _run(
+    settings: BrokerSettings, idle_exit: int | None, endpoint: MetricsEndpoint | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    def ready(server: BrokerServer) -> None:
+    async def ready(server: BrokerServer) -> None:
+        if endpoint is not None:
+            click.echo(f"metrics on {await endpoint.start(server)}")
         write_address(settings.data_dir, server.broker.cluster_id, server.address)
         click.echo(f"streamkit broker, data in {settings.data_dir}, listening on {server.address}")
 
@@ -101,8 +126,11 @@ async def _run(settings: BrokerSettings, idle_exit: int | None) -> None:
             stop=stop,
             stopping=lambda: remove_address(settings.data_dir),
             idle_exit_ms=None if idle_exit is None else idle_exit * 1000,
+            metrics=None if endpoint is None else endpoint.requests,
         )
     finally:
+        if endpoint is not None:
+            await endpoint.stop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 

@@ -25,6 +25,7 @@ from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of
 from streamkit.log.broker.faults import Faults
 from streamkit.log.broker.registry import Api, apis
+from streamkit.log.broker.request_metrics import RequestMetrics
 from streamkit.log.protocol import (
     ApiKey,
     ErrorCode,
@@ -54,6 +55,7 @@ class ConnectionOwner(Protocol):
 
     broker: Broker
     faults: Faults | None
+    metrics: RequestMetrics | None
 
     def opened(self, connection: ClientConnection) -> bool:
         """A client has connected; False: there are too many."""
@@ -74,6 +76,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._owner = owner
         self._broker = owner.broker
         self._faults = owner.faults
+        self._metrics = owner.metrics
+        self._began = 0.0
+        self._request_bytes = 0
         self._apis = apis()
         self._max_request = owner.broker.settings.socket_request_max_bytes
         self._transport: asyncio.Transport | None = None
@@ -241,6 +246,8 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def _handle(self, frame: memoryview) -> None:
         self.last_used_ms = self._broker.clock.monotonic_ms()
+        if self._metrics is not None:
+            self._began, self._request_bytes = self._metrics.timer(), len(frame) + 4
         try:
             header = decode_request_header(frame)
             api = self._apis.get(header.api_key)
@@ -280,7 +287,9 @@ class ClientConnection(asyncio.BufferedProtocol):
             return
         if type(answer) is api.response:
             self._send(api, header, answer)
-        elif answer is not None:
+        elif answer is None:
+            self._count(api, 0)
+        else:
             self._pending = asyncio.ensure_future(answer)
             self._pending.add_done_callback(lambda done: self._done(api, header, done))
 
@@ -291,7 +300,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         error = done.exception()
         if isinstance(error, Exception):
             self._failed(api, header, error)
-        elif done.result() is not None:
+        elif done.result() is None:
+            self._count(api, 0)
+        else:
             self._send(api, header, done.result())
         if self._draining:
             self._shut()
@@ -319,6 +330,11 @@ class ClientConnection(asyncio.BufferedProtocol):
         else:
             # Records go from the log to the socket as they are, uncopied.
             self._transport.writelines(_gathered(parts))
+        self._count(api, size + 4)
+
+    def _count(self, api: Api, bytes_out: int) -> None:
+        if self._metrics is not None:
+            self._metrics.answered(api.key, self._began, self._request_bytes, bytes_out)
 
     def _failed(self, api: Api, header: RequestHeader, error: Exception) -> None:
         """Answer with an error in the answer's own field, or close."""

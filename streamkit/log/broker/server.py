@@ -10,13 +10,14 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from streamkit.clock import Clock, SystemClock
 from streamkit.errors import StreamkitError
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.connection import ClientConnection
 from streamkit.log.broker.faults import Faults
+from streamkit.log.broker.request_metrics import RequestMetrics
 from streamkit.log.broker.settings import BrokerSettings, parse_listener
 from streamkit.log.broker.timers import LoopTimers, TimerHandle, Timers
 
@@ -54,6 +55,7 @@ class BrokerServer:
         clock: the time.
         faults: what goes wrong on purpose; None: nothing does.
         timers: makes the timers of a loop.
+        metrics: counts the requests; None: nobody wants to know.
 
     Attributes:
         broker: set by `start`.
@@ -68,8 +70,10 @@ class BrokerServer:
         clock: Clock | None = None,
         faults: Faults | None = None,
         timers: Callable[[asyncio.AbstractEventLoop], Timers] = LoopTimers,
+        metrics: RequestMetrics | None = None,
     ) -> None:
         self.faults = faults
+        self.metrics = metrics
         self._settings = settings
         self._make_timers = timers
         self._clock: Clock = clock or SystemClock()
@@ -207,33 +211,36 @@ class BrokerServer:
 async def serve(
     settings: BrokerSettings,
     *,
-    ready: Callable[[BrokerServer], None] | None = None,
+    ready: Callable[[BrokerServer], Awaitable[None] | None] | None = None,
     stop: asyncio.Event | None = None,
     stopping: Callable[[], None] | None = None,
     idle_exit_ms: int | None = None,
     clock: Clock | None = None,
     faults: Faults | None = None,
     timers: Callable[[asyncio.AbstractEventLoop], Timers] = LoopTimers,
+    metrics: RequestMetrics | None = None,
 ) -> None:
     """Run a broker until `stop` is set or the task is cancelled, then drain it.
 
     Args:
         settings: where to listen and where the data lies.
-        ready: called once it listens.
+        ready: called, and awaited if it returns something to await, once it listens.
         stop: ends it.
         stopping: called when it is about to stop, with the folder still locked.
         idle_exit_ms: also end when no client was connected for so long; None: never.
-        clock, faults, timers: as for `BrokerServer`.
+        clock, faults, timers, metrics: as for `BrokerServer`.
 
     Raises:
         AddressInUseError, LockedError, StorageError: it can't start; as `BrokerServer.start`.
     """
-    server = BrokerServer(settings, clock=clock, faults=faults, timers=timers)
+    server = BrokerServer(settings, clock=clock, faults=faults, timers=timers, metrics=metrics)
     await server.start()
     stopped = stop or asyncio.Event()
     try:
         if ready is not None:
-            ready(server)
+            more = ready(server)
+            if more is not None:
+                await more
         if idle_exit_ms is None:
             await stopped.wait()
         while idle_exit_ms is not None and not stopped.is_set():

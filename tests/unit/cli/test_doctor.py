@@ -103,7 +103,7 @@ def test_torn_tail_after_a_kill_is_mended_by_the_next_start(folder: Path) -> Non
         with segments(folder)[-1].open("ab") as file:
             file.write(b"half a batch")
         assert examine(folder).sound
-        severity, path, message = next(each for each in found(folder) if each[0] == "warning")
+        _, path, message = next(each for each in found(folder) if each[0] == "warning")
         assert path == f"t-0/{segments(folder)[-1].name}"
         assert "cuts off 12 bytes" in message
 
@@ -117,10 +117,10 @@ def test_log_that_ends_before_its_recovery_point_has_lost_records(folder: Path) 
 
 def test_index_that_points_elsewhere_is_found(folder: Path) -> None:
     flip(segments(folder, "index")[0], 7)
-    assert ("error", "where no batch is") == (
+    assert (
         found(folder)[0][0],
         found(folder)[0][2][-17:],
-    )
+    ) == ("error", "where no batch is")
     flip(segments(folder, "index")[0], 7)
     flip(segments(folder, "index")[0], 3)
     assert "ends with offset" in found(folder)[0][2]
