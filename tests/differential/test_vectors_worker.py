@@ -33,6 +33,7 @@ pytestmark = pytest.mark.timeout(60)
 
 _IDLE_ROUNDS = 3
 _NO_TIME = "negative timestamp"
+_SETTINGS = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}
 
 
 def _quick() -> set[str]:
@@ -60,7 +61,10 @@ QUICK = _quick()
 )
 def test_worker_gives_the_results_of_kafka_streams(name: str, tmp_path: Path) -> None:
     case = CASES[name]
-    with EmbeddedBroker() as broker, Run(case, name, broker.bootstrap, tmp_path) as run:
+    with (
+        EmbeddedBroker(settings=_SETTINGS) as broker,
+        Run(case, name, broker.bootstrap, tmp_path) as run,
+    ):
         for topic, inputs in _runs(case):
             run.give(topic, inputs)
         for store in case["types"]["stores"]:
