@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         wall_clock_time,
     )
     from streamkit.serde import (
+        AvroSerde,
         BooleanSerde,
         BytesSerde,
         DateTimeSerde,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 __all__ = [
     "App",
     "AppSettings",
+    "AvroSerde",
     "BooleanSerde",
     "BranchedKStream",
     "BrokerError",
@@ -170,6 +172,7 @@ _HOMES = {
     "MessagePackSerde": "streamkit.serde",
     "NullableSerde": "streamkit.serde",
     "UUIDSerde": "streamkit.serde",
+    "AvroSerde": "streamkit.serde",
     "Serde": "streamkit.serde",
     "SerdeError": "streamkit.errors",
     "StorageError": "streamkit.errors",

@@ -1,5 +1,6 @@
 """Bytes to values and back, a format a file."""
 
+from streamkit.serde.avro import AvroSerde
 from streamkit.serde.base import Serde
 from streamkit.serde.boolean import BooleanSerde
 from streamkit.serde.byte_string import BytesSerde
@@ -16,6 +17,7 @@ from streamkit.serde.uuid import UUIDSerde
 from streamkit.serde.windowed import SessionWindowedSerde, TimeWindowedSerde
 
 __all__ = [
+    "AvroSerde",
     "BooleanSerde",
     "BytesSerde",
     "DateTimeSerde",

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from streamkit.errors import SerdeError
 from streamkit.model import Window, Windowed
 from streamkit.serde import (
+    AvroSerde,
     DateTimeSerde,
     ListSerde,
     MessagePackSerde,
@@ -57,6 +58,14 @@ WINDOWS = st.builds(lambda key, start: Windowed(key, Window(start, start + 10)),
 SESSIONS = st.builds(
     lambda key, start, length: Windowed(key, Window(start, start + length)), TEXT, TIMES, TIMES
 )
+AVRO_FLIGHT = {
+    "type": "record",
+    "name": "Flight",
+    "fields": [
+        {"name": "carrier", "type": "string"},
+        {"name": "delay", "type": ["null", "double"]},
+    ],
+}
 MOMENTS = st.integers(-(10**13), 10**13).map(
     lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 )
@@ -79,6 +88,10 @@ CASES: dict[str, tuple[Serde[Any], st.SearchStrategy[Any]]] = {
     "time window": (TimeWindowedSerde(serde_for(str), 10), WINDOWS),
     "msgpack": (MessagePackSerde(), JSON),
     "msgpack struct": (MessagePackSerde(Point), st.builds(Point, LONGS, LONGS)),
+    "avro": (
+        AvroSerde(AVRO_FLIGHT),
+        st.fixed_dictionaries({"carrier": TEXT, "delay": st.none() | FLOATS}),
+    ),
     "uuid": (UUIDSerde(), st.uuids()),
     "datetime": (DateTimeSerde(), MOMENTS),
     "list of fixed size": (ListSerde(serde_for(int)), st.lists(st.none() | LONGS)),
