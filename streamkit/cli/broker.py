@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from streamkit.errors import ConfigError
+from streamkit.log.broker.configuration import collect_settings
 from streamkit.log.broker.local import default_data_dir, remove_address, write_address
 from streamkit.log.broker.server import BrokerServer, new_event_loop, serve
-from streamkit.log.broker.setting import Setting, read_properties
+from streamkit.log.broker.setting import Setting
 from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings, parse_listener
 
 if TYPE_CHECKING:  # an extra, loaded when it is asked for
@@ -26,7 +28,9 @@ class _WithSettings(click.Command):
     """Lists every setting below the options."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Settings (--config FILE, or --set NAME=VALUE)"):
+        with formatter.section(
+            "Settings (--config FILE < $STREAMKIT_BROKER_NAME < --set NAME=VALUE)"
+        ):
             formatter.write_dl(
                 [(name, _described(setting)) for name, setting in sorted(BROKER_SETTINGS.items())]
             )
@@ -48,7 +52,7 @@ class _WithSettings(click.Command):
     "--config",
     "config",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A properties file with settings.",
+    help="A file with settings: properties, or TOML if its name ends in .toml.",
 )
 @click.option(
     "--set",
@@ -74,14 +78,7 @@ def broker(
     idle_exit: int | None,
 ) -> None:
     """Run a Kafka broker of one node until SIGTERM or Ctrl-C, which let it finish what it is at."""
-    values: dict[str, str] = {}
-    if config is not None:
-        values.update(read_properties(config))
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: expected NAME=VALUE")
-        values[name.strip()] = value.strip()
+    values = collect_settings(config, os.environ, assignments)
     if listen is not None:
         values["listeners"] = listen
     if advertise is not None:

@@ -132,14 +132,16 @@ class Setting:
                     return int(text)
                 except ValueError:
                     raise ConfigError(
-                        f"Invalid value {text} for configuration {self.name}: not a whole number"
+                        f"Invalid value {text} for configuration {self.name}: "
+                        f"not a whole number; must be {self.valid_range}"
                     ) from None
             case SettingType.DOUBLE:
                 try:
                     return float(text)
                 except ValueError:
                     raise ConfigError(
-                        f"Invalid value {text} for configuration {self.name}: not a number"
+                        f"Invalid value {text} for configuration {self.name}: "
+                        f"not a number; must be {self.valid_range}"
                     ) from None
             case SettingType.LIST:
                 return tuple(word.strip() for word in text.split(",") if word.strip())
