@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Cost", "cost_of", "stop"]
+__all__ = ["Cost", "cost_of", "resident_bytes", "stop"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -40,6 +40,11 @@ def cost_of(pid: int) -> Cost:
             if line.startswith("VmHWM:"):
                 peak += int(line.split()[1]) * 1024
     return Cost(cpu, peak)
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory that `pid` itself holds now."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def stop(process: subprocess.Popen[bytes], *, patience_s: float = 30) -> None:

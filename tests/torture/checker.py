@@ -36,7 +36,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import kafka
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 35.0  # more than the load's transactions may take
 _SHOWN = 5
 
 Log = dict[int, dict[int, str]]  # values by partition and offset
@@ -257,9 +257,10 @@ def read_topic(bootstrap: str, topic: str, found: Found) -> None:
         max_poll_records=5_000,
     )
     deadline = time.monotonic() + _PATIENCE_S
-    ends = anything.end_offsets(places)
-    while (stable := consumer.end_offsets(places)) != ends and time.monotonic() < deadline:
+    stable, ends = consumer.end_offsets(places), anything.end_offsets(places)
+    while stable != ends and time.monotonic() < deadline:
         time.sleep(0.2)
+        stable, ends = consumer.end_offsets(places), anything.end_offsets(places)
     for place in places:
         if stable[place] != ends[place]:
             unreadable = (topic, place.partition, stable[place], ends[place])
