@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         wall_clock_time,
     )
     from streamkit.serde import (
+        AvroRegistrySerde,
         AvroSerde,
         BooleanSerde,
         BytesSerde,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         ListSerde,
         MessagePackSerde,
         NullableSerde,
+        SchemaRegistry,
         Serde,
         StringSerde,
         UUIDSerde,
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
 __all__ = [
     "App",
     "AppSettings",
+    "AvroRegistrySerde",
     "AvroSerde",
     "BooleanSerde",
     "BranchedKStream",
@@ -105,6 +108,7 @@ __all__ = [
     "ProcessorContext",
     "Record",
     "RecordInfo",
+    "SchemaRegistry",
     "Serde",
     "SerdeError",
     "SessionWindowedKStream",
@@ -173,6 +177,8 @@ _HOMES = {
     "NullableSerde": "streamkit.serde",
     "UUIDSerde": "streamkit.serde",
     "AvroSerde": "streamkit.serde",
+    "AvroRegistrySerde": "streamkit.serde",
+    "SchemaRegistry": "streamkit.serde",
     "Serde": "streamkit.serde",
     "SerdeError": "streamkit.errors",
     "StorageError": "streamkit.errors",

@@ -1,6 +1,7 @@
 """Bytes to values and back, a format a file."""
 
 from streamkit.serde.avro import AvroSerde
+from streamkit.serde.avro_registry import AvroRegistrySerde
 from streamkit.serde.base import Serde
 from streamkit.serde.boolean import BooleanSerde
 from streamkit.serde.byte_string import BytesSerde
@@ -12,11 +13,13 @@ from streamkit.serde.lists import ListSerde
 from streamkit.serde.message_pack import MessagePackSerde
 from streamkit.serde.nullable import NullableSerde
 from streamkit.serde.registry import serde_for
+from streamkit.serde.schema_registry import SchemaRegistry
 from streamkit.serde.string import StringSerde
 from streamkit.serde.uuid import UUIDSerde
 from streamkit.serde.windowed import SessionWindowedSerde, TimeWindowedSerde
 
 __all__ = [
+    "AvroRegistrySerde",
     "AvroSerde",
     "BooleanSerde",
     "BytesSerde",
@@ -27,6 +30,7 @@ __all__ = [
     "ListSerde",
     "MessagePackSerde",
     "NullableSerde",
+    "SchemaRegistry",
     "Serde",
     "SessionWindowedSerde",
     "StringSerde",

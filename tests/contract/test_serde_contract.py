@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from streamkit.errors import SerdeError
 from streamkit.model import Window, Windowed
 from streamkit.serde import (
+    AvroRegistrySerde,
     AvroSerde,
     DateTimeSerde,
     ListSerde,
     MessagePackSerde,
     NullableSerde,
+    SchemaRegistry,
     Serde,
     SessionWindowedSerde,
     TimeWindowedSerde,
@@ -66,6 +68,20 @@ AVRO_FLIGHT = {
         {"name": "delay", "type": ["null", "double"]},
     ],
 }
+
+
+class OneSchema(SchemaRegistry):
+    """A registry that has one schema, and no network."""
+
+    def schema(self, schema_id: int) -> Any:
+        if schema_id != 1:
+            raise SerdeError(f"no schema id {schema_id}")
+        return AVRO_FLIGHT
+
+    def register(self, subject: str, schema: Any) -> int:
+        return 1
+
+
 MOMENTS = st.integers(-(10**13), 10**13).map(
     lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 )
@@ -90,6 +106,10 @@ CASES: dict[str, tuple[Serde[Any], st.SearchStrategy[Any]]] = {
     "msgpack struct": (MessagePackSerde(Point), st.builds(Point, LONGS, LONGS)),
     "avro": (
         AvroSerde(AVRO_FLIGHT),
+        st.fixed_dictionaries({"carrier": TEXT, "delay": st.none() | FLOATS}),
+    ),
+    "avro with registry": (
+        AvroRegistrySerde(AVRO_FLIGHT, OneSchema("http://nowhere")),
         st.fixed_dictionaries({"carrier": TEXT, "delay": st.none() | FLOATS}),
     ),
     "uuid": (UUIDSerde(), st.uuids()),
