@@ -7,7 +7,7 @@ start and arrival.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from mypy_extensions import i64
 
@@ -30,7 +30,7 @@ from streamkit.state.store import (
 
 __all__ = ["OverlaidTimestampedWindowStore", "OverlaidWindowStore"]
 
-_FOREVER = 2**63 - 1
+_FOREVER: Final = 2**63 - 1
 
 
 class _Parts:
