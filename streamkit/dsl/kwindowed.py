@@ -126,7 +126,8 @@ class TimeWindowedKStream(Generic[K, V]):
     ) -> KTable[Windowed[K], Any]:
         graph = self._grouping.place.graph
         key = optional_serde(options.get("key")) or self._grouping.key
-        spec = window_store(graph, self._windows, options, prefix, key, value)
+        on_close = self._emit_every_ms != EMIT_ON_UPDATE
+        spec = window_store(graph, self._windows, options, prefix, key, value, on_close=on_close)
         return self._grouping.table(
             spec,
             options.get("store"),

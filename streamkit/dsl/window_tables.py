@@ -41,6 +41,8 @@ def window_store(
     prefix: str,
     key: Serde[Any],
     value: Serde[Any],
+    *,
+    on_close: bool = False,
 ) -> StoreSpec:
     """The store of a table by tumbling, hopping or sliding windows."""
     store, fields = resolve_store(graph, options, prefix)
@@ -59,6 +61,7 @@ def window_store(
         value,
         retention_ms=_retention_ms(store, options, least, parts),
         window_size_ms=size,
+        time_first=on_close,
         **fields,
     )
 

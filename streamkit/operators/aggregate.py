@@ -40,14 +40,14 @@ class StreamAggregate(KeyedState):
             return
         raw_key = self._raw_key(key)
         entry = self._store.get_raw(raw_key)
-        old: object = None
         if entry is None:
-            before = self._initializer()
+            # What is sent on as old is the initial aggregate, as Kafka Streams does it.
+            old = self._initializer()
         else:
-            old = before = entry[0]
+            old = entry[0]
             entry_timestamp: i64 = entry[1]
             if entry_timestamp > timestamp:
                 timestamp = entry_timestamp
-        new = self._aggregator(key, value, before)
+        new = self._aggregator(key, value, old)
         self._store.put_raw(raw_key, new, timestamp)
         self.forward(key, Change(old if self._send_old else None, new), timestamp, headers)

@@ -16,7 +16,7 @@ __all__ = ["StreamCount"]
 
 
 class StreamCount(KeyedState):
-    """Counts."""
+    """Counts. What is sent on as old of a first record is 0, as Kafka Streams does it."""
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         if key is None or value is None:
@@ -25,7 +25,7 @@ class StreamCount(KeyedState):
         raw_key = self._raw_key(key)
         entry = self._store.get_raw(raw_key)
         count: i64 = 1
-        old: object = None
+        old: object = 0
         if entry is not None:
             old = entry[0]
             before: i64 = entry[0]

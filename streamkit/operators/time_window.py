@@ -112,15 +112,16 @@ class TimeWindowAggregate(Operator):
         headers: Headers,
     ) -> None:
         entry = self._store.fetch_raw(raw_key, start)
-        old: object = None
+        old: object
         if entry is None:
-            new = self._fold.add(key, value, self._fold.initial())
+            # What is sent on as old is the initial aggregate, as Kafka Streams does it.
+            old = self._fold.initial()
         else:
             old = entry[0]
             entry_timestamp: i64 = entry[1]
             if entry_timestamp > timestamp:
                 timestamp = entry_timestamp
-            new = self._fold.add(key, value, old)
+        new = self._fold.add(key, value, old)
         self._store.put_raw(raw_key, new, start, timestamp)
         if self._close.enabled:
             return

@@ -100,7 +100,7 @@ def _claim(backend: Backend, spec: StoreSpec, directory: Path | None) -> None:
     The segments of a window store follow its retention: after a change of that, the entries come
     again from the changelog.
     """
-    segment_ms = 0 if spec.retention_ms is None else segment_length_ms(spec.retention_ms)
+    segment_ms = 0 if spec.visible_ms is None else segment_length_ms(spec.visible_ms)
     layout = f"{spec.kind.value} {segment_ms}"
     held = (backend.mark(LAYOUT) or b"").decode()
     if held == layout:

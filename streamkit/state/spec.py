@@ -38,6 +38,8 @@ class StoreSpec:
         source_changelog: a source topic that serves as changelog, or None.
         retention_ms: window and session stores: how long entries are visible.
         window_size_ms: window stores.
+        time_first: window stores of emission on window close, which Kafka Streams orders by time; they
+            show one millisecond more than others.
         retain_duplicates: window stores of stream joins.
         history_retention_ms: versioned stores.
         changelog_config: topic settings that override the derived ones.
@@ -52,6 +54,15 @@ class StoreSpec:
     source_changelog: str | None = None
     retention_ms: int | None = None
     window_size_ms: int | None = None
+    time_first: bool = False
     retain_duplicates: bool = False
     history_retention_ms: int | None = None
     changelog_config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def visible_ms(self) -> int | None:
+        """How long entries of window and session stores are visible, None for other kinds.
+
+        Source: AbstractRocksDBTimeOrderedSegmentedBytesStore.
+        """
+        return None if self.retention_ms is None else self.retention_ms + self.time_first

@@ -46,7 +46,8 @@ class _Parts:
         topic: str,
         timestamped: bool,
     ) -> None:
-        if spec.retention_ms is None or spec.retention_ms < 0:
+        visible_ms = spec.visible_ms
+        if visible_ms is None or visible_ms < 0:
             raise ConfigError(f"window store '{spec.name}' needs retention_ms, 0 or more")
         if spec.window_size_ms is None or spec.window_size_ms < 0:
             raise ConfigError(f"window store '{spec.name}' needs window_size_ms, 0 or more")
@@ -57,7 +58,7 @@ class _Parts:
             backend,
             self.codec,
             layout=DuplicatesLayout() if spec.retain_duplicates else WindowLayout(),
-            retention_ms=spec.retention_ms,
+            retention_ms=visible_ms,
             max_bytes=settings.overlay_max_bytes,
             clean_bytes=settings.clean_cache_bytes,
         )

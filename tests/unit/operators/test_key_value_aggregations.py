@@ -44,8 +44,9 @@ def test_result_has_the_later_timestamp_of_record_and_entry() -> None:
 
 
 def test_old_value_is_sent_only_if_asked_for() -> None:
+    """The old value of a first record is the initial aggregate, as in Kafka Streams."""
     lab = Lab(StreamCount("store", send_old=True), spec(IntegerSerde()))
-    assert lab.send("a", "x", 1) == [Sent("a", Change(None, 1), 1)]
+    assert lab.send("a", "x", 1) == [Sent("a", Change(0, 1), 1)]
     assert lab.send("a", "x", 2) == [Sent("a", Change(1, 2), 2)]
 
 

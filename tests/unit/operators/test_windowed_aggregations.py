@@ -98,7 +98,7 @@ def test_aggregate_folds_from_the_initializer_and_sends_old_values_if_asked() ->
         "store", 10, 10, 0, partial(AggregateFold, list, lambda _, v, a: [*a, v]), send_old=True
     )
     lab = Lab(operator, spec(10))
-    assert lab.send("a", "x", 4) == [sent("a", 0, 10, ["x"], 4)]
+    assert lab.send("a", "x", 4) == [sent("a", 0, 10, ["x"], 4, old=[])]
     assert lab.send("a", "y", 2) == [sent("a", 0, 10, ["x", "y"], 4, old=["x"])]
 
 
