@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         Serde,
         StringSerde,
         UUIDSerde,
+        XmlSerde,
         serde_for,
     )
     from streamkit.state.spec import StoreKind, StoreSpec
@@ -132,6 +133,7 @@ __all__ = [
     "UntilWindowCloses",
     "Window",
     "Windowed",
+    "XmlSerde",
     "__version__",
     "partition_time_if_negative",
     "record_time",
@@ -179,6 +181,7 @@ _HOMES = {
     "AvroSerde": "streamkit.serde",
     "AvroRegistrySerde": "streamkit.serde",
     "SchemaRegistry": "streamkit.serde",
+    "XmlSerde": "streamkit.serde",
     "Serde": "streamkit.serde",
     "SerdeError": "streamkit.errors",
     "StorageError": "streamkit.errors",

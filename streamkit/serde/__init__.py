@@ -17,6 +17,7 @@ from streamkit.serde.schema_registry import SchemaRegistry
 from streamkit.serde.string import StringSerde
 from streamkit.serde.uuid import UUIDSerde
 from streamkit.serde.windowed import SessionWindowedSerde, TimeWindowedSerde
+from streamkit.serde.xml import XmlSerde
 
 __all__ = [
     "AvroRegistrySerde",
@@ -36,5 +37,6 @@ __all__ = [
     "StringSerde",
     "TimeWindowedSerde",
     "UUIDSerde",
+    "XmlSerde",
     "serde_for",
 ]
