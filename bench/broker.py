@@ -4,7 +4,7 @@ Both run on this machine at the same time and are measured in turn, so that the 
 absolute figures are noisy: throughput in and out by Kafka's performance tools and by librdkafka, processor seconds
 of the broker a GB of payload, the round trip of a single record, start-up, memory. Needs Java 17 and Maven.
 
-Options: `--rounds N` (1; medians are shown), `--megabytes N` (60) a run, `--python PYTHON`: the interpreter of the
+Options: `--rounds N` (1; medians are shown), `--megabytes N` (40) a run, `--python PYTHON`: the interpreter of the
 bundled broker, for one with a compiled streamkit; `--only TEXT`: what contains this.
 """
 
@@ -340,7 +340,7 @@ def table(figures: Figures) -> Table:
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench.broker", description=__doc__)
     options.add_argument("--rounds", type=int, default=1)
-    options.add_argument("--megabytes", type=int, default=60)
+    options.add_argument("--megabytes", type=int, default=40)
     options.add_argument("--python", default=sys.executable)
     options.add_argument("--only", default="")
     chosen = options.parse_args()

@@ -27,8 +27,8 @@ def test_nothing_promised_is_lost_when_the_broker_is_killed_again_and_again(tmp_
     code, violations, figures = tortured(tmp_path, "--seconds", "25", "--seed", "25")
     assert violations == []
     assert code == 0
-    did = {name: count for name, count in figures.items() if "unknown" not in name}
-    assert all(did.values()), did
+    for did in ("kills", "records acknowledged", "transactions committed", "offset commits"):
+        assert figures[did] > 0
 
 
 @pytest.mark.parametrize(

@@ -213,8 +213,7 @@ def mover(load: Load) -> None:
                 ends[partition] = (message.offset() or 0) + 1
             offsets = [ck.TopicPartition(LEDGER, each, end) for each, end in ends.items()]
             group = consumer.consumer_group_metadata()
-            # Not again and again: librdkafka 2.16 can lose its search for the group's coordinator when the
-            # broker dies during it, and then sends nothing any more. A new producer gets over it.
+            # Not again and again: see `end_load` in main.py.
             producer.send_offsets_to_transaction(offsets, group, _OFFSETS_PATIENCE_S)
 
         outcome = transaction(producer, write, abort=load.random.random() < 0.1)
