@@ -21,6 +21,7 @@ from streamkit.dsl.backing import (
     TableBacking,
     ViewBacking,
 )
+from streamkit.dsl.foreign_key_joins import join_by_foreign_key
 from streamkit.dsl.options import (
     SerdeLike,
     StoreOptions,
@@ -222,6 +223,7 @@ class KTable(Generic[K, V]):
         place, backing = suppress(self._place, self._backing, until, name, log=log)
         return KTable(place, backing)
 
+    @overload
     def join(
         self,
         other: KTable[K, V2],
@@ -230,18 +232,48 @@ class KTable(Generic[K, V]):
         name: str | None = None,
         value: SerdeLike[A] | None = None,
         **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]: ...
+
+    @overload
+    def join(
+        self,
+        other: KTable[K2, V2],
+        joiner: Callable[[V, V2], A],
+        *,
+        foreign_key: Callable[[V], K2 | None],
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]: ...
+
+    def join(
+        self,
+        other: KTable[Any, V2],
+        joiner: Callable[[V, V2], A],
+        *,
+        foreign_key: Callable[[V], Any] | None = None,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
     ) -> KTable[K, A]:
         """The rows of both tables by key, where both have one.
 
-        Both are read from topics with the same number of partitions.
+        Without `foreign_key`, both are read from topics with the same number of partitions.
 
         Args:
             joiner: `f(value, other value)`.
+            foreign_key: `f(value)` -> key of the other table's row that belongs to a row of this one;
+                None: the row has none. Any number of rows may share a partner, and a change of
+                either side updates the result. None: both rows have the same key.
             value: type or serde of the results; by default the app's.
-            options: see `StoreOptions`; with any of them the result is materialized.
+            options: see `StoreOptions`; with any of them the result is materialized, with
+                `foreign_key` if `store` is given.
         """
+        if foreign_key is not None:
+            return self._join_foreign(other, foreign_key, joiner, name, value, options, left=False)
         return self._join(other, joiner, name, value, options, keeps_left=False, keeps_right=False)
 
+    @overload
     def left_join(
         self,
         other: KTable[K, V2],
@@ -250,8 +282,33 @@ class KTable(Generic[K, V]):
         name: str | None = None,
         value: SerdeLike[A] | None = None,
         **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]: ...
+
+    @overload
+    def left_join(
+        self,
+        other: KTable[K2, V2],
+        joiner: Callable[[V, V2 | None], A],
+        *,
+        foreign_key: Callable[[V], K2 | None],
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]: ...
+
+    def left_join(
+        self,
+        other: KTable[Any, V2],
+        joiner: Callable[[V, V2 | None], A],
+        *,
+        foreign_key: Callable[[V], Any] | None = None,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
     ) -> KTable[K, A]:
         """Like `join`, but rows of this table without a partner are there too, with None for it."""
+        if foreign_key is not None:
+            return self._join_foreign(other, foreign_key, joiner, name, value, options, left=True)
         return self._join(other, joiner, name, value, options, keeps_left=True, keeps_right=False)
 
     def outer_join(
@@ -286,6 +343,29 @@ class KTable(Generic[K, V]):
             options,
             keeps_left=keeps_left,
             keeps_right=keeps_right,
+        )
+        return KTable(place, backing)
+
+    def _join_foreign(
+        self,
+        other: KTable[Any, Any],
+        foreign_key: Callable[[Any], Any],
+        joiner: Callable[..., Any],
+        name: str | None,
+        value: SerdeLike[Any] | None,
+        options: Mapping[str, Any],
+        *,
+        left: bool,
+    ) -> KTable[K, Any]:
+        place, backing = join_by_foreign_key(
+            (self._place, self._backing),
+            (other.place, other.backing),
+            foreign_key,
+            joiner,
+            name,
+            optional_serde(value),
+            options,
+            keeps_left=left,
         )
         return KTable(place, backing)
 

@@ -33,6 +33,7 @@ __all__ = [
     "ChangeRepartitionGraphNode",
     "GlobalTableGraphNode",
     "GraphNode",
+    "InternalSourceGraphNode",
     "OperatorGraphNode",
     "RepartitionGraphNode",
     "RootNode",
@@ -449,3 +450,16 @@ class ChangeRepartitionGraphNode(GraphNode):
                 changes=True,
             )
         )
+
+
+class InternalSourceGraphNode(GraphNode):
+    """A topic of the app's own, read behind the sinks that write it."""
+
+    def __init__(self, name: str, topic: str, key: Serde[Any], value: Serde[Any]) -> None:
+        super().__init__(name)
+        self._topic = topic
+        self._options = SourceOptions(key, value, record_time_or_fail)
+
+    def write(self, topology: Topology) -> None:
+        topology.add_internal_topic(self._topic)
+        topology.add_source_node(self._options.node(self.name, (self._topic,)))

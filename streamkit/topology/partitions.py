@@ -60,7 +60,7 @@ def resolve_partitions(
     counts = dict(known)
     topics = {part[0]: _topics_of(part, known, internal_topics) for part in parts}
     _check_external(topics, internal_topics, counts)
-    _set_repartition_counts(parts, topics, internal_topics, counts)
+    _set_repartition_counts(parts, topics, internal_topics, copartition_groups, counts)
     for group in copartition_groups:
         _enforce(group, internal_topics, counts)
     task_counts: dict[int, int] = {}
@@ -111,9 +111,14 @@ def _set_repartition_counts(
     parts: Sequence[Part],
     topics: Mapping[int, tuple[str, ...]],
     internal_topics: Mapping[str, InternalTopic],
+    copartition_groups: Collection[frozenset[str]],
     counts: dict[str, int],
 ) -> None:
-    """A repartition topic has as many partitions as the widest topic above it, unless told otherwise."""
+    """A repartition topic has as many partitions as the widest topic above it, unless told otherwise.
+
+    The two topics of a foreign-key join feed each other. Where nothing else goes on, topics beside an
+    external one take its count, and failing that, topics count what is known above them.
+    """
     open_topics = []
     for name, topic in internal_topics.items():
         if topic.kind == "repartition":
@@ -124,12 +129,20 @@ def _set_repartition_counts(
                 open_topics.append(name)
     while open_topics:
         settled = []
+        partly: dict[str, int] = {}
         for name in open_topics:
             feeding = [topics[part[0]] for part in parts if name in part[2]]
             above = {topic for names in feeding for topic in names if topic != name}
-            if above and all(topic in counts for topic in above):
-                counts[name] = max(counts[topic] for topic in above)
+            known = [counts[topic] for topic in above if topic in counts]
+            if above and len(known) == len(above):
+                counts[name] = max(known)
                 settled.append(name)
+            elif known:
+                partly[name] = max(known)
+        if not settled:
+            beside = _beside_external(open_topics, internal_topics, copartition_groups, counts)
+            counts.update(beside or partly)
+            settled.extend(beside or partly)
         if not settled:
             names = ", ".join(repr(name) for name in open_topics)
             raise TopologyError(
@@ -137,6 +150,21 @@ def _set_repartition_counts(
                 "give partitions= to one of them"
             )
         open_topics = [name for name in open_topics if name not in settled]
+
+
+def _beside_external(
+    open_topics: Sequence[str],
+    internal_topics: Mapping[str, InternalTopic],
+    copartition_groups: Collection[frozenset[str]],
+    counts: Mapping[str, int],
+) -> dict[str, int]:
+    """Those of `open_topics` that are joined with external topics, and the counts of these."""
+    found: dict[str, int] = {}
+    for group in copartition_groups:
+        external = [counts[topic] for topic in group if topic not in internal_topics]
+        if external:
+            found.update((topic, max(external)) for topic in open_topics if topic in group)
+    return found
 
 
 def _enforce(

@@ -3,6 +3,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
@@ -228,6 +229,17 @@ public class DescribeTopologies {
             l.leftJoin(r, (x, y) -> x, Named.as("left")).toStream().to("left-out");
             l.outerJoin(r, (x, y) -> x, Materialized.as("joined")).filter((k, v) -> true).toStream().to("outer-out");
             j.mapValues(v -> v).join(r, (x, y) -> x, Named.as("again"), Materialized.with(Serdes.String(), Serdes.String())).toStream().to("chained");
+        });
+        show("foreign_key_joins", b -> {
+            KTable<String, String> l = b.table("l", Consumed.with(Serdes.String(), Serdes.String()));
+            KTable<String, String> r = b.table("r", Consumed.with(Serdes.String(), Serdes.String()), Materialized.as("rights"));
+            Function<String, String> key = v -> v;
+            ValueJoiner<String, String, String> first = (x, y) -> x;
+            KTable<String, String> j = l.join(r, key, first);
+            j.toStream().to("inner");
+            l.leftJoin(r, key, first, TableJoined.as("left")).toStream().to("left-out");
+            l.join(r.filter((k, v) -> true), key, first, Materialized.as("joined")).toStream().to("stored");
+            j.join(r, key, first, TableJoined.as("again"), Materialized.as("chain")).toStream().to("chained");
         });
         show("table_join_of_aggregates", b -> {
             KTable<String, Long> c = stream(b, "in").groupByKey().count(Materialized.as("counts"));

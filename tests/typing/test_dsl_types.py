@@ -134,6 +134,17 @@ def test_tables() -> None:
     assert_type(table.map_values(lambda order: order.id), KTable[str, int])
     assert_type(table.to_stream(), KStream[str, Order])
     assert_type(table.to_stream(lambda key, _: len(key)), KStream[int, Order])
+    customers = StreamsBuilder().table("customers", key=int, value=bytes)
+    joined = table.join(
+        customers, lambda order, row: (order, row), foreign_key=lambda order: order.id
+    )
+    assert_type(joined, KTable[str, tuple[Order, bytes]])
+    kept = table.left_join(
+        customers,
+        lambda _, row: None if row is None else len(row),
+        foreign_key=lambda order: order.id or None,
+    )
+    assert_type(kept, KTable[str, int | None])
     grouped = table.group_by(lambda _, order: (order.customer, order.amount))
     assert_type(grouped, KGroupedTable[str, float])
     assert_type(grouped.count(), KTable[str, int])

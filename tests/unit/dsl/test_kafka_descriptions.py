@@ -468,6 +468,19 @@ def table_joins(b: StreamsBuilder) -> None:
 
 
 @described
+def foreign_key_joins(b: StreamsBuilder) -> None:
+    left = table(b, "l")
+    right = b.table("r", key=str, value=str, store="rights")
+    j = left.join(right, first, foreign_key=same)
+    j.to_stream().to("inner")
+    left.left_join(right, first, foreign_key=same, name="left").to_stream().to("left-out")
+    stored = left.join(right.filter(yes), first, foreign_key=same, store="joined")
+    stored.to_stream().to("stored")
+    again = j.join(right, first, foreign_key=same, name="again", store="chain")
+    again.to_stream().to("chained")
+
+
+@described
 def table_join_of_aggregates(b: StreamsBuilder) -> None:
     c = stream(b, "in").group_by_key().count(store="counts")
     j = c.join(table(b).filter(yes), lambda _, y: y)
