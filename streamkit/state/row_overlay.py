@@ -141,9 +141,15 @@ class RowOverlay:
         self._overlay_row(found, self._active.get(raw_key), low, high)
         return found
 
+    def live_range(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[bytes, int, object]]:
+        """As `range`, with what isn't visible any more but whose segment still lives."""
+        return self._range(max(from_ms, self._segments.live_from(self.observed)), to_ms)
+
     def range(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[bytes, int, object]]:
         """(key, place, entry) of all keys with a time in [from_ms, to_ms], by segment, key and place."""
-        low = max(from_ms, self.visible_from())
+        return self._range(max(from_ms, self.visible_from()), to_ms)
+
+    def _range(self, low: i64, to_ms: i64) -> Iterator[tuple[bytes, int, object]]:
         high = min(to_ms, self.observed)
         if low > high:
             return iter([])

@@ -80,6 +80,11 @@ class Segments:
             if position == len(self._ids) or self._ids[position] != segment:
                 self._ids.insert(position, segment)
 
+    def live_from(self, observed_ms: i64) -> i64:
+        """Where the oldest segment begins of which something is visible at `observed_ms`."""
+        lowest = observed_ms - self._retention_ms + 1
+        return 0 if lowest <= 0 else lowest - lowest % self._length_ms
+
     def expire(self, observed_ms: i64) -> None:
         """Delete the segments of which nothing is visible once time has reached `observed_ms`."""
         lowest = observed_ms - self._retention_ms + 1

@@ -82,7 +82,7 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
     def ended_between(
         self, earliest_ms: i64, latest_ms: i64
     ) -> Iterator[tuple[Windowed[Any], Any]]:
-        found = list(self._overlay.range(max(earliest_ms, 0), latest_ms))
+        found = list(self._overlay.live_range(max(earliest_ms, 0), latest_ms))
         found.sort(key=_by_place)
         return self._decoded(iter(found))
 

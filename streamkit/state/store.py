@@ -409,7 +409,10 @@ class SessionStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def ended_between(self, earliest_ms: i64, latest_ms: i64) -> Iterator[tuple[Windowed[K], V]]:
-        """Sessions of all keys with an end in [earliest_ms, latest_ms], by end, start and key bytes."""
+        """Sessions of all keys with an end in [earliest_ms, latest_ms], by end, start and key bytes.
+
+        Those past the retention too, while the segment that they lie in lives, as in Kafka Streams.
+        """
         raise NotImplementedError
 
     def all(self) -> Iterator[tuple[Windowed[K], V]]:

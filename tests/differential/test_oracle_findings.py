@@ -51,3 +51,21 @@ def test_window_that_ends_with_the_retention_is_still_emitted_when_it_closes() -
         [],
         [["out", "a@28-30", "yy", 30], ["out", "a@31-33", "x", 33]],
     ]
+
+
+def test_session_beyond_its_retention_is_still_emitted_when_it_closes() -> None:
+    nodes: list[Node] = [
+        {
+            "op": "aggregate",
+            "of": [0],
+            "how": "count",
+            "windows": {"grace": 0, "gap": 3},
+            "on_close": True,
+        },
+        {"op": "windowed_to_stream", "of": [1]},
+        {"op": "to", "of": [2], "topic": "out"},
+    ]
+    assert steps(nodes, given("a", "x", 18), given("b", "x", 31)) == [
+        [],
+        [["out", "a@18-18", "1", 18]],
+    ]

@@ -9,8 +9,8 @@ from topology_json import Input, Node
 
 __all__ = ["cases"]
 
-MOST_OPERATORS = 5
-MOST_INPUTS = 16
+MOST_OPERATORS = 6
+MOST_INPUTS = 20
 
 _HOW_JOINED = ("inner", "left", "outer")
 _HOW_FOLDED = ("count", "reduce", "aggregate")
@@ -106,7 +106,7 @@ class _Build:
     def sources(self) -> list[str]:
         draw = self._draw
         topics = []
-        others = draw(st.lists(st.sampled_from(("stream", "table", "global")), max_size=2))
+        others = draw(st.lists(st.sampled_from(("stream", "table", "global")), max_size=3))
         for number, kind in enumerate(("stream", *others)):
             topics.append(f"in{number}")
             node = {"op": kind, "topic": topics[-1]}
@@ -123,7 +123,9 @@ class _Build:
                 len(self._of(name, kind)) >= (2 if kinds == (kind, kind) else 1) for kind in kinds
             )
         ]
-        name = self._draw(st.sampled_from(possible))
+        name = self._draw(
+            st.sampled_from([name for name in possible for _ in range(_weight(name))])
+        )
         of: list[int] = []
         for kind in _TAKES[name]:
             of.append(
@@ -195,6 +197,11 @@ class _Build:
         ):
             found["store"] = f"store{len(self.nodes)}"
         return found
+
+
+def _weight(name: str) -> int:
+    """Operators that keep state are what is to be judged most."""
+    return 3 if "table" in name or "join" in name or "aggregate" in name or "close" in name else 1
 
 
 @st.composite
