@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 COMPILED := .venv-compiled
 
-.PHONY: help demo test lint types bench compiled-test judges clean
+.PHONY: help demo test lint types bench compiled-test judges torture clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,7 +29,7 @@ demo: $(STAMP)  ## the main job on real data: broker, feed, joins, windows, a ta
 	$(BIN)/python -m examples.nyc_flights.demo $(DEMO_ARGS)
 
 test: $(DEV_STAMP)  ## the test suite
-	$(BIN)/python -m pytest -m 'not kafka and not slow' $(TEST_ARGS)
+	$(BIN)/python -m pytest -m 'not kafka and not slow and not torture' $(TEST_ARGS)
 
 lint: $(DEV_STAMP)  ## format and style
 	$(BIN)/ruff format --check .
@@ -44,7 +44,10 @@ compiled-test: $(DEV_STAMP)  ## the same tests on a compiled wheel, outside the 
 	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) $(TEST_ARGS)
 
 judges: $(DEV_STAMP)  ## the slower tests: Apache Kafka and its clients, kill -9, fuzzing (Java 17 and Maven)
-	$(BIN)/python -m pytest -m 'kafka or slow' $(TEST_ARGS)
+	$(BIN)/python -m pytest -m '(kafka or slow) and not torture' $(TEST_ARGS)
+
+torture: $(DEV_STAMP)  ## kill -9 of the broker under load, again and again
+	$(BIN)/python -m pytest -m torture $(TEST_ARGS)
 
 bench: $(DEV_STAMP)  ## speed beside Kafka Streams and librdkafka in the same run (Java 17 and Maven)
 	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) --install-only

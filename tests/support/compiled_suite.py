@@ -70,7 +70,7 @@ def main(environment: Path, arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as name:
         copy_suite(Path(name))
         return subprocess.run(
-            [python, "-m", "pytest", "-m", "not kafka and not slow", *arguments],
+            [python, "-m", "pytest", "-m", "not kafka and not slow and not torture", *arguments],
             cwd=name,
             env=os.environ | {"STREAMKIT_EXPECTED_BUILD": "compiled"},
             check=False,

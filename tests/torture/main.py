@@ -85,9 +85,11 @@ class TorturedBroker:
         return alive
 
 
-def start_load(folder: Path, bootstrap: str, seed: int) -> list[subprocess.Popen[bytes]]:
+def start_load(
+    folder: Path, bootstrap: str, seed: int, movers: int
+) -> list[subprocess.Popen[bytes]]:
     processes = []
-    for role, count in LOAD.items():
+    for role, count in (LOAD | {"mover": movers}).items():
         for number in range(count):
             name = f"{role}-{number}"
             command = [sys.executable, str(HERE / "workload.py"), role, name, bootstrap]
@@ -129,7 +131,7 @@ def end_load(
 
 
 def torture(
-    folder: Path, *, seconds: float, seed: int, bug: str | None, patience_s: float
+    folder: Path, *, seconds: float, seed: int, bug: str | None, patience_s: float, movers: int
 ) -> dict[str, object]:
     """Run it once.
 
@@ -139,6 +141,7 @@ def torture(
         seed: of when it is killed, and of the load.
         bug: of `broken_broker.py`; None: the broker as it is.
         patience_s: how long the load may take to end.
+        movers: how many; a mover of librdkafka 2.16 can hang for good in sending its offsets.
 
     Returns:
         `violations`, a list of sentences, and `figures` by name.
@@ -148,7 +151,7 @@ def torture(
     broker.start()
     with Admin(broker.bootstrap) as admin:
         admin.create_topics([NewTopic(name, PARTITIONS) for name in (PLAIN, LEDGER, MOVED)])
-    processes = start_load(folder, broker.bootstrap, seed)
+    processes = start_load(folder, broker.bootstrap, seed, movers)
     kills, violations, starts = 0, [], []
     end = time.monotonic() + seconds
     try:
@@ -194,6 +197,7 @@ def main() -> int:
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--bug", help="one of broken_broker.py")
+    options.add_argument("--movers", type=int, default=LOAD["mover"], help="of the load")
     options.add_argument("--patience", type=float, default=40, help="seconds for the load to end")
     options.add_argument("--folder", type=Path, help="keep everything here")
     chosen = options.parse_args()
@@ -206,6 +210,7 @@ def main() -> int:
             seed=chosen.seed,
             bug=chosen.bug,
             patience_s=chosen.patience,
+            movers=chosen.movers,
         )
     print(json.dumps(report, indent=2))
     return 1 if report["violations"] else 0
