@@ -218,7 +218,11 @@ class Broker:
 
     def appended(self, topic: str, partition: int, size: int) -> None:
         """Wake the fetches that wait for `size` bytes more in a partition."""
-        self.waiters.arrived((topic, partition), size)
+        key = (topic, partition)
+        if self.waiters.watches(key):
+            log = self.partition_log(topic, partition)
+            stable = log.last_stable_offset == log.end_offset
+            self.waiters.arrived(key, size, stable=stable)
 
     # What coordinators use.
 
@@ -258,9 +262,12 @@ class Broker:
             coordinator_epoch=coordinator_epoch,
         )
         log = self.partition_log(topic_partition.topic, topic_partition.partition)
+        stable_before = log.last_stable_offset
         log.append(marker, now_ms=now_ms, from_client=False)
-        # What was unstable can be read now, however much that is.
-        self.waiters.changed(topic_partition)
+        self.appended(*topic_partition, len(marker))
+        if log.last_stable_offset > stable_before:
+            # What was unstable can be read now, however much that is.
+            self.waiters.stabilized(topic_partition)
 
     def new_producer_id(self) -> int:
         """See `services.CoordinatorServices.new_producer_id`."""

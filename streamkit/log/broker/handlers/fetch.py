@@ -61,15 +61,22 @@ def fetch(
 
     answer: asyncio.Future[FetchResponse] = asyncio.get_running_loop().create_future()
 
-    def look_again() -> None:
+    def look(last: bool) -> int:
         if answer.done():
-            return
+            return 0
         try:
-            answer.set_result(reading.answer(reading.read()))
+            again = reading.read()
+            missing = request.min_bytes - reading.bytes_read
+            if missing > 0 and not (last or reading.failed):
+                return missing
+            answer.set_result(reading.answer(again))
         except Exception as error:  # noqa: BLE001 - goes on to the connection
             answer.set_exception(error)
+        return 0
 
-    waiter = broker.waiters.wait(reading.watched(), missing, request.max_wait_ms, look_again)
+    waiter = broker.waiters.wait(
+        reading.watched(), missing, request.max_wait_ms, look, committed=reading.committed
+    )
     # When the client goes away its connection cancels the answer.
     answer.add_done_callback(lambda _: broker.waiters.cancel(waiter))
     return answer
@@ -82,9 +89,8 @@ class _Reading:
         self._broker = broker
         self._request = request
         self._by_id = version >= _BY_ID
-        self._isolation = (
-            "read_committed" if request.isolation_level == _READ_COMMITTED else "read_uncommitted"
-        )
+        self.committed = request.isolation_level == _READ_COMMITTED
+        self._isolation = "read_committed" if self.committed else "read_uncommitted"
         found = broker.fetch_sessions.begin(request, self._by_id)
         self.items: list[FetchItem] = found[0]
         self._session: FetchSession | None = found[1]
@@ -96,6 +102,7 @@ class _Reading:
         """Read every partition, until the answer is full."""
         left = min(self._request.max_bytes, self._broker.settings.fetch_max_bytes)
         self.bytes_read = 0
+        self.failed = False
         read = []
         for item in self.items:
             try:

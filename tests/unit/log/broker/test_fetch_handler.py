@@ -7,15 +7,16 @@ import uuid
 from typing import Any
 
 import pytest
-from broker_lab import BrokerLab, batch, fetch_request, until, values
+from broker_lab import NOW_MS, BrokerLab, batch, fetch_request, until, values
 
-from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol import ControlKind, ErrorCode
 from streamkit.log.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,
     FetchTopic,
     ForgottenTopic,
 )
+from streamkit.model import TopicPartition
 
 
 @pytest.fixture
@@ -154,6 +155,69 @@ def test_who_goes_away_waits_no_more(filled: BrokerLab) -> None:
         assert len(filled.broker.waiters) == 1
         answer.cancel()
         await until(lambda: len(filled.broker.waiters) == 0)
+
+    asyncio.run(scenario())
+
+
+def test_reader_of_committed_records_waits_for_the_end_of_the_transaction(
+    filled: BrokerLab,
+) -> None:
+    """Records of an open transaction, and what comes behind them, end nobody's waiting for stable ones."""
+
+    async def scenario() -> None:
+        request = fetch_request("t", [(0, 2)], max_wait_ms=500, isolation_level=1)
+        committed = filled.call(request, 12)
+        uncommitted = filled.call(fetch_request("t", [(0, 2)], max_wait_ms=500), 12)
+        log = filled.broker.partition_log("t", 0)
+        for producer_id in (7, 8):
+            data = batch(
+                b"open",
+                producer_id=producer_id,
+                producer_epoch=0,
+                base_sequence=0,
+                transactional=True,
+            )
+            log.append(data, now_ms=NOW_MS)
+            filled.broker.appended("t", 0, len(data))
+        filled.produce("t", 0, batch(b"behind"))
+        filled.timers.advance()
+        assert uncommitted.done()
+        assert not committed.done()
+        # The end of the second transaction moves nothing, since the first one is open.
+        for producer_id, is_read in ((8, False), (7, True)):
+            filled.broker.append_marker(
+                TopicPartition("t", 0), ControlKind.COMMIT, producer_id, 0, NOW_MS
+            )
+            filled.timers.advance()
+            assert committed.done() == is_read
+        assert values(partitions(committed.result())[0].records)[:3] == [
+            b"open",
+            b"open",
+            b"behind",
+        ]
+        assert len(filled.broker.waiters) == 0
+
+    asyncio.run(scenario())
+
+
+def test_reader_of_committed_records_waits_on_when_too_few_become_stable(
+    filled: BrokerLab,
+) -> None:
+    async def scenario() -> None:
+        request = fetch_request("t", [(0, 2)], max_wait_ms=500, min_bytes=10_000, isolation_level=1)
+        answer = filled.call(request, 12)
+        log = filled.broker.partition_log("t", 0)
+        log.append(
+            batch(b"few", producer_id=7, producer_epoch=0, base_sequence=0, transactional=True),
+            now_ms=NOW_MS,
+        )
+        filled.timers.advance(100)
+        filled.broker.append_marker(TopicPartition("t", 0), ControlKind.ABORT, 7, 0, NOW_MS)
+        filled.timers.advance(399)
+        assert not answer.done()
+        filled.timers.advance(1)
+        filled.timers.advance()
+        assert partitions(answer.result())[0].last_stable_offset == 4
 
     asyncio.run(scenario())
 
