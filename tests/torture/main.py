@@ -42,7 +42,6 @@ SETTINGS = {
     "transaction.state.log.segment.bytes": "100000",
     "log.cleaner.min.cleanable.ratio": "0.1",
 }
-_NUDGE_S = 7.0
 
 
 class TorturedBroker:
@@ -85,53 +84,38 @@ class TorturedBroker:
         return alive
 
 
-def start_load(
-    folder: Path, bootstrap: str, seed: int, movers: int
-) -> list[subprocess.Popen[bytes]]:
-    processes = []
-    for role, count in (LOAD | {"mover": movers}).items():
+def start_load(folder: Path, bootstrap: str, seed: int) -> dict[str, subprocess.Popen[bytes]]:
+    """The processes of the load, by name."""
+    processes = {}
+    for role, count in LOAD.items():
         for number in range(count):
             name = f"{role}-{number}"
             command = [sys.executable, str(HERE / "workload.py"), role, name, bootstrap]
             command += [str(folder / f"{name}.journal"), str(seed)]
             with (folder / f"{name}.log").open("ab") as output:
-                processes.append(subprocess.Popen(command, stdout=output, stderr=output))
+                processes[name] = subprocess.Popen(command, stdout=output, stderr=output)
     return processes
 
 
-def end_load(
-    processes: list[subprocess.Popen[bytes]], broker: TorturedBroker, patience_s: float
-) -> tuple[list[str], int]:
-    """Let all end what they are at; who did not and was killed, and how often movers needed a new broker.
-
-    librdkafka 2.16 can lose its search for a group's coordinator when the broker dies during it: then
-    send_offsets_to_transaction sends nothing, and returns at no timeout, until a connection changes its state.
-    """
-    names = [f"{role}-{number}" for role, count in LOAD.items() for number in range(count)]
-    for process in processes:
+def end_load(processes: dict[str, subprocess.Popen[bytes]], patience_s: float) -> list[str]:
+    """Let all end what they are at; who did not, and was killed."""
+    for process in processes.values():
         process.terminate()
-    running = dict(zip(names, processes, strict=True))
-    restarts = 0
-    begun = nudged = time.monotonic()
-    while running and time.monotonic() < begun + patience_s:
+    running = processes
+    deadline = time.monotonic() + patience_s
+    while running and time.monotonic() < deadline:
         time.sleep(0.1)
         running = {name: process for name, process in running.items() if process.poll() is None}
-        movers_only = all(name.startswith("mover") for name in running)
-        if running and movers_only and time.monotonic() > nudged + _NUDGE_S:
-            broker.kill()
-            broker.start()
-            restarts += 1
-            nudged = time.monotonic()
     for process in running.values():
         process.send_signal(signal.SIGUSR1)  # it writes to its log where it hangs
         time.sleep(0.2)
         process.kill()
         process.wait()
-    return list(running), restarts
+    return list(running)
 
 
 def torture(
-    folder: Path, *, seconds: float, seed: int, bug: str | None, patience_s: float, movers: int
+    folder: Path, *, seconds: float, seed: int, bug: str | None, patience_s: float
 ) -> dict[str, object]:
     """Run it once.
 
@@ -141,7 +125,6 @@ def torture(
         seed: of when it is killed, and of the load.
         bug: of `broken_broker.py`; None: the broker as it is.
         patience_s: how long the load may take to end.
-        movers: how many; a mover of librdkafka 2.16 can hang for good in sending its offsets.
 
     Returns:
         `violations`, a list of sentences, and `figures` by name.
@@ -151,7 +134,7 @@ def torture(
     broker.start()
     with Admin(broker.bootstrap) as admin:
         admin.create_topics([NewTopic(name, PARTITIONS) for name in (PLAIN, LEDGER, MOVED)])
-    processes = start_load(folder, broker.bootstrap, seed, movers)
+    processes = start_load(folder, broker.bootstrap, seed)
     kills, violations, starts = 0, [], []
     end = time.monotonic() + seconds
     try:
@@ -166,7 +149,7 @@ def torture(
             starts.append(time.monotonic() - begun)
         time.sleep(1.0)
     finally:
-        stuck, restarts = end_load(processes, broker, patience_s)
+        stuck = end_load(processes, patience_s)
         broker.kill()
     if stuck:
         violations.append(f"the load did not end by itself: {', '.join(stuck)}")
@@ -184,7 +167,6 @@ def torture(
     started = {
         "kills": kills,
         "slowest start, ms": round(max(starts) * 1000),
-        "restarts for stuck movers": restarts,
     }
     return {
         "violations": violations + report["violations"],
@@ -197,7 +179,6 @@ def main() -> int:
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--bug", help="one of broken_broker.py")
-    options.add_argument("--movers", type=int, default=LOAD["mover"], help="of the load")
     options.add_argument("--patience", type=float, default=40, help="seconds for the load to end")
     options.add_argument("--folder", type=Path, help="keep everything here")
     chosen = options.parse_args()
@@ -210,7 +191,6 @@ def main() -> int:
             seed=chosen.seed,
             bug=chosen.bug,
             patience_s=chosen.patience,
-            movers=chosen.movers,
         )
     print(json.dumps(report, indent=2))
     return 1 if report["violations"] else 0

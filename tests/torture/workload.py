@@ -33,7 +33,6 @@ from torture_journal import (
 )
 
 _PATIENCE_S = 30.0
-_OFFSETS_PATIENCE_S = 6.0
 _COMMIT_EVERY_S = 0.15
 
 
@@ -66,6 +65,10 @@ class Load:
             "reconnect.backoff.max.ms": 100,
             "retry.backoff.ms": 20,
             "retry.backoff.max.ms": 100,
+            # When all brokers are away, librdkafka would start over from the bootstrap addresses and drop its handle
+            # of the broker, but go on waiting for it as the group's coordinator: send_offsets_to_transaction then
+            # sends nothing and returns at no timeout (librdkafka 2.16, its issues 5511 and 5456).
+            "metadata.recovery.strategy": "none",
             "log_level": 0,
             **{key.replace("_", "."): value for key, value in settings.items()},
         }
@@ -213,8 +216,7 @@ def mover(load: Load) -> None:
                 ends[partition] = (message.offset() or 0) + 1
             offsets = [ck.TopicPartition(LEDGER, each, end) for each, end in ends.items()]
             group = consumer.consumer_group_metadata()
-            # Not again and again: see `end_load` in main.py.
-            producer.send_offsets_to_transaction(offsets, group, _OFFSETS_PATIENCE_S)
+            insist(lambda: producer.send_offsets_to_transaction(offsets, group, _PATIENCE_S))
 
         outcome = transaction(producer, write, abort=load.random.random() < 0.1)
         if outcome == "unknown":
