@@ -129,11 +129,13 @@ def test_garbage_closes_the_connection_with_one_line_in_the_log(
     broker: EmbeddedBroker, client: WireClient, caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
     with WireClient(broker.bootstrap) as bad, caplog.at_level(logging.WARNING):
+        bad_address = bad.socket.getsockname()
         bad.send_bytes(GARBAGE[what])
         assert bad.closed_by_broker()
     lines = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert len(lines) == 1
-    assert "/127.0.0.1" in lines[0].getMessage()
+    ip, port = bad_address
+    assert f"/{ip}:{port}: " in lines[0].getMessage()
     assert lines[0].exc_info is None
     assert undisturbed(client)
 
@@ -235,14 +237,164 @@ def test_idle_connections_are_closed_also_those_that_do_not_read() -> None:
             eventually(broker, lambda: not connections(broker))
 
 
-def test_connections_above_the_limit_are_closed() -> None:
+def test_who_comes_above_max_connections_waits_until_one_has_gone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As in Apache Kafka with one listener: nobody is turned away."""
     with (
-        EmbeddedBroker(settings={"max.connections": "1"}) as broker,
+        EmbeddedBroker(settings={"max.connections": "2"}) as broker,
         WireClient(broker.bootstrap) as first,
         WireClient(broker.bootstrap) as second,
+        caplog.at_level(logging.WARNING),
     ):
-        assert second.closed_by_broker()
         assert undisturbed(first)
+        assert undisturbed(second)
+        with WireClient(broker.bootstrap) as third, WireClient(broker.bootstrap) as fourth:
+            third.send(ApiVersionsRequest(), 0)
+            fourth.send(ApiVersionsRequest(), 0)
+            assert undisturbed(first)
+            assert on_loop(broker, lambda: len(connections(broker))) == 2
+            assert "max.connections" in caplog.text
+            second.close()
+            assert third.receive().api_keys
+            third.close()
+            assert fourth.receive().api_keys
+            assert undisturbed(first)
+
+
+def test_connections_above_the_limit_of_an_address_are_closed_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with (
+        EmbeddedBroker(settings={"max.connections.per.ip": "1"}) as broker,
+        WireClient(broker.bootstrap) as first,
+        caplog.at_level(logging.INFO, logger="streamkit.log.broker"),
+    ):
+        assert undisturbed(first)
+        for _ in range(3):
+            with WireClient(broker.bootstrap) as more:
+                assert more.closed_by_broker()
+        assert "/127.0.0.1: it has 1 already (max.connections.per.ip)" in caplog.text
+        assert undisturbed(first)
+        first.close()
+        eventually(broker, lambda: not connections(broker))
+        with WireClient(broker.bootstrap) as again:
+            assert undisturbed(again)
+
+
+def test_address_may_have_a_limit_of_its_own() -> None:
+    settings = {"max.connections.per.ip": "1", "max.connections.per.ip.overrides": "127.0.0.1:2"}
+    with (
+        EmbeddedBroker(settings=settings) as broker,
+        WireClient(broker.bootstrap) as first,
+        WireClient(broker.bootstrap) as second,
+        WireClient(broker.bootstrap) as third,
+    ):
+        assert undisturbed(first)
+        assert undisturbed(second)
+        assert third.closed_by_broker()
+
+
+def test_large_requests_share_a_bound_and_all_get_their_turn() -> None:
+    """Ten producers send 3 MB each into 4 MB: who has no room isn't read from until others are done."""
+    settings = {"queued.max.request.bytes": str(4 << 20), "socket.request.max.bytes": str(4 << 20)}
+    with EmbeddedBroker(settings=settings) as broker, WireClient(broker.bootstrap) as watching:
+        create(watching, "t")
+        frames = [
+            encode_request(produce_request("t", batch(b"x" * 3_000_000)), 9, number, "x")
+            for number in range(10)
+        ]
+        clients = [WireClient(broker.bootstrap) for _ in frames]
+        memory = broker.server.broker.memory
+
+        def send(sender: WireClient, data: bytes) -> None:
+            sender.send_bytes(data)
+
+        halves = [
+            threading.Thread(target=send, args=(each, frame[:2_000_000]))
+            for each, frame in zip(clients, frames, strict=True)
+        ]
+        for thread in halves:
+            thread.start()
+        eventually(broker, lambda: memory.is_short)
+        assert on_loop(broker, lambda: sum(len(each._buffer) for each in connections(broker))) < (
+            8 << 20
+        )
+        assert on_loop(broker, lambda: memory.request_bytes) <= 4 << 20
+        assert undisturbed(watching)
+        rests = [
+            threading.Thread(target=finish, args=(each, thread, frame[2_000_000:]))
+            for each, thread, frame in zip(clients, halves, frames, strict=True)
+        ]
+        for thread in rests:
+            thread.start()
+        for each in clients:
+            frame = each.receive_frame()
+            assert frame is not None
+        for thread in rests:
+            thread.join()
+        for each in clients:
+            each.close()
+        eventually(broker, lambda: memory.request_bytes == 0)
+
+
+def finish(sender: WireClient, before: threading.Thread, data: bytes) -> None:
+    before.join()
+    sender.send_bytes(data)
+
+
+def test_request_that_keeps_others_from_memory_and_does_not_go_on_is_given_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock(0)
+    settings = {"queued.max.request.bytes": str(4 << 20), "socket.request.max.bytes": str(4 << 20)}
+    with (
+        EmbeddedBroker(settings=settings, clock=clock) as broker,
+        WireClient(broker.bootstrap) as stalled,
+        WireClient(broker.bootstrap) as waiting,
+        caplog.at_level(logging.WARNING),
+    ):
+        create(waiting, "t")
+        memory = broker.server.broker.memory
+        stalled.send_bytes(struct.pack(">i", 3 << 20) + b"x" * 100_000)
+        eventually(broker, lambda: memory.request_bytes > 0)
+        sent = produce_request("t", batch(b"x" * 2_000_000, timestamp=0))
+        sender = threading.Thread(target=waiting.send, args=(sent, 9))
+        sender.start()
+        eventually(broker, lambda: memory.is_short)
+        clock.advance(29_000)
+        broker.loop.call_soon_threadsafe(broker.server._swept)
+        assert on_loop(broker, lambda: memory.is_short)
+        clock.advance(2_000)
+        broker.loop.call_soon_threadsafe(broker.server._swept)
+        assert waiting.receive().responses, "refused for its size, but answered"
+        sender.join()
+        assert stalled.closed_by_broker()
+        assert "others wait for memory" in caplog.text
+
+
+def test_answers_that_nobody_takes_are_bounded_and_others_go_on() -> None:
+    """Twenty clients ask for 7 MB each and read nothing: they hold 8 MB, and a batch each."""
+    settings = {"queued.max.request.bytes": str(8 << 20), "socket.request.max.bytes": str(8 << 20)}
+    with EmbeddedBroker(settings=settings) as broker, WireClient(broker.bootstrap) as client:
+        create(client, "t")
+        for _ in range(70):
+            client.ask(produce_request("t", batch(b"x" * 100_000)), 9)
+        request = fetch_request("t", [(0, 0)], max_bytes=8 << 20, partition_max_bytes=8 << 20)
+        stuck = [WireClient(broker.bootstrap, receive_buffer=4096) for _ in range(20)]
+        for each in stuck:
+            for _ in range(60):
+                each.send(request, 12)
+        memory = broker.server.broker.memory
+        eventually(broker, lambda: sum(each.stuck for each in connections(broker)) == 20)
+        assert on_loop(broker, lambda: memory.answer_bytes) < (8 << 20) + (7 << 20) + 20 * 400_000
+        answer = client.ask(request, 12)
+        assert values(answer.responses[0].partitions[0].records)[0] == b"x" * 100_000
+        for each in stuck:
+            each.close()
+        eventually(broker, lambda: memory.answer_bytes == 0)
+        answer = client.ask(request, 12)
+        assert len(values(answer.responses[0].partitions[0].records)) == 70
 
 
 def test_bug_in_a_handler_is_answered_and_logged_with_its_traceback(

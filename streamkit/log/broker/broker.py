@@ -16,6 +16,7 @@ from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.fetch_sessions import FetchSessions
 from streamkit.log.broker.groups import GroupService
 from streamkit.log.broker.internal_log import InternalLog, batch_of
+from streamkit.log.broker.memory import FlightMemory
 from streamkit.log.broker.metadata.image import INTERNAL_TOPICS, TopicImage
 from streamkit.log.broker.metadata.service import METADATA_PARTITION, Metadata
 from streamkit.log.broker.services import InternalRecord
@@ -47,6 +48,7 @@ class Broker:
 
     Attributes:
         host, port: the address that clients are told; the server sets it.
+        memory: for requests and answers in flight.
         metadata: topics, their settings and producer ids; from `open` on.
         groups: consumer groups and committed offsets; from `open` on.
     """
@@ -71,6 +73,7 @@ class Broker:
             retention_check_ms=settings.log_retention_check_interval_ms,
             producer_expiration_ms=settings.producer_id_expiration_ms,
         )
+        self.memory = FlightMemory(settings.queued_max_request_bytes)
         self.waiters = FetchWaiters(timers)
         self.fetch_sessions = FetchSessions(
             settings.max_incremental_fetch_session_cache_slots, self.clock

@@ -6,7 +6,8 @@ answers, reading stops and TCP slows the client down. So a connection holds at m
 and one answer. After some requests that were answered at once it lets the other connections have their turn.
 
 The buffer grows to the size of the request that is arriving, as its bytes arrive: a length that lies
-allocates nothing. Records of a request are views of the buffer, valid until its handler returns.
+allocates nothing. Over all connections `FlightMemory` bounds what large requests and answers take. Records of
+a request are views of the buffer, valid until its handler returns.
 
 Bytes that are no request, a request of an unknown API or version, and a request above
 `socket.request.max.bytes` close the connection with one line in the log.
@@ -57,8 +58,8 @@ class ConnectionOwner(Protocol):
     faults: Faults | None
     metrics: RequestMetrics | None
 
-    def opened(self, connection: ClientConnection) -> bool:
-        """A client has connected; False: there are too many."""
+    def opened(self, connection: ClientConnection) -> None:
+        """A client has connected."""
         ...
 
     def closed(self, connection: ClientConnection) -> None:
@@ -67,12 +68,24 @@ class ConnectionOwner(Protocol):
 
 
 class ClientConnection(asyncio.BufferedProtocol):
-    """See the module. `id` is unique in this process."""
+    """See the module.
 
-    def __init__(self, owner: ConnectionOwner, number: int) -> None:
+    Args:
+        owner: the server.
+        number: unique in this process.
+        ip: where the client is.
+
+    Attributes:
+        id: the number.
+        last_used_ms: when a request or a part of one came, or a stuck client took something of its answer.
+    """
+
+    def __init__(self, owner: ConnectionOwner, number: int, ip: str) -> None:
         self.id = number
-        self.client_host = ""
+        self.ip = ip
+        self.client_host = f"/{ip}"
         self.last_used_ms = 0
+        self._peer = self.client_host
         self._owner = owner
         self._broker = owner.broker
         self._faults = owner.faults
@@ -88,6 +101,10 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._pending: asyncio.Future[Any] | None = None
         self._writable = True
         self._reading = True
+        self._memory = owner.broker.memory
+        self._granted = _KEPT_BUFFER
+        self._waits_for_memory = False
+        self._untaken = 0
         self._closing = False
         self._draining = False
         self._next_turn: asyncio.Handle | None = None
@@ -97,11 +114,11 @@ class ClientConnection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self.client_host = f"/{peer[0]}" if peer else "/unknown"
+        if peer:
+            self._peer = f"{self.client_host}:{peer[1]}"
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER)
         self.last_used_ms = self._broker.clock.monotonic_ms()
-        if not self._owner.opened(self):
-            self.close("too many connections (max.connections)")
+        self._owner.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever it was, it's over
         self._closing = True
@@ -112,6 +129,8 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._next_turn.cancel()
         self._buffer = bytearray()
         self._begin = self._end = 0
+        self._memory.give_back(self)
+        self._memory.hold_answer(self, 0)
         self._owner.closed(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - our own measure
@@ -125,6 +144,8 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._take_up()
         elif self._end == len(self._buffer):
             self._pause()
+        if self._end == len(self._buffer):
+            self._ask_for_memory()
 
     def eof_received(self) -> bool:
         return False  # closes, after what was written
@@ -134,6 +155,9 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._writable = True
+        self._memory.hold_answer(self, 0)
+        self._untaken = 0
+        self.last_used_ms = self._broker.clock.monotonic_ms()
         if not self.busy:
             self._take_up()
 
@@ -142,8 +166,14 @@ class ClientConnection(asyncio.BufferedProtocol):
     def close(self, reason: str) -> None:
         """Close after the answers that were written; `reason` goes to the log."""
         if not self._closing:
-            logger.warning("closing the connection of %s: %s", self.client_host, reason)
+            logger.warning("closing the connection of %s: %s", self._peer, reason)
             self._shut()
+
+    def give_up(self, reason: str) -> None:
+        """Close at once; `reason` goes to the log."""
+        if not self._closing:
+            logger.warning("closing the connection of %s: %s", self._peer, reason)
+            self.abort()
 
     def drain(self) -> None:
         """Close when the request in hand, if there is one, is answered."""
@@ -167,11 +197,27 @@ class ClientConnection(asyncio.BufferedProtocol):
         """Whether answers are waiting for a client that doesn't read them."""
         return not self._writable or self._closing
 
+    @property
+    def is_half_sent(self) -> bool:
+        """Whether a part of a large request has come, and the rest could."""
+        return self._granted > _KEPT_BUFFER and self._begin != self._end and not self.busy
+
+    def note_progress(self, now_ms: int) -> None:
+        """See whether a client that was slow to take its answer has taken some of it."""
+        if self._untaken and self._transport is not None:
+            untaken = self._transport.get_write_buffer_size()
+            if untaken < self._untaken:
+                self._untaken = untaken
+                self.last_used_ms = now_ms
+                self._memory.hold_answer(self, untaken)
+
     def trim(self) -> None:
-        """Give back a buffer that was needed for large requests."""
+        """Give back a buffer that was needed for large requests, if it is empty."""
         if self._begin == self._end and len(self._buffer) > _KEPT_BUFFER:
             self._buffer = bytearray(_FIRST_BUFFER)
             self._begin = self._end = 0
+            self._granted = _KEPT_BUFFER
+            self._memory.give_back(self)
 
     # Frames.
 
@@ -189,6 +235,7 @@ class ClientConnection(asyncio.BufferedProtocol):
                 )
                 return
             if have < 4 + size:
+                self.last_used_ms = self._broker.clock.monotonic_ms()
                 break
             if left == 0:
                 self._next_turn = asyncio.get_running_loop().call_soon(self._take_turn)
@@ -200,7 +247,9 @@ class ClientConnection(asyncio.BufferedProtocol):
                 self._handle(frame)
         if self._begin == self._end:
             self._begin = self._end = 0
-        if not self.busy and self._writable:
+            if self._memory.is_short:
+                self.trim()
+        if not self.busy and self._writable and not self._waits_for_memory:
             self._resume()
         elif self._end == len(self._buffer):
             self._pause()
@@ -226,6 +275,25 @@ class ClientConnection(asyncio.BufferedProtocol):
         fresh[:have] = memoryview(self._buffer)[self._begin : self._end]
         self._buffer = fresh
         self._begin, self._end = 0, have
+
+    def _ask_for_memory(self) -> None:
+        """The buffer is full: when a large request is arriving, ask for all of it, or read no more."""
+        if self._end - self._begin < 4 or self._closing:
+            return
+        needed = 4 + _LENGTH.unpack_from(self._buffer, self._begin)[0]
+        if needed <= self._granted or self._waits_for_memory:
+            return
+        if self._memory.ask(self, needed, self._has_memory):
+            self._granted = needed
+        else:
+            self._waits_for_memory = True
+            self._pause()
+
+    def _has_memory(self) -> None:
+        self._waits_for_memory = False
+        self._granted = 4 + _LENGTH.unpack_from(self._buffer, self._begin)[0]
+        if not self.busy and self._writable:
+            self._resume()
 
     def _pause(self) -> None:
         if self._reading and self._transport is not None:
@@ -330,6 +398,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         else:
             # Records go from the log to the socket as they are, uncopied.
             self._transport.writelines(_gathered(parts))
+        if not self._writable:
+            self._untaken = self._transport.get_write_buffer_size()
+            self._memory.hold_answer(self, self._untaken)
         self._count(api, size + 4)
 
     def _count(self, api: Api, bytes_out: int) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from streamkit.clock import Clock, SystemClock
 from streamkit.errors import StreamkitError
+from streamkit.log.broker.acceptor import Acceptor, ConnectionQuotas
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.connection import ClientConnection
 from streamkit.log.broker.faults import Faults
@@ -26,6 +27,7 @@ __all__ = ["AddressInUseError", "BrokerServer", "new_event_loop", "serve"]
 logger = logging.getLogger(__name__)
 
 _SWEEP_MS = 5_000
+_STALLED_MS = 30_000
 _DRAIN_SECONDS = 5.0
 
 
@@ -79,7 +81,8 @@ class BrokerServer:
         self._clock: Clock = clock or SystemClock()
         self._connections: set[ClientConnection] = set()
         self._numbers = itertools.count(1)
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
+        self._quotas = ConnectionQuotas(lambda: self.broker.settings)
         self._sweep: TimerHandle | None = None
         self._idle_since_ms = 0
         self._empty = asyncio.Event()
@@ -109,13 +112,14 @@ class BrokerServer:
             LockedError: another process has the folder open.
             StorageError: the folder can't be read or written.
         """
-        loop = asyncio.get_running_loop()
         host, port = self._settings.listen_address
-        broker = Broker(self._settings, timers=self._make_timers(loop), clock=self._clock)
+        timers = self._make_timers(asyncio.get_running_loop())
+        broker = Broker(self._settings, timers=timers, clock=self._clock)
         broker.open()
         self.broker = broker
+        acceptor = Acceptor(self._quotas, self._connect)
         try:
-            self._server = await loop.create_server(self._connect, host, port, backlog=1024)
+            bound = await acceptor.start(host, port)
         except OSError as error:
             broker.close()
             reason = os.strerror(error.errno) if error.errno else str(error)
@@ -124,26 +128,26 @@ class BrokerServer:
                 "or stop what uses it",
                 address=f"{host}:{port}",
             ) from error
-        found = self._server.sockets[0].getsockname()
-        self._address = (host, found[1])
+        self._acceptor = acceptor
+        self._address = (host, bound)
         advertised = self._settings.advertised_listeners
         if advertised:
             broker.host, broker.port = parse_listener(advertised)
-            broker.port = broker.port or found[1]
+            broker.port = broker.port or bound
         else:
             # Nobody can connect to "every interface"; on one machine its loopback will do.
             anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-            broker.host, broker.port = anywhere.get(host, host), found[1]
+            broker.host, broker.port = anywhere.get(host, host), bound
         self._idle_since_ms = self._clock.monotonic_ms()
         self._sweep = broker.timers.call_later(_SWEEP_MS, self._swept)
         logger.info("listening on %s, data in %s", self.address, self._settings.data_dir)
 
     async def stop(self) -> None:
         """Drain and close; see the module. Harmless when it isn't started."""
-        if self._server is None:
+        if self._acceptor is None:
             return
-        self._server.close()
-        self._server = None
+        acceptor, self._acceptor = self._acceptor, None
+        await acceptor.stop()
         if self._sweep is not None:
             self._sweep.cancel()
         self.broker.drain()
@@ -161,10 +165,10 @@ class BrokerServer:
 
     async def kill(self) -> None:
         """End as a killed process does: nothing is answered, forced to the disk or marked as clean."""
-        if self._server is None:
+        if self._acceptor is None:
             return
-        self._server.close()
-        self._server = None
+        acceptor, self._acceptor = self._acceptor, None
+        await acceptor.stop()
         self.broker.logs.abandon()
         for connection in list(self._connections):
             connection.abort()
@@ -175,28 +179,37 @@ class BrokerServer:
 
     # What connections call.
 
-    def opened(self, connection: ClientConnection) -> bool:
+    def opened(self, connection: ClientConnection) -> None:
         """See `connection.ConnectionOwner`."""
         self._connections.add(connection)
-        return len(self._connections) <= self._settings.max_connections
 
     def closed(self, connection: ClientConnection) -> None:
         """See `connection.ConnectionOwner`."""
         self._connections.discard(connection)
+        self._quotas.leave(connection.ip)
         if not self._connections:
             self._idle_since_ms = self._clock.monotonic_ms()
             self._empty.set()
 
-    def _connect(self) -> ClientConnection:
-        return ClientConnection(self, next(self._numbers))
+    def _connect(self, ip: str) -> ClientConnection:
+        return ClientConnection(self, next(self._numbers), ip)
 
     def _swept(self) -> None:
-        """Close connections that were idle too long; take back large buffers of the others."""
+        """Close connections that were idle too long, or keep others from memory; take back large buffers."""
         self._sweep = self.broker.timers.call_later(_SWEEP_MS, self._swept)
         now_ms = self._clock.monotonic_ms()
-        longest = self._settings.connections_max_idle_ms
+        longest = self.broker.settings.connections_max_idle_ms
+        memory = self.broker.memory
         for connection in list(self._connections):
+            connection.note_progress(now_ms)
             idle_ms = now_ms - connection.last_used_ms
+            if idle_ms >= _STALLED_MS and (
+                (memory.is_short and connection.is_half_sent)
+                or (memory.is_full_of_answers and connection.stuck)
+            ):
+                connection.give_up(
+                    f"nothing came or went for {idle_ms // 1000} s, and others wait for memory"
+                )
             if connection.busy:
                 continue
             if idle_ms >= _SWEEP_MS:

@@ -65,8 +65,27 @@ class BrokerSettings:
     max_connections: int = _setting(
         _INT,
         2**31 - 1,
-        "How many connections may be open; further ones are closed at once.",
+        "How many connections may be open; who comes then waits until one has gone.",
         at_least=0,
+    )
+    max_connections_per_ip: int = _setting(
+        _INT,
+        2**31 - 1,
+        "How many connections one address may have; further ones are closed at once.",
+        at_least=0,
+    )
+    max_connections_per_ip_overrides: str = _setting(
+        _STRING,
+        "",
+        "Other limits for some addresses: 192.168.0.1:100,10.0.0.7:1.",
+        check=lambda text: _overrides_problem(text),
+    )
+    queued_max_request_bytes: int = _setting(
+        _LONG,
+        512 << 20,
+        "Memory for requests that are arriving, and again for answers that clients haven't taken; "
+        "at least socket.request.max.bytes; -1: no bound, which is Apache Kafka's default.",
+        at_least=-1,
     )
     connections_max_idle_ms: int = _setting(
         _LONG,
@@ -245,6 +264,12 @@ class BrokerSettings:
     def __post_init__(self) -> None:
         for setting in BROKER_SETTINGS.values():
             setting.validate(getattr(self, setting.name.replace(".", "_")))
+        if 0 <= self.queued_max_request_bytes < self.socket_request_max_bytes:
+            raise ConfigError(
+                f"Invalid value {self.queued_max_request_bytes} for configuration "
+                "queued.max.request.bytes: must be -1 or at least socket.request.max.bytes, "
+                f"{self.socket_request_max_bytes}"
+            )
         parse_listener(self.listeners)
         if self.advertised_listeners:
             parse_listener(self.advertised_listeners)
@@ -282,6 +307,12 @@ class BrokerSettings:
         return parse_listener(self.listeners)
 
     @property
+    def connections_per_ip(self) -> Mapping[str, int]:
+        """The addresses with limits of their own, of `max.connections.per.ip.overrides`."""
+        pairs = (each.rpartition(":") for each in self.max_connections_per_ip_overrides.split(","))
+        return {ip.strip().strip("[]"): int(limit) for ip, _, limit in pairs if ip}
+
+    @property
     def retention_ms(self) -> int:
         """`log.retention.ms`, or what minutes or hours say in its place; -1 for ever."""
         if self.log_retention_ms is not None:
@@ -295,6 +326,15 @@ class BrokerSettings:
     def roll_ms(self) -> int:
         """`log.roll.ms`, or what hours say in its place."""
         return self.log_roll_hours * 3_600_000 if self.log_roll_ms is None else self.log_roll_ms
+
+
+def _overrides_problem(text: str) -> str | None:
+    """What is wrong with the value of `max.connections.per.ip.overrides`."""
+    for each in filter(None, text.split(",")):
+        ip, _, limit = each.rpartition(":")
+        if not ip.strip() or not limit.strip().isdigit():
+            return "must be ADDRESS:NUMBER, with commas between them"
+    return None
 
 
 def parse_listener(text: str) -> tuple[str, int]:

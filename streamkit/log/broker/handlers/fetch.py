@@ -101,6 +101,7 @@ class _Reading:
     def read(self) -> list[tuple[FetchItem, PartitionData]]:
         """Read every partition, until the answer is full."""
         left = min(self._request.max_bytes, self._broker.settings.fetch_max_bytes)
+        left = self._broker.memory.room_for_answer(left)
         self.bytes_read = 0
         self.failed = False
         read = []
