@@ -1,7 +1,6 @@
-"""`python -m bench`: the end-to-end benchmarks, as tables of ratios. Needs Java 17 and Maven.
+"""`python -m bench`: whole applications beside Kafka Streams, as tables of ratios. Needs Java 17 and Maven.
 
-Options: `--records N` (1,000,000), `--rounds N` (1), `--bundled`: on the bundled broker instead of Apache
-Kafka, `--compiled PYTHON`: an interpreter with a compiled streamkit (default: .venv-compiled).
+`--workload NAME`: count (W2, the default), transform, windows, sessions, stream-join, table-join, or all.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import w2
+from bench.contenders import (
+    Contender,
+    Result,
+    java_contender,
+    loop_contender,
+    measure,
+    streamkit_contender,
+)
+from bench.workloads import WORKLOADS, Input, Workload
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / "tests" / "support"))
@@ -54,64 +62,102 @@ def apache_kafka() -> Iterator[str]:
         yield broker.bootstrap
 
 
-def contenders(compiled: Path, classpath: str, classes: Path) -> list[w2.Contender]:
+def contenders(compiled: Path, classpath: str, classes: Path) -> list[Contender]:
     found = [
-        w2.java_contender(classpath, classes),
-        w2.loop_contender("dict"),
-        w2.loop_contender("rocksdb"),
-        w2.streamkit_contender("streamkit, interpreted", sys.executable),
+        java_contender(classpath, classes),
+        loop_contender("dict"),
+        loop_contender("rocksdb"),
+        streamkit_contender("streamkit, interpreted", sys.executable),
     ]
     if compiled.exists():
-        found.append(w2.streamkit_contender("streamkit, compiled", str(compiled)))
+        found.append(streamkit_contender("streamkit, compiled", str(compiled)))
     return found
 
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    options.add_argument("--records", type=int, default=1_000_000)
+    options.add_argument("--workload", choices=[*WORKLOADS, "all"], default="count")
+    options.add_argument("--records", type=int, default=1_000_000, help="of each input topic")
     options.add_argument("--rounds", type=int, default=1)
-    options.add_argument("--bundled", action="store_true")
+    options.add_argument(
+        "--bundled", action="store_true", help="on the bundled broker instead of Apache Kafka"
+    )
     options.add_argument("--only", default="", help="contenders whose name contains this")
     options.add_argument(
-        "--compiled", type=Path, default=CHECKOUT / ".venv-compiled" / "bin" / "python"
+        "--compiled",
+        type=Path,
+        default=CHECKOUT / ".venv-compiled" / "bin" / "python",
+        help="an interpreter with a compiled streamkit",
     )
     chosen = options.parse_args()
     console = Console()
-    with tempfile.TemporaryDirectory() as name:
+    workloads = WORKLOADS.values() if chosen.workload == "all" else [WORKLOADS[chosen.workload]]
+    # A record a millisecond up to now: older ones would fall to the topics' retention. The right side
+    # lies a little earlier, so that a table is there before the stream that looks it up.
+    begin_ms = int(time.time() * 1000) - chosen.records
+    left = Input(7, chosen.records, begin_ms)
+    right = Input(11, chosen.records, begin_ms - 1)
+    topics = ("bench-left", "bench-right")
+    with (
+        tempfile.TemporaryDirectory() as name,
+        bundled_broker() if chosen.bundled else apache_kafka() as bootstrap,
+    ):
         folder = Path(name)
         classpath = java_classpath()
-        source = str(CHECKOUT / "bench" / "peers" / "CountPerKey.java")
+        source = str(CHECKOUT / "bench" / "peers" / "Workloads.java")
         subprocess.run(["javac", "-cp", classpath, "-d", name, source], check=True)
         entrants = [
             entrant
             for entrant in contenders(chosen.compiled, classpath, folder)
             if chosen.only in entrant.name
         ]
-        results: dict[str, list[w2.Result]] = {entrant.name: [] for entrant in entrants}
-        with bundled_broker() if chosen.bundled else apache_kafka() as bootstrap:
-            with console.status(f"writing {chosen.records:,} records"):
-                w2.feed(bootstrap, "w2-input", chosen.records)
+        with console.status(f"writing {chosen.records:,} records"):
+            left.write(bootstrap, topics[0])
+            if any(workload.two_inputs for workload in workloads):
+                right.write(bootstrap, topics[1])
+        for workload in workloads:
+            results: dict[str, list[Result]] = {}
+            inputs, outputs = workload.inputs(left, right), workload.outputs(left, right)
             for round_number in range(chosen.rounds):
                 for entrant in entrants:
-                    with console.status(f"round {round_number + 1}: {entrant.name}"):
-                        result = w2.measure(
-                            entrant, bootstrap, "w2-input", chosen.records, log=folder / "log"
+                    if entrant.workloads and workload.name not in entrant.workloads:
+                        continue
+                    with console.status(f"{workload.name} {round_number + 1}: {entrant.name}"):
+                        result = measure(
+                            entrant,
+                            workload,
+                            topics,
+                            bootstrap,
+                            inputs=inputs,
+                            outputs=outputs,
+                            log=folder / "log",
                         )
-                    results[entrant.name].append(result)
-    console.print(table(results, "the bundled broker" if chosen.bundled else "Apache Kafka 4.3.0"))
+                    results.setdefault(entrant.name, []).append(result)
+            broker = "the bundled broker" if chosen.bundled else "Apache Kafka 4.3.0"
+            console.print(table(workload, results, broker))
 
 
-def table(results: dict[str, list[w2.Result]], broker: str) -> Table:
+def table(workload: Workload, results: dict[str, list[Result]], broker: str) -> Table:
     """Medians; ratios against Kafka Streams where it ran."""
-    drawn = Table(title=f"W2: count per key, store and changelog, on {broker}")
-    for heading in ("", "records/s", "of Kafka Streams", "CPU s/million", "peak MB", "start s"):
+    drawn = Table(title=f"{workload.title}, on {broker}")
+    headings = (
+        "",
+        "records/s",
+        "of Kafka Streams",
+        "CPU s/million",
+        "peak MB",
+        "start s",
+        "result",
+    )
+    for heading in headings:
         drawn.add_column(heading, justify="left" if not heading else "right")
 
     def median(name: str, attribute: str) -> float:
         return float(statistics.median(getattr(result, attribute) for result in results[name]))
 
     base = median("kafka streams", "records_per_second") if "kafka streams" in results else None
-    for name in results:
+    right_digest = next(iter(results.values()))[0].digest
+    for name, runs in results.items():
         speed = median(name, "records_per_second")
         drawn.add_row(
             name,
@@ -120,6 +166,7 @@ def table(results: dict[str, list[w2.Result]], broker: str) -> Table:
             f"{median(name, 'cpu_per_million'):.2f}",
             f"{median(name, 'peak_bytes') / 2**20:.0f}",
             f"{median(name, 'startup_seconds'):.1f}",
+            "same" if all(run.digest == right_digest for run in runs) else "DIFFERENT",
         )
     return drawn
 

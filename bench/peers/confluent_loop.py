@@ -55,7 +55,9 @@ def main(bootstrap: str, group: str, source: str, sink: str, store: str, folder:
     while running:
         for message in consumer.consume(10_000, timeout=0.1):
             key = message.key() or b""
-            producer.produce(sink, count(key).to_bytes(8, "big"), key)
+            producer.produce(
+                sink, count(key).to_bytes(8, "big"), key, timestamp=message.timestamp()[1]
+            )
         producer.poll(0)
     producer.flush()
     consumer.close()
