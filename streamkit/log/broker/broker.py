@@ -34,6 +34,7 @@ __all__ = ["Broker"]
 logger = logging.getLogger(__name__)
 
 _TICK_MS = 1000
+_HOUSEKEEPING_PAUSE_MS = 10
 # A step of compaction takes about 5 ms; clients get the loop for four times as long in between.
 _COMPACTION_PAUSE_MS = 20
 
@@ -322,6 +323,7 @@ class Broker:
     def _match_logs_with_topics(self) -> None:
         """Delete logs of topics that were deleted; give the others their settings."""
         image = self.metadata.image
+        configs: dict[str, LogConfig] = {}
         for log in self.logs.logs():
             key = log.topic_partition
             if key == METADATA_PARTITION:
@@ -333,17 +335,25 @@ class Broker:
                 self.logs.delete(key)
                 continue
             log.adopt(topic.topic_id)
-            try:
-                log.config = self.log_config(topic)
-            except ConfigError as error:
-                logger.warning("settings of topic %s are ignored: %s", topic.name, error)
+            if topic.name not in configs:
+                configs[topic.name] = self._config_at_start(topic)
+            log.config = configs[topic.name]
+
+    def _config_at_start(self, topic: TopicImage) -> LogConfig:
+        try:
+            return self.log_config(topic)
+        except ConfigError as error:
+            logger.warning("settings of topic %s are ignored: %s", topic.name, error)
+            return self.log_defaults
 
     def _housekeeping(self) -> None:
-        self._tick = self.timers.call_later(_TICK_MS, self._housekeeping)
+        more = False
         try:
-            self.logs.tick(self.clock.now_ms())
+            more = self.logs.tick(self.clock.now_ms())
         except (OSError, BrokerError) as error:
             logger.error("housekeeping of the logs failed: %s", error)
+        pause_ms = _HOUSEKEEPING_PAUSE_MS if more else _TICK_MS
+        self._tick = self.timers.call_later(pause_ms, self._housekeeping)
 
     def _compact(self) -> None:
         """Compact logs for some milliseconds, and again soon while there is more to do."""

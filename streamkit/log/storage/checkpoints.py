@@ -77,7 +77,7 @@ def write_offsets(path: Path, offsets: Mapping[TopicPartition, int]) -> None:
     write_durably(str(path), _encode_lines(lines))
 
 
-def read_leader_epochs(path: Path) -> list[tuple[int, int]]:
+def read_leader_epochs(path: Path | str) -> list[tuple[int, int]]:
     """Epochs and their start offsets, in order; empty when the file is missing or damaged."""
     epochs: list[tuple[int, int]] = []
     for line in _read_lines(path):
@@ -88,12 +88,12 @@ def read_leader_epochs(path: Path) -> list[tuple[int, int]]:
     return sorted(epochs)
 
 
-def write_leader_epochs(path: Path, epochs: Iterable[tuple[int, int]]) -> None:
+def write_leader_epochs(path: Path | str, epochs: Iterable[tuple[int, int]]) -> None:
     """Replace the checkpoint."""
     replace_file(str(path), _encode_lines([f"{epoch} {start}" for epoch, start in epochs]))
 
 
-def read_topic_id(path: Path) -> uuid.UUID | None:
+def read_topic_id(path: Path | str) -> uuid.UUID | None:
     """The topic id in a `partition.metadata` file, or None if there is no file.
 
     Raises:
@@ -112,7 +112,7 @@ def read_topic_id(path: Path) -> uuid.UUID | None:
         raise StorageError(f"{path} is damaged: no valid topic_id", path=str(path)) from error
 
 
-def write_topic_id(path: Path, topic_id: uuid.UUID) -> None:
+def write_topic_id(path: Path | str, topic_id: uuid.UUID) -> None:
     """Write a `partition.metadata` file."""
     text = f"version: {_VERSION}\ntopic_id: {uuid_to_text(topic_id)}\n"
     replace_file(str(path), text.encode())
@@ -165,7 +165,7 @@ def uuid_from_text(text: str) -> uuid.UUID:
         raise ValueError(f"{text!r} is no id in base64") from error
 
 
-def _read_lines(path: Path) -> list[str]:
+def _read_lines(path: Path | str) -> list[str]:
     text = read_text(str(path))
     lines = (text or "").splitlines()
     if len(lines) < 2 or lines[0] != _VERSION or lines[1] != str(len(lines) - 2):

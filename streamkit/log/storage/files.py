@@ -220,8 +220,10 @@ def read_file(path: str) -> bytes | None:
         raise _storage_error("read", path, error) from error
     try:
         parts = []
-        while part := os.read(descriptor, _READ_BYTES):
+        # Less than asked for is the end: most of these files are small, and there are many.
+        while len(part := os.read(descriptor, _READ_BYTES)) == _READ_BYTES:
             parts.append(part)
+        parts.append(part)
     except OSError as error:
         raise _storage_error("read", path, error) from error
     finally:

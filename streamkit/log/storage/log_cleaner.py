@@ -23,6 +23,7 @@ from streamkit.model import TopicPartition
 __all__ = ["LogCleaner"]
 
 _BACKOFF_MS = 15_000
+_LOGS_A_STEP = 500
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +41,15 @@ class LogCleaner:
     """
 
     __slots__ = (
+        "_best",
         "_checkpoint",
         "_clean_to",
         "_current",
         "_due_ms",
         "_flusher",
+        "_left",
         "_logs",
+        "_looking",
         "_max_keys",
         "_steps",
         "failed",
@@ -67,17 +71,20 @@ class LogCleaner:
         self._current: TopicPartition | None = None
         self._steps: Steps | None = None
         self._due_ms = 0
+        self._looking = False
+        self._left: list[TopicPartition] = []
+        self._best: tuple[TopicPartition, tuple[bool, float]] | None = None
         self.failed: dict[TopicPartition, StreamkitError] = {}
 
     @property
     def is_busy(self) -> bool:
-        """Whether a pass is under way."""
-        return self._steps is not None
+        """Whether a pass is under way, or being looked for."""
+        return self._steps is not None or self._looking
 
     def step(self, now_ms: int) -> bool:
         """Do a bounded piece of work; False when there is none, or it waits for the disk."""
         if self._steps is None or self._current is None:
-            return now_ms >= self._due_ms and self._begin(now_ms)
+            return now_ms >= self._due_ms and self._look(now_ms)
         name = self._current
         try:
             return next(self._steps)
@@ -109,28 +116,46 @@ class LogCleaner:
             now_ms=now_ms,
         )
 
-    def _begin(self, now_ms: int) -> bool:
-        """Begin with the log that needs it most."""
-        best: tuple[bool, float] | None = None
-        for name, partition_log in self._logs.items():
-            if not partition_log.config.compacted or name in self.failed:
+    def _look(self, now_ms: int) -> bool:
+        """Look at some logs for the one that needs it most; begin with that when all were looked at."""
+        if not self._looking:
+            self._looking, self._best = True, None
+            self._left = [
+                name
+                for name, partition_log in self._logs.items()
+                if partition_log.config.compacted and name not in self.failed
+            ]
+        some, self._left = self._left[:_LOGS_A_STEP], self._left[_LOGS_A_STEP:]
+        for name in some:
+            partition_log = self._logs.get(name)
+            if partition_log is None:
                 continue
             found = self.cleanable(name, now_ms)
-            if found.is_due(partition_log.config) and (
-                best is None or (found.overdue, found.ratio) > best
-            ):
-                best = found.overdue, found.ratio
-                self._current = name
-                self._steps = compact(
-                    partition_log,
-                    found,
-                    now_ms=now_ms,
-                    run=self._flusher.submit,
-                    max_keys=self._max_keys,
-                )
-        if best is None:
+            need = (found.overdue, found.ratio)
+            if found.is_due(partition_log.config) and (self._best is None or need > self._best[1]):
+                self._best = name, need
+        if self._left:
+            return True
+        self._looking = False
+        if self._best is None:
             self._due_ms = now_ms + _BACKOFF_MS
-        return best is not None
+            return False
+        # Much may have happened to it since it was looked at.
+        self._current = self._best[0]
+        partition_log = self._logs.get(self._current)
+        if partition_log is None:
+            return True
+        found = self.cleanable(self._current, now_ms)
+        if not found.is_due(partition_log.config):
+            return True
+        self._steps = compact(
+            partition_log,
+            found,
+            now_ms=now_ms,
+            run=self._flusher.submit,
+            max_keys=self._max_keys,
+        )
+        return True
 
     def _save(self) -> None:
         offsets = {name: offset for name, offset in self._clean_to.items() if name in self._logs}

@@ -10,11 +10,13 @@ The thread that opened it uses it; fsync and the removal of folders run on threa
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
+import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +53,8 @@ _CHECKPOINT_MS = 60_000
 _START_OFFSETS_MS = 1_000
 _RECOVERY_POINTS_MS = 5_000
 _EXPIRE_PRODUCERS_MS = 600_000
-# Logs that one tick looks at for retention, so that it doesn't hold up the broker's loop.
+# Logs that one tick looks at, so that it doesn't hold up the broker's loop; for retention it is fewer.
+_LOGS_A_TICK = 1_000
 _CHUNK = 100
 
 log = logging.getLogger(__name__)
@@ -125,6 +128,8 @@ class LogManager:
         self._cleaner_max_keys = cleaner_max_keys
         self._saved_starts: dict[TopicPartition, int] = {}
         self._saved_points: dict[TopicPartition, int] = {}
+        self._round_left: list[TopicPartition] = []
+        self._is_expiry_round = False
         self._retention_due_ms = 0
         self._retention_left: list[TopicPartition] = []
         self._points_due_ms = 0
@@ -156,16 +161,17 @@ class LogManager:
             starts = read_offsets(self.data_dir / LOG_START_FILE)
             points = read_offsets(self.data_dir / RECOVERY_POINT_FILE)
             self._saved_starts, self._saved_points = starts, points
-            for folder, name in self._folders():
-                config = (configs or {}).get(name.topic, self.defaults)
-                point = None if clean else points.get(name, 0)
-                try:
-                    self._logs[name] = self._open_log(
-                        folder, name, config, now_ms, starts.get(name, 0), point
-                    )
-                except StorageError as error:
-                    log.exception("the log of %s can't be opened; the others go on", name)
-                    self.failed[name] = error
+            with _without_garbage_collection():
+                for folder, name in self._folders():
+                    config = (configs or {}).get(name.topic, self.defaults)
+                    point = None if clean else points.get(name, 0)
+                    try:
+                        self._logs[name] = self._open_log(
+                            folder, name, config, now_ms, starts.get(name, 0), point
+                        )
+                    except StorageError as error:
+                        log.exception("the log of %s can't be opened; the others go on", name)
+                        self.failed[name] = error
         except BaseException:
             self._let_go()
             raise
@@ -255,29 +261,44 @@ class LogManager:
         self._save_recovery_points()
         self.wait_for_flushes()
 
-    def tick(self, now_ms: int) -> None:
+    def tick(self, now_ms: int) -> bool:
         """Do what is due: flushes by time, checkpoints, retention, expiry. Call it about each second.
 
-        It never waits for an fsync, and applies retention to some logs each time. A log that fails
-        is reported and tried again later; the others go on.
+        It never waits for an fsync, and looks at some logs each time. A log that fails is reported
+        and tried again later; the others go on.
+
+        Returns:
+            Whether there are logs that it hasn't looked at in this round: call it again soon.
         """
         flusher = self._background()
         flusher.finish(now_ms)
-        self._start_flushes(flusher, now_ms)
+        if not self._round_left:
+            self._begin_round(now_ms)
+        due, self._round_left = self._round_left[:_LOGS_A_TICK], self._round_left[_LOGS_A_TICK:]
+        for name in due:
+            partition_log = self._logs.get(name)
+            if partition_log is not None:
+                if partition_log.is_dirty:
+                    self._flush_if_due(flusher, name, partition_log, now_ms)
+                partition_log.remove_doomed(now_ms)
+                if self._is_expiry_round:
+                    partition_log.expire_producers(now_ms)
+        due, self._retention_left = self._retention_left[:_CHUNK], self._retention_left[_CHUNK:]
+        self._apply_retention(due, now_ms)
+        return bool(self._round_left)
+
+    def _begin_round(self, now_ms: int) -> None:
+        """What is done once for all logs, before they are looked at."""
+        self._round_left = list(self._logs)
         if now_ms >= self._starts_due_ms:
             self._starts_due_ms = now_ms + _START_OFFSETS_MS
             self._save_log_starts()
         if now_ms >= self._retention_due_ms:
             self._retention_due_ms = now_ms + self._retention_check_ms
             self._retention_left = list(self._logs)
-        due, self._retention_left = self._retention_left[:_CHUNK], self._retention_left[_CHUNK:]
-        self._apply_retention(due, now_ms)
-        for partition_log in self._logs.values():
-            partition_log.remove_doomed(now_ms)
-        if now_ms >= self._expiry_due_ms:
+        self._is_expiry_round = now_ms >= self._expiry_due_ms
+        if self._is_expiry_round:
             self._expiry_due_ms = now_ms + _EXPIRE_PRODUCERS_MS
-            for partition_log in self._logs.values():
-                partition_log.expire_producers(now_ms)
         if now_ms >= self._points_due_ms:
             self._points_due_ms = now_ms + min(_RECOVERY_POINTS_MS, self._checkpoint_ms)
             self._save_recovery_points()
@@ -361,14 +382,13 @@ class LogManager:
         """Wait until the flushes that have begun are done; the next tick takes note of them."""
         self._background().wait()
 
-    def _start_flushes(self, flusher: Flusher, now_ms: int) -> None:
-        for name, partition_log in self._logs.items():
-            if flusher.is_busy:
-                return
-            interval_ms = min(partition_log.config.flush_ms, self._checkpoint_ms)
-            due = now_ms - partition_log.flushed_ms >= interval_ms
-            if partition_log.is_dirty and due and name not in flusher:
-                flusher.begin(name, partition_log, now_ms)
+    def _flush_if_due(
+        self, flusher: Flusher, name: TopicPartition, partition_log: PartitionLog, now_ms: int
+    ) -> None:
+        interval_ms = min(partition_log.config.flush_ms, self._checkpoint_ms)
+        due = now_ms - partition_log.flushed_ms >= interval_ms
+        if due and not flusher.is_busy and name not in flusher:
+            flusher.begin(name, partition_log, now_ms)
 
     def _background(self) -> Flusher:
         if self._flusher is None:
@@ -380,12 +400,14 @@ class LogManager:
     def _folders(self) -> list[tuple[Path, TopicPartition]]:
         found = []
         with storage_errors("list", str(self.data_dir)):
-            for path in sorted(self.data_dir.iterdir()):
-                match = _FOLDER_NAME.fullmatch(path.name)
-                if _DELETED_FOLDER.fullmatch(path.name):
-                    self._background().run(partial(shutil.rmtree, path, ignore_errors=True))
-                elif match is not None and path.is_dir():
-                    found.append((path, TopicPartition(match[1], int(match[2]))))
+            entries = sorted(os.scandir(self.data_dir), key=lambda entry: entry.name)
+            for entry in entries:
+                if _DELETED_FOLDER.fullmatch(entry.name):
+                    self._background().run(partial(shutil.rmtree, entry.path, ignore_errors=True))
+                match = _FOLDER_NAME.fullmatch(entry.name)
+                if match is not None and entry.is_dir():
+                    name = TopicPartition(match[1], int(match[2]))
+                    found.append((self.data_dir / entry.name, name))
         return found
 
     def _open_log(
@@ -433,7 +455,7 @@ class LogManager:
         starts = {
             name: found.log_start_offset
             for name, found in self._logs.items()
-            if found.log_start_offset > found.segments[0].base_offset
+            if found.log_start_offset > found.first_base_offset
         }
         if starts != self._saved_starts:
             self._background().save_offsets(self.data_dir / LOG_START_FILE, starts)
@@ -451,6 +473,18 @@ class LogManager:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Many objects are made that all stay: looking for garbage among them takes longer and longer."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _random_id() -> str:

@@ -129,6 +129,11 @@ class PartitionLog:
         return sum(segment.size for segment in self._segments.items)
 
     @property
+    def first_base_offset(self) -> int:
+        """Where the first segment begins; the log's start may lie behind it."""
+        return self._segments.items[0].base_offset
+
+    @property
     def segments(self) -> tuple[Segment, ...]:
         """The segments by offset; the last one is appended to."""
         return tuple(self._segments.items)
@@ -512,7 +517,7 @@ class PartitionLog:
         )
 
     def _topic_id(self, given: uuid.UUID | None) -> uuid.UUID | None:
-        path = self.folder / PARTITION_METADATA_FILE
+        path = f"{self.folder}/{PARTITION_METADATA_FILE}"
         known = read_topic_id(path)
         if known is None and given is not None:
             write_topic_id(path, given)

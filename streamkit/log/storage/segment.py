@@ -68,7 +68,7 @@ class Segment(BatchFile):
         created_ms: int,
         suffix: str = "",
     ) -> None:
-        stem = str(folder / f"{base_offset:020d}")
+        stem = f"{folder}/{base_offset:020d}"
         super().__init__(stem + LOG_SUFFIX + suffix, base_offset, files, size)
         self.created_ms = created_ms
         self.first_timestamp: int | None = None
