@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from re import Pattern
 from typing import Any, TypeVar, Unpack, overload
@@ -27,12 +27,14 @@ from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.graph import Graph
 from streamkit.topology.graph_nodes import (
     GlobalTableGraphNode,
+    RawKey,
     SourceGraphNode,
     SourceOptions,
     StoreGraphNode,
     TableSourceGraphNode,
 )
 from streamkit.topology.nodes import TimestampExtractor
+from streamkit.topology.optimize import optimizations
 from streamkit.topology.topology import Topology
 
 __all__ = ["StreamsBuilder"]
@@ -182,7 +184,7 @@ class StreamsBuilder:
                 key=options.key,
                 value=options.value,
                 sources=frozenset((name,)),
-                raw_key=options.key,
+                raw_keys=(RawKey(options.key),),
             )
         )
 
@@ -281,7 +283,7 @@ class StreamsBuilder:
             key=source.key,
             value=source.value,
             sources=frozenset((source_name,)),
-            raw_key=source.key,
+            raw_keys=(RawKey(source.key),),
         )
         return KTable(place, backing)
 
@@ -364,16 +366,20 @@ class StreamsBuilder:
         """Add a store for processors; `process(…, stores=[…])` connects it."""
         self._graph.add_source(StoreGraphNode(spec))
 
-    def build(self, *, optimize: bool = False) -> Topology:
+    def build(self, *, optimize: bool | str | Iterable[str] = "none") -> Topology:
         """The topology of the program so far.
 
         Args:
-            optimize: source topics of tables serve as their changelogs.
+            optimize: as Kafka Streams' `topology.optimization`: "none" (or False), "all" (or True), or some of
+                "reuse.ktable.source.topics" (topics of tables serve as their changelogs),
+                "merge.repartition.topics" (operations that need the same new keys share a topic) and
+                "single.store.self.join" (a stream joined with itself keeps its records once).
 
         Raises:
+            ConfigError: an unknown optimization.
             TopologyError: names or topics clash.
         """
-        return self._graph.write(optimize=optimize)
+        return self._graph.write(optimizations(optimize))
 
     def _source(
         self,

@@ -237,8 +237,10 @@ def _later(
     make: Callable[..., Operator], spec: StoreSpec, backing: AggregateBacking, place: StreamNode
 ) -> Callable[[], MakeOperator]:
     assert spec.key_serde is not None
-    reuse = place.reuses(spec.key_serde)
-    return lambda: partial(make, spec.name, send_old=backing.send_old, reuse_raw_key=reuse)
+    key = spec.key_serde
+    return lambda: partial(
+        make, spec.name, send_old=backing.send_old, reuse_raw_key=place.reuses(key)
+    )
 
 
 def _plain(

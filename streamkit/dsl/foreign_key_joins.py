@@ -25,6 +25,7 @@ from streamkit.serde.subscription import (
 )
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.graph_nodes import (
+    RawKey,
     InternalSourceGraphNode,
     OperatorGraphNode,
     SinkGraphNode,
@@ -89,7 +90,6 @@ def join_by_foreign_key(
         foreign_key,
         subscriptions,
         None,
-        reuse_raw_key=False,
     )
     graph.add(sink, send)
     source = InternalSourceGraphNode(
@@ -137,7 +137,6 @@ def join_by_foreign_key(
         BytesSerde(),
         responses,
         _to_primary_partition,
-        reuse_raw_key=False,
     )
     graph.add(response_sink, lookup, scan)
     response_source = InternalSourceGraphNode(
@@ -170,7 +169,7 @@ def join_by_foreign_key(
         key=primary_key,
         value=None,
         sources=sources,
-        raw_key=primary_key,
+        raw_keys=(RawKey(primary_key),),
     )
     return _result(behind, name, value, options)
 
@@ -191,14 +190,13 @@ def _result(
         **fields,
     )
     backing = SourceBacking(spec, options.get("store"))
-    reuse = place.reuses(key)
 
     def make() -> MakeOperator:
         return partial(
             TableSource,
             spec.name if backing.materialized else None,
             send_old=backing.send_old,
-            reuse_raw_key=reuse,
+            reuse_raw_key=place.reuses(key),
         )
 
     node = OperatorGraphNode(result, make, store=backing.store)

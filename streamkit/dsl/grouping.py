@@ -33,6 +33,7 @@ class Grouping:
         self.place = place
         self.key = key if key is not None else place.key_serde
         self.value = value if value is not None else place.value_serde
+        self._given = key, value
         self._name = name if name is None else check_name(name)
         self._repartition: RepartitionGraphNode | None = None
 
@@ -44,8 +45,8 @@ class Grouping:
         behind, self._repartition = repartitioned(
             self.place,
             self._name if self._name is not None else store,
-            key=self.key,
-            value=self.value,
+            key=self._given[0],
+            value=self._given[1],
             into=into,
         )
         return behind
@@ -73,10 +74,15 @@ class Grouping:
         place = self.for_store(spec.name)
         backing = AggregateBacking(spec.name, queryable, getter)
         assert spec.key_serde is not None
-        reuse = place.reuses(spec.key_serde)
+        store_key = spec.key_serde
 
         def make_later() -> MakeOperator:
-            return partial(make, spec.name, send_old=backing.send_old, reuse_raw_key=reuse)
+            return partial(
+                make,
+                spec.name,
+                send_old=backing.send_old,
+                reuse_raw_key=place.reuses(store_key),
+            )
 
         node = OperatorGraphNode(name, make_later, store=lambda: spec, ignores_value=ignores_value)
         node.window_grace_ms = grace_ms
@@ -84,7 +90,7 @@ class Grouping:
             node,
             key=key,
             value=spec.value_serde,
-            raw_key=place.raw_key if getter is StoreGetter else None,
+            raw_keys=place.raw_keys if getter is StoreGetter else (),
         )
         return KTable(behind, backing)
 

@@ -17,6 +17,7 @@ from streamkit.operators.stream_table_join import StreamTableJoin
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.graph_nodes import OperatorGraphNode, StoreGraphNode
+from streamkit.topology.nodes import MakeOperator
 
 __all__ = ["join_global_table", "join_table", "repartitioned_for_join"]
 
@@ -65,16 +66,19 @@ def join_table(
             connect=lambda: (buffer.name, *stores()),
             emits_null_keys=left,
         )
-        return place.then(node, value=value, sources=sources, raw_key=None)
-    make = partial(
-        StreamTableJoin,
-        make_getter,
-        joiner,
-        left=left,
-        with_key=with_key,
-        reuse_raw_key=place.reuses(other.key_serde),
-    )
-    node = OperatorGraphNode(name, lambda: make, connect=stores, emits_null_keys=left)
+        return place.then(node, value=value, sources=sources, raw_keys=())
+
+    def make() -> MakeOperator:
+        return partial(
+            StreamTableJoin,
+            make_getter,
+            joiner,
+            left=left,
+            with_key=with_key,
+            reuse_raw_key=place.reuses(other.key_serde),
+        )
+
+    node = OperatorGraphNode(name, make, connect=stores, emits_null_keys=left)
     return place.then(node, value=value, sources=sources)
 
 

@@ -220,7 +220,7 @@ class KStream(Generic[K, V]):
         """The records of both streams; their order relative to each other is that of processing."""
         place, others = self._place, other._place
         name = place.graph.names.node("KSTREAM-MERGE-", name)
-        node = OperatorGraphNode(name, lambda: PassThrough)
+        node = OperatorGraphNode(name, lambda: PassThrough, is_merge=True)
         place.graph.add(node, place.node, others.node)
         return KStream(
             StreamNode(
@@ -231,7 +231,7 @@ class KStream(Generic[K, V]):
                 value=place.value if place.value is others.value else None,
                 sources=place.sources | others.sources,
                 needs_repartition=place.needs_repartition or others.needs_repartition,
-                raw_key=place.raw_key if place.raw_key is others.raw_key else None,
+                raw_keys=place.common_raw_keys(others),
             )
         )
 
@@ -266,7 +266,7 @@ class KStream(Generic[K, V]):
                 key_serde,
                 optional_serde(value) or place.value_serde,
                 partitioner,
-                reuse_raw_key=place.reuses(key_serde),
+                reuse_raw_key=partial(place.reuses, key_serde),
             ),
             place.node,
         )
@@ -303,6 +303,7 @@ class KStream(Generic[K, V]):
             value=optional_serde(value),
             partitions=partitions,
             partitioner=partitioner,
+            optimizable=False,
         )
         return KStream(behind)
 
@@ -796,7 +797,9 @@ class KStream(Generic[K, V]):
     ) -> StreamNode:
         """Behind an operator that changes values; `stores` for processors."""
         name = self._name(prefix, name, is_processor=stores is not None)
-        node = OperatorGraphNode(name, lambda: make, connect=lambda: stores or ())
+        node = OperatorGraphNode(
+            name, lambda: make, connect=lambda: stores or (), value_changing=True
+        )
         return self._place.then(node, value=optional_serde(value))
 
     def _rekey(
@@ -811,14 +814,18 @@ class KStream(Generic[K, V]):
         """Behind an operator that changes keys and values; `stores` for processors."""
         name = self._name(prefix, name, is_processor=stores is not None)
         node = OperatorGraphNode(
-            name, lambda: make, connect=lambda: stores or (), key_changing=True
+            name,
+            lambda: make,
+            connect=lambda: stores or (),
+            key_changing=True,
+            value_changing=stores is not None,
         )
         return self._place.then(
             node,
             key=optional_serde(key),
             value=optional_serde(value),
             needs_repartition=True,
-            raw_key=None,
+            raw_keys=(),
         )
 
     def _name(self, prefix: str, name: str | None, *, is_processor: bool) -> str:

@@ -43,7 +43,11 @@ from streamkit.operators.table_to_stream import TableToStream
 from streamkit.operators.versioned_table_source import VersionedTableSource
 from streamkit.serde import IntegerSerde, Serde
 from streamkit.state.spec import StoreKind, StoreSpec
-from streamkit.topology.graph_nodes import ChangeRepartitionGraphNode, OperatorGraphNode
+from streamkit.topology.graph_nodes import (
+    ChangeRepartitionGraphNode,
+    OperatorGraphNode,
+    RawKey,
+)
 from streamkit.topology.nodes import MakeOperator
 
 if TYPE_CHECKING:  # a stream becomes a table and a table a stream again: the one cycle of the DSL
@@ -199,7 +203,7 @@ class KTable(Generic[K, V]):
             OperatorGraphNode(step, lambda: make),
             key=optional_serde(key),
             value=optional_serde(value),
-            raw_key=None,
+            raw_keys=(),
         )
         self._backing.enable_old(force=True)
         return KGroupedTable(place, name)
@@ -536,12 +540,13 @@ class KGroupedTable(Generic[K, V]):
             key=store_key,
             value=value,
             sources=frozenset((repartition.name,)),
-            raw_key=key,
+            raw_keys=(RawKey(key),),
         )
-        reuse = behind.reuses(store_key)
 
         def make_later() -> MakeOperator:
-            return partial(make, store, send_old=backing.send_old, reuse_raw_key=reuse)
+            return partial(
+                make, store, send_old=backing.send_old, reuse_raw_key=behind.reuses(store_key)
+            )
 
         node = OperatorGraphNode(name, make_later, store=lambda: spec)
         return KTable(behind.then(node), backing)
@@ -576,15 +581,17 @@ def table_of_stream(
     graph = place.graph
     name = graph.names.node("KSTREAM-TOTABLE-", name)
     store, fields = resolve_store(graph, options, "KSTREAM-TOTABLE-")
-    key_serde = optional_serde(options.get("key")) or place.key_serde
+    given = optional_serde(options.get("key"))
+    key_serde = given or place.key_serde
     value_serde = value or place.value_serde
     if place.needs_repartition:
-        place, _ = repartitioned(place, name, key=key_serde, value=value_serde)
+        place, _ = repartitioned(place, name, key=given, value=value)
     spec = table_store(store, key_serde, value_serde, fields, history)
     backing = SourceBacking(spec, options.get("store"))
-    reuse = place.reuses(key_serde)
     node = OperatorGraphNode(
-        name, lambda: table_source(spec, backing, reuse_raw_key=reuse), store=backing.store
+        name,
+        lambda: table_source(spec, backing, reuse_raw_key=place.reuses(key_serde)),
+        store=backing.store,
     )
     return KTable(place.then(node, key=key_serde, value=value_serde), backing)
 

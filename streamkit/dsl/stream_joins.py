@@ -11,12 +11,14 @@ from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.windows.join import JoinWindows
 from streamkit.operators.pass_through import PassThrough
 from streamkit.operators.stream_join_window import StreamJoinWindow
+from streamkit.operators.stream_self_join import StreamSelfJoin
 from streamkit.operators.stream_stream_join import StreamStreamJoin
 from streamkit.serde import Serde
 from streamkit.serde.pending_join import PendingKeySerde, PendingValuesSerde
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.graph_nodes import OperatorGraphNode, StreamJoinGraphNode
 from streamkit.topology.names import check_name
+from streamkit.topology.nodes import MakeOperator
 
 __all__ = ["join_streams"]
 
@@ -80,8 +82,8 @@ def join_streams(
         (left, left_window, left_store),
         (right, right_window, right_store),
     ):
-        make = partial(StreamJoinWindow, spec.name, reuse_raw_key=place.reuses(key))
-        graph.add(OperatorGraphNode(window, _constant(make)), place.node)
+        make = partial(_window_operator, spec.name, place, key)
+        graph.add(OperatorGraphNode(window, make), place.node)
     side = partial(
         StreamStreamJoin,
         joiner=joiner,
@@ -120,6 +122,15 @@ def join_streams(
             right_store,
         ),
         make_merge=PassThrough,
+        make_self_join=partial(
+            StreamSelfJoin,
+            left_store.name,
+            joiner,
+            windows.before_ms,
+            windows.after_ms,
+            windows.size_ms + windows.grace_ms,
+            with_key=with_key,
+        ),
         pending=pending,
         emits_null_keys=keeps_left or keeps_right,
     )
@@ -146,5 +157,5 @@ def _window_store(name: str, key: Serde[Any], value: Serde[Any], windows: JoinWi
     )
 
 
-def _constant(make: Callable[[], Any]) -> Callable[[], Callable[[], Any]]:
-    return lambda: make
+def _window_operator(store: str, place: StreamNode, key: Serde[Any]) -> MakeOperator:
+    return partial(StreamJoinWindow, store, reuse_raw_key=place.reuses(key))

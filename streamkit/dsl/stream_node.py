@@ -10,7 +10,13 @@ from typing import Any
 from streamkit.operators.select_key import SelectKey
 from streamkit.serde import Serde
 from streamkit.topology.graph import Graph
-from streamkit.topology.graph_nodes import GraphNode, OperatorGraphNode, RepartitionGraphNode
+from streamkit.topology.graph_nodes import (
+    GraphNode,
+    OperatorGraphNode,
+    RawKey,
+    RepartitionGraphNode,
+    RepartitionOptions,
+)
 from streamkit.topology.nodes import StreamPartitioner
 
 __all__ = ["StreamNode", "repartitioned", "select_key"]
@@ -29,8 +35,8 @@ class StreamNode:
         key, value: serdes, None where the operation changed the type and none was given.
         sources: names of the source nodes above, up to the last repartition topic.
         needs_repartition: keys were changed, so records of one key may be in different tasks.
-        raw_key: the serde that the source record's key bytes stand for, if the key is still the source
-            record's own; operators then use the bytes instead of encoding the key again.
+        raw_keys: what the source record's key bytes stand for, on each way that leads here, if the key is
+            still the source record's own; operators then use the bytes instead of encoding the key again.
     """
 
     graph: Graph
@@ -40,7 +46,7 @@ class StreamNode:
     value: Serde[Any] | None
     sources: frozenset[str]
     needs_repartition: bool = False
-    raw_key: Serde[Any] | None = None
+    raw_keys: tuple[RawKey, ...] = ()
 
     @property
     def key_serde(self) -> Serde[Any]:
@@ -51,8 +57,16 @@ class StreamNode:
         return self.value if self.value is not None else self.graph.default_value
 
     def reuses(self, serde: Serde[Any]) -> bool:
-        """True if the source record's key bytes are what `serde` would write."""
-        return self.raw_key is serde and serde.canonical
+        """True if the source record's key bytes are what `serde` would write; final when nodes are written."""
+        if not self.raw_keys or not serde.canonical:
+            return False
+        return all(raw_key.serde is serde for raw_key in self.raw_keys)
+
+    def common_raw_keys(self, other: StreamNode) -> tuple[RawKey, ...]:
+        """What key bytes stand for behind an operator that takes records from here and from `other`."""
+        if not self.raw_keys or not other.raw_keys:
+            return ()
+        return tuple(dict.fromkeys((*self.raw_keys, *other.raw_keys)))
 
     def then(self, node: GraphNode, **changes: Any) -> StreamNode:
         """The place behind `node`, which is added below this one."""
@@ -71,7 +85,7 @@ def select_key(
     node = OperatorGraphNode(
         place.graph.names.node("KSTREAM-KEY-SELECT-", name), lambda: make, key_changing=True
     )
-    return place.then(node, key=key, needs_repartition=True, raw_key=None)
+    return place.then(node, key=key, needs_repartition=True, raw_keys=())
 
 
 def repartitioned(
@@ -83,11 +97,13 @@ def repartitioned(
     partitions: int | None = None,
     partitioner: StreamPartitioner | None = None,
     into: RepartitionGraphNode | None = None,
+    optimizable: bool = True,
 ) -> tuple[StreamNode, RepartitionGraphNode]:
     """The place behind a repartition topic named after `name`.
 
     Args:
         into: an existing repartition node to use instead of adding one (numbers are used up anyway).
+        optimizable: the topic may be merged with others.
     """
     names = place.graph.names
     topic = name if name.endswith(_SUFFIX) else name + _SUFFIX
@@ -96,8 +112,6 @@ def repartitioned(
     source_name = names.node("KSTREAM-SOURCE-")
     if not _is_generated(name):
         sink_name, filter_name, source_name = f"{topic}-sink", f"{topic}-filter", f"{topic}-source"
-    key_serde = key if key is not None else place.key_serde
-    value_serde = value if value is not None else place.value_serde
     node = into
     if node is None:
         node = RepartitionGraphNode(
@@ -105,23 +119,41 @@ def repartitioned(
             topic=topic,
             sink_name=sink_name,
             filter_name=filter_name,
-            key=key_serde,
-            value=value_serde,
-            partitions=partitions,
-            partitioner=partitioner,
-            reuse_raw_key=place.reuses(key_serde),
+            options=_options(place, key, value, partitions, partitioner, optimizable=optimizable),
         )
         place.graph.add(node, place.node)
     behind = StreamNode(
         graph=place.graph,
         node=node,
         name=source_name,
-        key=key_serde,
-        value=value_serde,
+        key=key if key is not None else place.key_serde,
+        value=value if value is not None else place.value_serde,
         sources=frozenset((node.name,)),
-        raw_key=key_serde,
+        raw_keys=(node.raw_key,),
     )
     return behind, node
+
+
+def _options(
+    place: StreamNode,
+    key: Serde[Any] | None,
+    value: Serde[Any] | None,
+    partitions: int | None,
+    partitioner: StreamPartitioner | None,
+    *,
+    optimizable: bool,
+) -> RepartitionOptions:
+    key_serde = key if key is not None else place.key_serde
+    return RepartitionOptions(
+        key if key is not None else place.key,
+        value if value is not None else place.value,
+        place.graph.default_key,
+        place.graph.default_value,
+        partitions,
+        partitioner,
+        reuse_raw_key=partial(place.reuses, key_serde),
+        optimizable=optimizable,
+    )
 
 
 def _is_generated(name: str) -> bool:

@@ -54,7 +54,7 @@ def suppress(
         emit_when_full=emit_when_full,
     )
     node = OperatorGraphNode(name, lambda: make, store=lambda: spec)
-    return place.then(node, raw_key=None), SuppressBacking(backing, store)
+    return place.then(node, raw_keys=()), SuppressBacking(backing, store)
 
 
 def _window_grace_ms(node: GraphNode) -> int:

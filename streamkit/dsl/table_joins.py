@@ -99,6 +99,6 @@ def join_tables(
         key=store.key_serde if store is not None else place.key,
         value=value,
         sources=sources,
-        raw_key=place.raw_key if place.raw_key is other.raw_key else None,
+        raw_keys=place.common_raw_keys(other),
     )
     return behind, backing

@@ -17,6 +17,7 @@ from streamkit.operators.process import GlobalStoreUpdater
 from streamkit.operators.timestamps import record_time_or_fail
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
+from streamkit.topology.names import NameCounter
 from streamkit.topology.nodes import (
     GlobalStoreNode,
     MakeOperator,
@@ -35,7 +36,9 @@ __all__ = [
     "GraphNode",
     "InternalSourceGraphNode",
     "OperatorGraphNode",
+    "RawKey",
     "RepartitionGraphNode",
+    "RepartitionOptions",
     "RootNode",
     "SinkGraphNode",
     "SourceGraphNode",
@@ -44,6 +47,7 @@ __all__ = [
     "StreamJoinGraphNode",
     "TableJoinGraphNode",
     "TableSourceGraphNode",
+    "merged_repartition",
 ]
 
 MakeLater: TypeAlias = Callable[[], MakeOperator]
@@ -54,8 +58,11 @@ class GraphNode:
 
     Attributes:
         name: what its children name as their parent.
+        parents, children: those above and below it in the program.
         priority: position in the order of writing.
         key_changing: keys after it are not those before.
+        value_changing: values after it are not those before.
+        is_merge: it merges streams.
         emits_null_keys: a left join, which sends on records without a key.
         window_grace_ms: of a windowed aggregation: how far stream time is beyond a window's end (of a
             session: its last record) when it takes no more records; None for other operations.
@@ -63,6 +70,8 @@ class GraphNode:
     """
 
     key_changing = False
+    value_changing = False
+    is_merge = False
     emits_null_keys = False
     window_grace_ms: int | None = None
 
@@ -73,19 +82,15 @@ class GraphNode:
         self.priority = 0
         self.repartition: RepartitionGraphNode | None = None
 
-    @property
-    def parent_names(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(parent.name for parent in self.parents))
-
-    def write(self, topology: Topology) -> None:
-        """Add its nodes and stores to the topology."""
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
+        """Add its nodes and stores to the topology, below those called `parents`."""
         raise NotImplementedError
 
 
 class RootNode(GraphNode):
     """Above all sources; writes nothing."""
 
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
         pass
 
 
@@ -121,13 +126,7 @@ class SourceGraphNode(GraphNode):
         self.options = options
         self.pattern = pattern
 
-    def absorb(self, other: SourceGraphNode) -> None:
-        """Take over the children of another source of the same topics."""
-        for child in other.children:
-            child.parents[child.parents.index(other)] = self
-            self.children.append(child)
-
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         topology.add_source_node(self.options.node(self.name, self.topics, self.pattern))
 
 
@@ -156,7 +155,7 @@ class TableSourceGraphNode(GraphNode):
         self._make = make
         self._store = store
 
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         topology.add_source_node(self._options.node(self._source_name, (self._topic,)))
         topology.add_processor_node(ProcessorNode(self.name, (self._source_name,), self._make()))
         store = self._store()
@@ -178,7 +177,7 @@ class GlobalTableGraphNode(GraphNode):
         self._options = options
         self._store = store
 
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         topology.add_global_store_node(
             GlobalStoreNode(
                 replace(self._store, logged=False, source_changelog=self._topic),
@@ -200,7 +199,7 @@ class StoreGraphNode(GraphNode):
         super().__init__(store.name)
         self._store = store
 
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         topology.add_state_store(self._store)
 
 
@@ -211,7 +210,8 @@ class OperatorGraphNode(GraphNode):
         make: asked when written.
         store: asked when written; a store to add and connect, or None.
         connect: asked when written; names of stores to connect.
-        key_changing: keys after it are not those before.
+        key_changing, value_changing: keys or values after it are not those before.
+        is_merge: it merges streams.
         emits_null_keys: a left join.
         ignores_value: it only tells null values from others.
     """
@@ -224,22 +224,24 @@ class OperatorGraphNode(GraphNode):
         store: Callable[[], StoreSpec | None] | None = None,
         connect: Callable[[], Sequence[str]] | None = None,
         key_changing: bool = False,
+        value_changing: bool = False,
+        is_merge: bool = False,
         emits_null_keys: bool = False,
         ignores_value: bool = False,
     ) -> None:
         super().__init__(name)
         self.key_changing = key_changing
+        self.value_changing = value_changing
+        self.is_merge = is_merge
         self.emits_null_keys = emits_null_keys
         self._make = make
         self._store = store
         self._connect = connect
         self._ignores_value = ignores_value
 
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
         topology.add_processor_node(
-            ProcessorNode(
-                self.name, self.parent_names, self._make(), ignores_value=self._ignores_value
-            )
+            ProcessorNode(self.name, parents, self._make(), ignores_value=self._ignores_value)
         )
         if self._connect is not None:
             topology.connect(self.name, *self._connect())
@@ -257,8 +259,12 @@ class StreamJoinGraphNode(GraphNode):
 
     Args:
         name: of the merging operator.
+        make_self_join: the one operator, under that name, of a stream joined with itself through one store.
         pending: the store of records that wait for a partner, if any do.
         emits_null_keys: a left or outer join.
+
+    Attributes:
+        is_self_join: the left side's window store serves both sides; set when the whole graph is known.
     """
 
     def __init__(
@@ -268,17 +274,31 @@ class StreamJoinGraphNode(GraphNode):
         left: JoinSide,
         right: JoinSide,
         make_merge: MakeOperator,
+        make_self_join: MakeOperator,
         pending: StoreSpec | None,
         emits_null_keys: bool,
     ) -> None:
         super().__init__(name)
         self.emits_null_keys = emits_null_keys
+        self.is_self_join = False
         self._sides = (left, right)
         self._make_merge = make_merge
+        self._make_self_join = make_self_join
         self._pending = pending
 
-    def write(self, topology: Topology) -> None:
+    @property
+    def right_window(self) -> str:
+        """Name of the node that keeps the right side's records."""
+        return self._sides[1][1]
+
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         (left, left_window, _, left_store), (right, right_window, _, right_store) = self._sides
+        if self.is_self_join:
+            topology.add_processor_node(
+                ProcessorNode(self.name, (left_window,), self._make_self_join)
+            )
+            topology.add_state_store(left_store, left_window, self.name)
+            return
         for name, window, make, _ in self._sides:
             topology.add_processor_node(ProcessorNode(name, (window,), make))
         topology.add_processor_node(ProcessorNode(self.name, (left, right), self._make_merge))
@@ -321,7 +341,7 @@ class TableJoinGraphNode(GraphNode):
         self._make_merge = make_merge
         self._store = store
 
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         for name, parent, make, _ in self._sides:
             topology.add_processor_node(ProcessorNode(name, (parent,), make()))
         names = tuple(side[0] for side in self._sides)
@@ -333,7 +353,11 @@ class TableJoinGraphNode(GraphNode):
 
 
 class SinkGraphNode(GraphNode):
-    """The end of a stream in a topic."""
+    """The end of a stream in a topic.
+
+    Args:
+        reuse_raw_key: asked when written: the source record's key bytes are what `key` would write.
+    """
 
     def __init__(
         self,
@@ -343,13 +367,52 @@ class SinkGraphNode(GraphNode):
         value: Serde[Any],
         partitioner: StreamPartitioner | None,
         *,
-        reuse_raw_key: bool,
+        reuse_raw_key: Callable[[], bool] = bool,
     ) -> None:
         super().__init__(name)
-        self._sink = SinkNode(name, (), topic, key, value, partitioner, reuse_raw_key=reuse_raw_key)
+        self._sink = SinkNode(name, (), topic, key, value, partitioner)
+        self._reuse_raw_key = reuse_raw_key
 
-    def write(self, topology: Topology) -> None:
-        topology.add_sink_node(replace(self._sink, parents=self.parent_names))
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
+        topology.add_sink_node(
+            replace(self._sink, parents=parents, reuse_raw_key=self._reuse_raw_key())
+        )
+
+
+class RawKey:
+    """What a source record's key bytes stand for, as far as the program goes.
+
+    Attributes:
+        serde: would write these bytes; merging repartition topics may change it until nodes are written.
+    """
+
+    __slots__ = ("serde",)
+
+    def __init__(self, serde: Serde[Any]) -> None:
+        self.serde = serde
+
+
+@dataclass(frozen=True, slots=True)
+class RepartitionOptions:
+    """How records go through a repartition topic.
+
+    Attributes:
+        key, value: serdes; None where neither the program nor the stream before says one.
+        default_key, default_value: in that case.
+        partitions: None: derived from what feeds the topic.
+        partitioner: None: murmur2 of the key.
+        reuse_raw_key: asked when written: the source record's key bytes are what the key serde would write.
+        optimizable: may be merged with others; those that a program asks for itself are not.
+    """
+
+    key: Serde[Any] | None
+    value: Serde[Any] | None
+    default_key: Serde[Any]
+    default_value: Serde[Any]
+    partitions: int | None = None
+    partitioner: StreamPartitioner | None = None
+    reuse_raw_key: Callable[[], bool] = bool
+    optimizable: bool = True
 
 
 class RepartitionGraphNode(GraphNode):
@@ -358,6 +421,8 @@ class RepartitionGraphNode(GraphNode):
     Its name is that of the source behind the topic.
 
     Attributes:
+        topic: without the application id.
+        raw_key: of the records behind it.
         keep_null_keys: records without a key pass; set when the whole graph is known.
     """
 
@@ -368,52 +433,81 @@ class RepartitionGraphNode(GraphNode):
         topic: str,
         sink_name: str,
         filter_name: str,
-        key: Serde[Any],
-        value: Serde[Any],
-        partitions: int | None = None,
-        partitioner: StreamPartitioner | None = None,
-        reuse_raw_key: bool = False,
+        options: RepartitionOptions,
     ) -> None:
         super().__init__(source_name)
+        self.topic = topic
+        self.options = options
+        self.raw_key = RawKey(self.key_serde)
         self.keep_null_keys = False
-        self._topic = topic
         self._sink_name = sink_name
         self._filter_name = filter_name
-        self._key = key
-        self._value = value
-        self._partitions = partitions
-        self._partitioner = partitioner
-        self._reuse_raw_key = reuse_raw_key
 
-    def write(self, topology: Topology) -> None:
-        topology.add_internal_topic(self._topic, self._partitions)
+    @property
+    def optimizable(self) -> bool:
+        """It may be merged with others."""
+        return self.options.optimizable
+
+    @property
+    def key_serde(self) -> Serde[Any]:
+        """Of the keys in the topic."""
+        return self.options.key if self.options.key is not None else self.options.default_key
+
+    @property
+    def value_serde(self) -> Serde[Any]:
+        """Of the values in the topic."""
+        return self.options.value if self.options.value is not None else self.options.default_value
+
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
+        topology.add_internal_topic(self.topic, self.options.partitions)
         topology.add_processor_node(
             ProcessorNode(
-                self._filter_name,
-                self.parent_names,
-                partial(DropNullKey, keep=self.keep_null_keys),
+                self._filter_name, parents, partial(DropNullKey, keep=self.keep_null_keys)
             )
         )
         topology.add_sink_node(
             SinkNode(
                 self._sink_name,
                 (self._filter_name,),
-                self._topic,
-                self._key,
-                self._value,
-                self._partitioner,
-                reuse_raw_key=self._reuse_raw_key,
+                self.topic,
+                self.key_serde,
+                self.value_serde,
+                self.options.partitioner,
+                reuse_raw_key=self.options.reuse_raw_key(),
             )
         )
         topology.add_source_node(
             SourceNode(
                 self.name,
-                (self._topic,),
-                self._key,
-                self._value,
+                (self.topic,),
+                self.key_serde,
+                self.value_serde,
                 timestamp_extractor=record_time_or_fail,
             )
         )
+
+
+def merged_repartition(
+    nodes: Sequence[RepartitionGraphNode], names: NameCounter
+) -> RepartitionGraphNode:
+    """One repartition node for `nodes`: with the first one's topic and the first serdes that are given."""
+    first = nodes[0]
+    keys = (node.options.key for node in nodes)
+    values = (node.options.value for node in nodes)
+    for prefix in ("KSTREAM-SINK-", "KSTREAM-FILTER-", "KSTREAM-SOURCE-"):
+        names.node(prefix)  # as in Kafka Streams, they are used up
+    return RepartitionGraphNode(
+        f"{first.topic}-source",
+        topic=first.topic,
+        sink_name=f"{first.topic}-sink",
+        filter_name=f"{first.topic}-filter",
+        options=RepartitionOptions(
+            next((key for key in keys if key is not None), None),
+            next((value for value in values if value is not None), None),
+            first.options.default_key,
+            first.options.default_value,
+        ),
+    )
 
 
 class ChangeRepartitionGraphNode(GraphNode):
@@ -428,12 +522,12 @@ class ChangeRepartitionGraphNode(GraphNode):
         self._key = key
         self._value = value
 
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
         topology.add_internal_topic(self._topic)
         topology.add_sink_node(
             SinkNode(
                 self._sink_name,
-                self.parent_names,
+                parents,
                 self._topic,
                 self._key,
                 self._value,
@@ -460,6 +554,6 @@ class InternalSourceGraphNode(GraphNode):
         self._topic = topic
         self._options = SourceOptions(key, value, record_time_or_fail)
 
-    def write(self, topology: Topology) -> None:
+    def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         topology.add_internal_topic(self._topic)
         topology.add_source_node(self._options.node(self.name, (self._topic,)))

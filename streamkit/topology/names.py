@@ -17,6 +17,12 @@ class NameCounter:
     def __init__(self) -> None:
         self._index = 0
 
+    def copy(self) -> NameCounter:
+        """One that goes on from here by itself."""
+        other = NameCounter()
+        other._index = self._index
+        return other
+
     def node(self, prefix: str, name: str | None = None) -> str:
         """`name`, or one generated from `prefix`; a number is used up either way."""
         generated = f"{prefix}{self._index:010d}"
