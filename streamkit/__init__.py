@@ -15,6 +15,7 @@ from streamkit._version import VERSION
 if TYPE_CHECKING:
     from streamkit.app import App, AppSettings, Topic
     from streamkit.dsl import (
+        Aggregates,
         BranchedKStream,
         CogroupedKStream,
         GlobalKTable,
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
         TumblingWindows,
         UntilTimeLimit,
         UntilWindowCloses,
+        count,
+        count_distinct,
+        distinct,
+        first,
+        last,
+        max_of,
+        mean,
+        min_of,
+        sum_of,
+        top_k,
     )
     from streamkit.errors import (
         BrokerError,
@@ -78,6 +89,7 @@ if TYPE_CHECKING:
     from streamkit.topology import Topology
 
 __all__ = [
+    "Aggregates",
     "App",
     "AppSettings",
     "AvroRegistrySerde",
@@ -135,16 +147,37 @@ __all__ = [
     "Windowed",
     "XmlSerde",
     "__version__",
+    "count",
+    "count_distinct",
+    "distinct",
+    "first",
+    "last",
+    "max_of",
+    "mean",
+    "min_of",
     "partition_time_if_negative",
     "record_time",
     "record_time_or_fail",
     "serde_for",
+    "sum_of",
+    "top_k",
     "wall_clock_time",
 ]
 
 __version__ = VERSION
 
 _HOMES = {
+    "Aggregates": "streamkit.dsl",
+    "count": "streamkit.dsl",
+    "count_distinct": "streamkit.dsl",
+    "distinct": "streamkit.dsl",
+    "first": "streamkit.dsl",
+    "last": "streamkit.dsl",
+    "max_of": "streamkit.dsl",
+    "mean": "streamkit.dsl",
+    "min_of": "streamkit.dsl",
+    "sum_of": "streamkit.dsl",
+    "top_k": "streamkit.dsl",
     "SlidingWindows": "streamkit.dsl",
     "SessionWindows": "streamkit.dsl",
     "SessionWindowedKStream": "streamkit.dsl",

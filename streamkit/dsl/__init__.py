@@ -1,5 +1,17 @@
 """What users write: streams, tables and windows."""
 
+from streamkit.dsl.aggregates import (
+    count,
+    count_distinct,
+    distinct,
+    first,
+    last,
+    max_of,
+    mean,
+    min_of,
+    sum_of,
+    top_k,
+)
 from streamkit.dsl.builder import StreamsBuilder
 from streamkit.dsl.cogrouped import (
     CogroupedKStream,
@@ -10,6 +22,7 @@ from streamkit.dsl.kgrouped import KGroupedStream
 from streamkit.dsl.kstream import BranchedKStream, KStream
 from streamkit.dsl.ktable import GlobalKTable, KGroupedTable, KTable
 from streamkit.dsl.kwindowed import SessionWindowedKStream, TimeWindowedKStream
+from streamkit.dsl.named_aggregates import Aggregates
 from streamkit.dsl.suppressed import UntilTimeLimit, UntilWindowCloses
 from streamkit.dsl.windows import (
     HoppingWindows,
@@ -20,6 +33,7 @@ from streamkit.dsl.windows import (
 )
 
 __all__ = [
+    "Aggregates",
     "BranchedKStream",
     "CogroupedKStream",
     "GlobalKTable",
@@ -39,4 +53,14 @@ __all__ = [
     "TumblingWindows",
     "UntilTimeLimit",
     "UntilWindowCloses",
+    "count",
+    "count_distinct",
+    "distinct",
+    "first",
+    "last",
+    "max_of",
+    "mean",
+    "min_of",
+    "sum_of",
+    "top_k",
 ]

@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack, over
 from streamkit.dsl.backing import AggregateBacking
 from streamkit.dsl.grouping import Grouping
 from streamkit.dsl.ktable import KTable
+from streamkit.dsl.named_aggregates import (
+    Aggregates,
+    CogroupedAggregation,
+    combined,
+    refuse_retention,
+)
 from streamkit.dsl.options import (
     SerdeLike,
     StoreOptions,
@@ -62,7 +68,7 @@ Parts: TypeAlias = Sequence[tuple[Grouping, Callable[[Any, Any, Any], Any]]]
 _AGGREGATE = "COGROUPKSTREAM-AGGREGATE-"
 
 
-class CogroupedKStream(Generic[K, A]):
+class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
     """Grouped streams that are aggregated into values of type `A` together."""
 
     def __init__(self, parts: Parts) -> None:
@@ -97,6 +103,14 @@ class CogroupedKStream(Generic[K, A]):
         makes = [partial(_plain, initializer, aggregator) for _, aggregator in self._parts]
         return _table(self._parts, spec, options, name, makes, key, StoreGetter)
 
+    def _aggregate_named(
+        self, name: str | None, options: Mapping[str, Any]
+    ) -> tuple[Aggregates[Any], KTable[Any, Any]]:
+        refuse_retention(options)
+        named, serde = combined(_with_serdes(self._parts))
+        states: CogroupedKStream[K, Any] = self
+        return named, states.aggregate(named.initial, name=name, value=serde, **options)
+
     @overload
     def windowed_by(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream[K, A]: ...
 
@@ -112,7 +126,7 @@ class CogroupedKStream(Generic[K, A]):
         return TimeWindowedCogroupedKStream(self._parts, windows)
 
 
-class TimeWindowedCogroupedKStream(Generic[K, A]):
+class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K, A]):
     """Cogrouped streams by key and tumbling, hopping or sliding window."""
 
     def __init__(self, parts: Parts, windows: TimeWindows) -> None:
@@ -145,10 +159,26 @@ class TimeWindowedCogroupedKStream(Generic[K, A]):
             for _, aggregator in self._parts
         ]
         windowed_key = time_key_serde(key, self._windows)
-        return _table(self._parts, spec, options, name, makes, windowed_key, WindowGetter)
+        return _table(
+            self._parts,
+            spec,
+            options,
+            name,
+            makes,
+            windowed_key,
+            WindowGetter,
+            self._windows.grace_ms,
+        )
+
+    def _aggregate_named(
+        self, name: str | None, options: Mapping[str, Any]
+    ) -> tuple[Aggregates[Any], KTable[Any, Any]]:
+        named, serde = combined(_with_serdes(self._parts))
+        states: TimeWindowedCogroupedKStream[K, Any] = self
+        return named, states.aggregate(named.initial, name=name, value=serde, **options)
 
 
-class SessionWindowedCogroupedKStream(Generic[K, A]):
+class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K, A]):
     """Cogrouped streams by key and session."""
 
     def __init__(self, parts: Parts, windows: SessionWindows) -> None:
@@ -186,8 +216,28 @@ class SessionWindowedCogroupedKStream(Generic[K, A]):
             for _, aggregator in self._parts
         ]
         return _table(
-            self._parts, spec, options, name, makes, session_key_serde(key), SessionGetter
+            self._parts,
+            spec,
+            options,
+            name,
+            makes,
+            session_key_serde(key),
+            SessionGetter,
+            self._windows.gap_ms + self._windows.grace_ms,
         )
+
+    def _aggregate_named(
+        self, name: str | None, options: Mapping[str, Any]
+    ) -> tuple[Aggregates[Any], KTable[Any, Any]]:
+        named, serde = combined(_with_serdes(self._parts))
+        states: SessionWindowedCogroupedKStream[K, Any] = self
+        return named, states.aggregate(
+            named.initial, named.merge, name=name, value=serde, **options
+        )
+
+
+def _with_serdes(parts: Parts) -> list[tuple[Callable[..., Any], Serde[Any]]]:
+    return [(aggregator, grouping.value) for grouping, aggregator in parts]
 
 
 def _table(

@@ -15,6 +15,12 @@ from streamkit.dsl.cogrouped import CogroupedKStream
 from streamkit.dsl.grouping import Grouping, use_up_number
 from streamkit.dsl.ktable import KTable
 from streamkit.dsl.kwindowed import SessionWindowedKStream, TimeWindowedKStream, TimeWindows
+from streamkit.dsl.named_aggregates import (
+    Aggregates,
+    NamedAggregation,
+    refuse_retention,
+    state_serde,
+)
 from streamkit.dsl.options import SerdeLike, StoreOptions, optional_serde, resolve_store
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.windows.session import SessionWindows
@@ -35,7 +41,7 @@ _AGGREGATE = "KSTREAM-AGGREGATE-"
 _REDUCE = "KSTREAM-REDUCE-"
 
 
-class KGroupedStream(Generic[K, V]):
+class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
     """A stream's records by key."""
 
     def __init__(
@@ -97,6 +103,13 @@ class KGroupedStream(Generic[K, V]):
         make = partial(_aggregate, initializer, aggregator)
         serde = optional_serde(value) or self._grouping.place.graph.default_value
         return self._table(_AGGREGATE, _AGGREGATE, make, name, serde, options, False)
+
+    def _aggregate_named(
+        self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
+    ) -> KTable[K, dict[str, Any]]:
+        refuse_retention(options)
+        serde = state_serde(named, self._grouping.value)
+        return self.aggregate(named.initial, named, name=name, value=serde, **options)
 
     @overload
     def windowed_by(self, windows: TimeWindows) -> TimeWindowedKStream[K, V]: ...

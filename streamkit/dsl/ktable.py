@@ -22,6 +22,12 @@ from streamkit.dsl.backing import (
     ViewBacking,
 )
 from streamkit.dsl.foreign_key_joins import join_by_foreign_key
+from streamkit.dsl.named_aggregates import (
+    Aggregates,
+    NamedAggregation,
+    refuse_retention,
+    state_serde,
+)
 from streamkit.dsl.options import (
     SerdeLike,
     StoreOptions,
@@ -448,7 +454,7 @@ class KTable(Generic[K, V]):
         )
 
 
-class KGroupedTable(Generic[K, V]):
+class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
     """A table's rows by group, to be aggregated; each change subtracts the old row and adds the new one."""
 
     def __init__(self, place: StreamNode, name: str | None) -> None:
@@ -505,6 +511,16 @@ class KGroupedTable(Generic[K, V]):
         make = partial(_table_aggregate, initializer, adder, subtractor)
         serde = optional_serde(value) or self._place.graph.default_value
         return self._aggregate("KTABLE-AGGREGATE-", make, name, serde, options)
+
+    def _aggregate_named(
+        self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
+    ) -> KTable[K, dict[str, Any]]:
+        refuse_retention(options)
+        named.check_subtracts()
+        serde = state_serde(named, self._place.value_serde)
+        return self.aggregate(
+            named.initial, named, named.subtract, name=name, value=serde, **options
+        )
 
     def _aggregate(
         self,

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, Unpack
 
 from streamkit.dsl.grouping import Grouping, use_up_number
 from streamkit.dsl.ktable import KTable
+from streamkit.dsl.named_aggregates import Aggregates, NamedAggregation, state_serde
 from streamkit.dsl.options import SerdeLike, WindowStoreOptions, optional_serde
 from streamkit.dsl.window_tables import (
     TimeWindows,
@@ -45,7 +46,7 @@ _AGGREGATE = "KSTREAM-AGGREGATE-"
 _REDUCE = "KSTREAM-REDUCE-"
 
 
-class TimeWindowedKStream(Generic[K, V]):
+class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
     """A stream's records by key and tumbling, hopping or sliding window.
 
     Null values are folded like any other, except in sliding windows, which drop them.
@@ -114,6 +115,12 @@ class TimeWindowedKStream(Generic[K, V]):
         make = partial(AggregateFold, initializer, aggregator)
         return self._table(_AGGREGATE, make, name, serde, options)
 
+    def _aggregate_named(
+        self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
+    ) -> KTable[Windowed[K], dict[str, Any]]:
+        serde = state_serde(named, self._grouping.value)
+        return self.aggregate(named.initial, named, name=name, value=serde, **options)
+
     def _table(
         self,
         prefix: str,
@@ -140,7 +147,7 @@ class TimeWindowedKStream(Generic[K, V]):
         )
 
 
-class SessionWindowedKStream(Generic[K, V]):
+class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
     """A stream's records by key and session. Null values are folded like any other."""
 
     def __init__(
@@ -207,6 +214,12 @@ class SessionWindowedKStream(Generic[K, V]):
         serde = optional_serde(value) or self._grouping.place.graph.default_value
         make = partial(AggregateFold, initializer, aggregator, merger)
         return self._table(_AGGREGATE, make, name, serde, options)
+
+    def _aggregate_named(
+        self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
+    ) -> KTable[Windowed[K], dict[str, Any]]:
+        serde = state_serde(named, self._grouping.value)
+        return self.aggregate(named.initial, named, named.merge, name=name, value=serde, **options)
 
     def _table(
         self,

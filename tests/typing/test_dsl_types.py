@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, assert_type
 
 from streamkit import (
+    Aggregates,
     App,
     FixedKeyProcessor,
     GlobalKTable,
@@ -21,10 +22,17 @@ from streamkit import (
     Processor,
     ProcessorContext,
     Record,
+    SessionWindows,
     StreamsBuilder,
     Topic,
     TumblingWindows,
     Windowed,
+    count,
+    distinct,
+    first,
+    max_of,
+    sum_of,
+    top_k,
 )
 from streamkit.dsl import KGroupedStream, KGroupedTable, TimeWindowedKStream
 
@@ -125,6 +133,39 @@ def test_aggregations() -> None:
         hopping.count().to_stream().map(lambda k, v: (k.key, v)),
         KStream[int, int],
     )
+
+
+@dataclass
+class Sums:
+    total: float
+    n: int
+
+
+def test_named_aggregates() -> None:
+    s = orders().group_by_key()
+    assert_type(
+        s.agg(total=sum_of(lambda order: order.amount), n=count(), into=Sums),
+        KTable[str, Sums],
+    )
+    assert_type(s.agg(total=sum_of("amount"), n=count()), KTable[str, dict[str, Any]])
+    assert_type(s.agg(count()), KTable[str, int])
+    assert_type(s.agg(max_of(lambda order: order.amount)), KTable[str, float | None])
+    assert_type(s.agg(first()), KTable[str, Order | None])
+    assert_type(s.agg(top_k(3, by=lambda order: order.amount)), KTable[str, list[Order]])
+    assert_type(
+        s.agg(top_k(3, by="amount", of=lambda order: order.customer)), KTable[str, list[str]]
+    )
+    windowed = s.windowed_by(SessionWindows(5))
+    assert_type(
+        windowed.agg(distinct(lambda order: order.customer)), KTable[Windowed[str], list[str]]
+    )
+    assert_type(
+        windowed.agg(into=Sums, total=sum_of("amount"), n=count()), KTable[Windowed[str], Sums]
+    )
+    both = s.cogroup(Aggregates(total=sum_of("amount"))).cogroup(
+        orders().group_by_key(), Aggregates(n=count())
+    )
+    assert_type(both.windowed_by(SessionWindows(5)).agg(into=Sums), KTable[Windowed[str], Sums])
 
 
 def test_tables() -> None:
