@@ -15,7 +15,6 @@ from streamkit.log.client import (
     Admin,
     Consumer,
     ConsumerRecord,
-    FencedError,
     NewTopic,
     OffsetAndMetadata,
     OffsetAndTimestamp,
@@ -382,62 +381,6 @@ def test_auto_commit_covers_what_was_polled(
     with Consumer(bootstrap, **settings) as consumer:  # type: ignore[arg-type]  # settings of tests
         consumer.assign(partitions)
         assert consumer.poll(0.3) == []
-
-
-def test_aborted_transactions_are_left_out(
-    bootstrap: str, topic: str, request: pytest.FixtureRequest
-) -> None:
-    if "streamkit" in request.node.callspec.params.values():
-        pytest.skip("the bundled broker has no transactions yet")
-    tp = TopicPartition(topic, 0)
-    with Producer(bootstrap, transactional_id=f"t-{topic}") as producer:
-        producer.init_transactions()
-        for round_number, commit in enumerate([True, False, True]):
-            producer.begin_transaction()
-            for i in range(10):
-                value = b"%d-%d" % (round_number, i)
-                producer.append(topic, 0, None, value, BASE_MS, EMPTY_HEADERS)
-            producer.flush()
-            if commit:
-                producer.commit_transaction()
-            else:
-                producer.abort_transaction()
-    with Consumer(
-        bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
-    ) as consumer:
-        consumer.assign([tp])
-        values: list[bytes | None] = []
-        while len(values) < 20:
-            values += [v for b in consumer.poll_batches(5.0) for v in b.columns.values]
-        assert consumer.poll(0.3) == []
-        # Past the last marker too.
-        assert consumer.position(tp) == consumer.end_offsets([tp])[tp]
-        assert consumer.fetch_lag(tp) == 0
-    assert values == [b"%d-%d" % (r, i) for r in (0, 2) for i in range(10)]
-
-
-def test_offsets_belong_to_the_transaction_and_older_producers_are_fenced(
-    bootstrap: str, topic: str, request: pytest.FixtureRequest
-) -> None:
-    if "streamkit" in request.node.callspec.params.values():
-        pytest.skip("the bundled broker has no transactions yet")
-    tp = TopicPartition(topic, 0)
-    with (
-        Producer(bootstrap, transactional_id=f"t-{topic}") as old,
-        Producer(bootstrap, transactional_id=f"t-{topic}") as new,
-        Consumer(bootstrap, group_id=f"g-{topic}") as consumer,
-    ):
-        old.init_transactions()
-        old.begin_transaction()
-        old.send_offsets_to_transaction({tp: OffsetAndMetadata(7)}, consumer.group_metadata())
-        old.commit_transaction()
-        assert consumer.committed([tp]) == {tp: OffsetAndMetadata(7, "", -1)}
-        old.begin_transaction()
-        old.send(topic, b"x", partition=0)
-        old.flush()
-        new.init_transactions()
-        with pytest.raises(FencedError):
-            old.commit_transaction()
 
 
 def test_nobody_answers_is_one_clear_error() -> None:

@@ -20,7 +20,7 @@ from streamkit.log.client.cluster import (
     broker_error,
     unknown_topic,
 )
-from streamkit.log.client.connection import Connection
+from streamkit.log.client.connection import Connection, Features
 from streamkit.log.client.settings import ClientSettings
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages import (
@@ -70,7 +70,12 @@ class ClusterClient:
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed_at = 0.0
         self._coordinators: dict[tuple[int, str], int] = {}
+        self._features = Features()
         self._closed = False
+
+    def feature(self, name: str) -> int:
+        """The level of a feature that the brokers have agreed on; 0 if unknown. Any thread."""
+        return self._features.levels.get(name, 0)
 
     # Metadata
 
@@ -414,6 +419,8 @@ class ClusterClient:
         if backoff.attempts > _TRIES_BEFORE_WARNING and address in self._answered:
             _log.warning("%s answers again", address)
         self._answered.add(address)
+        if connection.features.epoch >= self._features.epoch:
+            self._features = connection.features
         backoff.reset()
         return connection
 

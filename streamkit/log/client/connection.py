@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, cast
 
 from streamkit._version import VERSION
 from streamkit.errors import NotReachableError, ProtocolError
@@ -19,11 +21,18 @@ from streamkit.log.protocol import ErrorCode, VersionRange, decode_response, enc
 from streamkit.log.protocol.messages import ApiVersionsRequest, ApiVersionsResponse
 from streamkit.log.protocol.wire import info_of
 
-__all__ = ["Connection", "negotiate"]
+__all__ = ["Connection", "Features", "negotiate"]
 
 _API_VERSIONS_KEY = 18
 _READ_BYTES: Final = 64 * 1024
 _MAX_FRAME_BYTES: Final = 512 * 1024 * 1024
+
+
+class Features(NamedTuple):
+    """What a cluster's brokers have agreed on: `levels` by name, the newer the greater the epoch (KIP-584)."""
+
+    epoch: int = -1
+    levels: Mapping[str, int] = MappingProxyType({})
 
 
 class _Waiting:
@@ -60,6 +69,7 @@ class Connection(asyncio.BufferedProtocol):
     ) -> None:
         self.address = address
         self.versions: dict[int, VersionRange] = {}
+        self.features = Features()
         self._settings = settings
         self._loop = loop
         self._transport: asyncio.Transport | None = None
@@ -93,7 +103,7 @@ class Connection(asyncio.BufferedProtocol):
         except OSError as error:
             raise NotReachableError(f"{address}: {_reason(error)}") from error
         try:
-            connection.versions = await _ask_versions(connection)
+            connection.versions, connection.features = await _ask_versions(connection)
         except BaseException:
             connection.close()
             raise
@@ -295,7 +305,7 @@ def negotiate(name: str, ours: VersionRange, theirs: VersionRange | None, addres
     return version
 
 
-async def _ask_versions(connection: Connection) -> dict[int, VersionRange]:
+async def _ask_versions(connection: Connection) -> tuple[dict[int, VersionRange], Features]:
     ours = info_of(ApiVersionsRequest).versions
     # Version 5 is newer than most brokers; 4 saves the second round with those.
     version = min(ours.high, 4)
@@ -310,7 +320,9 @@ async def _ask_versions(connection: Connection) -> dict[int, VersionRange]:
         )
     if response.error_code != ErrorCode.NONE:
         raise ProtocolError(f"{connection.address} refuses ApiVersions: {response.error_code}")
-    return {k.api_key: VersionRange(k.min_version, k.max_version) for k in response.api_keys}
+    versions = {k.api_key: VersionRange(k.min_version, k.max_version) for k in response.api_keys}
+    levels = {each.name: each.max_version_level for each in response.finalized_features}
+    return versions, Features(response.finalized_features_epoch, levels)
 
 
 def _is_unsupported(frame: memoryview) -> bool:

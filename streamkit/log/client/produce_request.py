@@ -28,11 +28,13 @@ def produce_request(
     acks: int,
     timeout_ms: int,
     transactional_id: str | None,
+    adds_partitions: bool,
 ) -> tuple[ProduceRequest, int]:
     """Batches of different partitions as one request, and the highest version it may go out in.
 
-    Transactions are kept to version 11: from 12 on, producing adds partitions to the transaction by
-    itself. From 13 on, topics go by their ids, which old brokers do not give.
+    From version 12 on, producing adds partitions to the transaction by itself: a transaction that
+    `adds_partitions` by requests is kept to version 11. From 13 on, topics go by their ids, which old
+    brokers do not give.
     """
     topics: dict[str, TopicProduceData] = {}
     has_ids = True
@@ -51,7 +53,7 @@ def produce_request(
             has_ids = has_ids and topic_id != NO_UUID
             entry = topics[batch.topic] = TopicProduceData(name=batch.topic, topic_id=topic_id)
         entry.partition_data.append(PartitionProduceData(index=int(batch.partition), records=data))
-    highest = 11 if transactional_id is not None else 13 if has_ids else 12
+    highest = 11 if adds_partitions else 13 if has_ids else 12
     request = ProduceRequest(
         transactional_id=transactional_id,
         acks=acks,

@@ -78,8 +78,9 @@ class Sender:
     ) -> None:
         self.accumulator: Accumulator | None = None
         self.identity = _NO_IDENTITY
-        # Of a transactional producer: registers partitions before their first batch is sent.
-        self.before_send: Callable[[list[tuple[str, int]]], Awaitable[None]] | None = None
+        # Of a transactional producer: told of partitions before a batch is sent to them. True if it
+        # has added them to the transaction; if not, the produce request does.
+        self.before_send: Callable[[list[tuple[str, int]]], Awaitable[bool]] | None = None
         self.fatal: StreamkitError | None = None
         self._network = network
         self._cluster = cluster
@@ -102,6 +103,7 @@ class Sender:
             cluster.settings.random,
         )
         self._last_failure: StreamkitError | None = None
+        self._held = False
         self._closed = False
 
     # Any thread
@@ -137,10 +139,24 @@ class Sender:
                     self._failed(batch, failure)
                 self._tidy(key, pipeline)
 
+    async def hold(self) -> None:
+        """Send nothing more until `release`; returns when nothing is under way."""
+        self._held = True
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def release(self) -> None:
+        """End a hold."""
+        self._held = False
+        if not self._closed:
+            self._drain()
+
     def use_identity(self, identity: Identity) -> None:
-        """Go on under another producer id or epoch. Nothing may be under way or waiting."""
+        """Go on under another producer id or epoch. Nothing may be under way."""
         self.identity = identity
-        self._pipelines.clear()
+        self._pipelines = {key: each for key, each in self._pipelines.items() if len(each)}
+        for pipeline in self._pipelines.values():
+            pipeline.reset(identity)
 
     async def close(self) -> None:
         """Fail all that is left and stop."""
@@ -184,7 +200,7 @@ class Sender:
 
     def _drain(self) -> None:
         """Send what can be sent now, and set the timer for what comes later."""
-        if self._closed:
+        if self._closed or self._held:
             return
         accumulator = self.accumulator
         assert accumulator is not None
@@ -292,10 +308,11 @@ class Sender:
             # First come, first sent: who waits for a connection must not be overtaken by who comes
             # when it has just been made.
             async with self._turns[node]:
-                if self.before_send is not None:
-                    await self.before_send([(b.topic, int(b.partition)) for b in batches])
+                added = self.before_send is not None and await self.before_send(
+                    [(b.topic, int(b.partition)) for b in batches]
+                )
                 connection = await self._cluster.connection(node)
-                answer = self._send(connection, batches)
+                answer = self._send(connection, batches, adds_partitions=added)
             answers = await answer
             for batch in batches:
                 self._answered(batch, answers)
@@ -320,7 +337,7 @@ class Sender:
                 self._drain()
 
     def _send(
-        self, connection: Connection, batches: list[ProducerBatch]
+        self, connection: Connection, batches: list[ProducerBatch], *, adds_partitions: bool
     ) -> Awaitable[dict[tuple[str, int], PartitionProduceResponse]]:
         """Send one request now; its answers by partition come later, none with acks=0."""
         settings = self._settings
@@ -330,6 +347,7 @@ class Sender:
             acks=settings.acks,
             timeout_ms=self._cluster.settings.request_timeout_ms,
             transactional_id=settings.transactional_id,
+            adds_partitions=adds_partitions,
         )
         version = connection.version_of(ProduceRequest, highest=highest)
         if settings.acks == 0:

@@ -1,10 +1,17 @@
 """Transactions of a producer: its dealings with the transaction coordinator. On the network thread.
 
-Speaks the protocol that every broker since 2.5 serves: partitions are added by AddPartitionsToTxn
-before their first batch, offsets by AddOffsetsToTxn; the epoch stays over transactions, and is
-raised after one in which a record failed, since its sequences have a gap then.
+Two versions of the protocol; the brokers tell which, by the feature `transaction.version`:
 
-Source: KIP-98, KIP-360, KIP-447.
+| | before version 2 | version 2 |
+| --- | --- | --- |
+| a partition joins | by AddPartitionsToTxn, before its first batch | by Produce, from version 12 on |
+| a group joins | by AddOffsetsToTxn | by TxnOffsetCommit, from version 5 on |
+| the producer's epoch | stays; is raised by InitProducerId after an abort, which leaves a gap in the sequences | is raised by each EndTxn, whose answer tells it |
+
+A transaction keeps the version in which it began. No batch is sent while a transaction ends, so that none of
+the next one goes out under the epoch of the last.
+
+Source: KIP-98, KIP-360, KIP-447, KIP-890.
 """
 
 from __future__ import annotations
@@ -43,6 +50,7 @@ _FENCED = frozenset(
         ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     }
 )
+_FEATURE = "transaction.version"
 _LOST_MEMBER = frozenset(
     {ErrorCode.ILLEGAL_GENERATION, ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.FENCED_INSTANCE_ID}
 )
@@ -74,10 +82,11 @@ class Transactions:
         self._sender = sender
         self._identity = Identity(-1, -1)
         self._open = False
+        self._version = 1  # of the transaction that is open
         self._added: set[tuple[str, int]] = set()
         self._has_offsets = False
         self._adding = asyncio.Lock()
-        sender.before_send = self._add_partitions
+        sender.before_send = self._take_in
 
     async def init(self) -> None:
         """Take over the id, or raise its epoch if this producer has it already."""
@@ -110,6 +119,7 @@ class Transactions:
             raise ConfigError("a transaction is open: commit or abort it before the next")
         if self._sender.fatal is not None:
             raise self._sender.fatal
+        self._version = 2 if self._cluster.feature(_FEATURE) >= 2 else 1
         self._open = True
 
     def check_open(self) -> None:
@@ -141,34 +151,45 @@ class Transactions:
 
         async def commit() -> None:
             response = await self._cluster.call_coordinator(
-                group.group_id, self._offsets_request(offsets, group), highest=4
+                group.group_id,
+                self._offsets_request(offsets, group),
+                highest=5 if self._version >= 2 else 4,
             )
             for topic in response.topics:
                 for partition in topic.partitions:
                     self._check_offset(partition.error_code, group.group_id)
 
-        await self._retrying(add)
+        if self._version < 2:
+            await self._retrying(add)
         self._has_offsets = True
         await self._retrying(commit)
 
     async def end(self, *, committed: bool) -> None:
         """Commit or abort what the coordinator knows of the transaction."""
         self.check_open()
-        if self._added or self._has_offsets:
 
-            async def ask() -> None:
-                request = EndTxnRequest(
-                    transactional_id=self._id,
-                    producer_id=self._identity.producer_id,
-                    producer_epoch=self._identity.producer_epoch,
-                    committed=committed,
-                )
-                response = await self._call(request, highest=4)
-                self._check(response.error_code, "ending the transaction")
+        async def ask() -> None:
+            request = EndTxnRequest(
+                transactional_id=self._id,
+                producer_id=self._identity.producer_id,
+                producer_epoch=self._identity.producer_epoch,
+                committed=committed,
+            )
+            response = await self._call(request, highest=5 if self._version >= 2 else 4)
+            self._check(response.error_code, "ending the transaction")
+            if self._version >= 2:
+                self._identity = Identity(response.producer_id, response.producer_epoch)
 
-            await self._retrying(ask)
-        self._open = self._has_offsets = False
-        self._added.clear()
+        await self._sender.hold()
+        try:
+            if self._added or self._has_offsets:
+                await self._retrying(ask)
+                if self._version >= 2:
+                    self._sender.use_identity(self._identity)
+            self._open = self._has_offsets = False
+            self._added.clear()
+        finally:
+            self._sender.release()
 
     async def abort(self) -> None:
         """Drop what is not sent, and abort."""
@@ -176,8 +197,17 @@ class Transactions:
         failure = BrokerError("the transaction was aborted", code=ErrorCode.TRANSACTION_ABORTABLE)
         await self._sender.abort_unsent(failure)
         await self.end(committed=False)
-        # Sequences that were given and not used would be a gap: start over under a new epoch.
-        await self.init()
+        if self._version < 2:
+            # Sequences that were given and not used would be a gap: start over under a new epoch.
+            await self.init()
+
+    async def _take_in(self, partitions: list[tuple[str, int]]) -> bool:
+        """Partitions that a batch goes to next; whether they were added to the transaction for it."""
+        if self._version >= 2:
+            self._added.update(partitions)
+            return False
+        await self._add_partitions(partitions)
+        return True
 
     async def _add_partitions(self, partitions: list[tuple[str, int]]) -> None:
         async with self._adding:
