@@ -12,10 +12,13 @@ from mypy_extensions import i64
 
 from streamkit.operators.context import TaskContext
 
-__all__ = ["EMIT_ON_UPDATE", "WindowClose"]
+__all__ = ["EMITTED", "EMIT_ON_UPDATE", "WindowClose"]
 
 EMIT_ON_UPDATE: Final = -1
 """In place of an interval: every update is sent on at once."""
+
+EMITTED: Final = ":emitted"
+"""Follows a store's name in the name of the time up to which its windows were emitted."""
 
 
 class WindowClose:
@@ -40,7 +43,7 @@ class WindowClose:
     def init(self, context: TaskContext, store: str) -> None:
         """Go on where the last commit was."""
         self._context = context
-        self._saved_as = f"{store}:emitted"
+        self._saved_as = store + EMITTED
         self.last = context.node_times.get(self._saved_as, -1)
 
     def is_due(self, close_time: i64) -> bool:

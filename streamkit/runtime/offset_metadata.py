@@ -11,6 +11,9 @@ The text in the metadata field of an offset commit is base64 of Kafka Streams' o
 
 All integers are big-endian. Version 1 ends after the partition time.
 
+Kafka Streams' own entries have the name of a store, and tell up to when its closed windows were emitted. A node's
+stream time, which Kafka Streams forgets, goes under the node's name and `STREAM_TIME`.
+
 Source: org.apache.kafka.streams.processor.internals.TopicPartitionMetadata, ProcessorMetadata.
 """
 
@@ -22,11 +25,15 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from streamkit.operators.window_close import EMITTED
+
 __all__ = ["OffsetMetadata"]
 
 _HEAD = struct.Struct(">bq")
 _INT32 = struct.Struct(">i")
 _INT64 = struct.Struct(">q")
+
+STREAM_TIME = ":stream-time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class OffsetMetadata:
 
     Attributes:
         partition_time_ms: highest timestamp of the partition, -1 if unknown.
-        node_times: stream time of each node that keeps its own, in milliseconds.
+        node_times: in milliseconds, the stream time of each node that keeps its own by its name, and
+            the time of the last emission of a store by its name and `EMITTED`.
     """
 
     partition_time_ms: int = -1
@@ -47,7 +55,7 @@ class OffsetMetadata:
         if self.node_times:
             parts.append(_INT32.pack(len(self.node_times)))
             for name, time_ms in self.node_times.items():
-                raw = name.encode()
+                raw = _entry(name).encode()
                 parts.append(_INT32.pack(len(raw)))
                 parts.append(raw)
                 parts.append(_INT64.pack(time_ms))
@@ -85,6 +93,14 @@ def _read_map(data: bytes, position: int) -> dict[str, int]:
             raise ValueError("a name is longer than the metadata")
         name = data[position : position + size].decode()
         position += size
-        (times[name],) = _INT64.unpack_from(data, position)
+        (times[_node(name)],) = _INT64.unpack_from(data, position)
         position += 8
     return times
+
+
+def _entry(node: str) -> str:
+    return node.removesuffix(EMITTED) if node.endswith(EMITTED) else node + STREAM_TIME
+
+
+def _node(entry: str) -> str:
+    return entry.removesuffix(STREAM_TIME) if entry.endswith(STREAM_TIME) else entry + EMITTED

@@ -8,8 +8,9 @@ whole of it is read at the start, as in Kafka Streams.
 | `SUPPRESS_BUFFER` | one record: a later one replaces it and keeps its place | the key |
 | `JOIN_BUFFER` | any number of records | 0 (1), buffer time (8), key, sequence (4) |
 
-The changelog's value is told in `buffered`; a record that has left the buffer is a tombstone. What
-happened since the last commit is undone by `discard`.
+The changelog's value is told in `buffered`; a record that has left the buffer is a tombstone. A join buffer's
+sequence begins at 1, and its values have 0 for the buffer time, which stands in the key. What happened since
+the last commit is undone by `discard`.
 
 Source: org.apache.kafka.streams.state.internals.InMemoryTimeOrderedKeyValueChangeBuffer,
 RocksDBTimeOrderedKeyValueBuffer.
@@ -76,7 +77,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
         self._places: dict[bytes, bytes] = {}
         self._order: list[bytes] = []
         self._bytes: i64 = 0
-        self._sequence: i64 = 0
+        self._sequence: i64 = 1
         self._before: dict[bytes, Buffered | None] = {}
         self._sealed: dict[bytes, Buffered | None] | None = None
 
@@ -132,14 +133,29 @@ class RecordBuffer(StateStore, Generic[K, V]):
         Raises:
             IndexError: the buffer is empty.
         """
+        first = self.first()
+        self.drop_first()
+        return first
+
+    def first(self) -> tuple[Any, Change, Buffered]:
+        """What `pop` would take out.
+
+        Raises:
+            IndexError: the buffer is empty.
+        """
         place = self._first()
         if place is None:
             raise IndexError(f"buffer '{self.name}' is empty")
         record = self._records[place]
-        self._note(place)
-        self._set(place, None)
         change = Change(self._decode(record.old), self._decode(record.new))
         return self._key(self._raw_key_of(place)), change, record
+
+    def drop_first(self) -> None:
+        """Take the first record out, if there is one."""
+        place = self._first()
+        if place is not None:
+            self._note(place)
+            self._set(place, None)
 
     def prior(self, key: K) -> tuple[bool, Any]:
         """Whether `key` waits, and the value that was downstream before it was buffered."""
@@ -196,7 +212,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
         for place in self._sealed:
             record = self._records.get(place)
             if record is not None:
-                changes[self._changelog_key(place)] = record.encode()
+                changes[self._changelog_key(place)] = record.encode(timed=not self._many)
             elif self._many or self._raw_key_of(place) not in self._places:
                 changes[self._changelog_key(place)] = None
         return _SealedBuffer(
@@ -225,7 +241,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
         self._before.clear()
         self._sealed = None
         self._bytes = 0
-        self._sequence = 0
+        self._sequence = 1
 
     def close(self) -> None:
         self.wipe()
@@ -236,7 +252,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
             raise StorageError(f"{key!r} is no changelog key of a join buffer")
         place = key[1:]
         if record is not None:
-            # Kafka Streams leaves the buffer time of the value empty: it stands in the key.
+            # The value has no buffer time: it stands in the key.
             record.time = _time_of(place)
             sequence: i64 = _SEQUENCE.unpack_from(place, len(place) - 4)[0]
             if sequence >= self._sequence:

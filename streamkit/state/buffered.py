@@ -96,8 +96,8 @@ class Buffered:
             size += len(self.new)
         return size
 
-    def encode(self) -> bytes:
-        """The value of its changelog record."""
+    def encode(self, timed: bool = True) -> bytes:
+        """The value of its changelog record; with 0 for the buffer time unless `timed`."""
         topic = self.topic.encode()
         parts = [
             _TIMES.pack(self.timestamp, self.offset),
@@ -115,7 +115,7 @@ class Buffered:
         else:
             parts.append(_sized(self.old))
         parts.append(_sized(self.new))
-        parts.append(_LONG.pack(self.time))
+        parts.append(_LONG.pack(self.time if timed else 0))
         return b"".join(parts)
 
     @staticmethod

@@ -6,8 +6,8 @@ lies under segment id, key and place, so the entries of a span of time lie toget
 `delete_range`.
 
 Time: `observed` is the highest time ever put, kept over restarts. Entries with a time of
-`observed - retention_ms` or less are invisible at once, whatever the segments still hold, and writing
-them is ignored.
+`observed - retention_ms` or less are invisible at once, whatever the segments still hold. They can
+still be written while their segment lives: `live_range` finds them.
 
 Owned by the processing thread.
 """
@@ -69,7 +69,7 @@ class RowOverlay:
         self._young_bytes: i64 = 0
         self.full = False
         self.observed = read_mark(backend, OBSERVED)
-        self.sequence = max(read_mark(backend, SEQUENCE), 0)
+        self.sequence = max(read_mark(backend, SEQUENCE), 1)  # Kafka Streams' first is 1
         self._segments = Segments(backend, retention_ms)
 
     def visible_from(self) -> i64:
@@ -95,7 +95,7 @@ class RowOverlay:
         return self._lookup_behind(raw_key, place, time_ms)
 
     def put(self, raw_key: bytes, place: int, time_ms: i64, entry: object) -> None:
-        """Set the entry at a place in the active generation; ignored if it isn't visible any more.
+        """Set the entry at a place in the active generation; ignored if its segment has expired.
 
         Args:
             raw_key: the key.
@@ -107,7 +107,7 @@ class RowOverlay:
             raise ConfigError(f"windows and sessions begin at 0 or later, not at {time_ms}")
         if time_ms > self.observed:
             self.observed = time_ms
-        elif time_ms <= self.observed - self._retention_ms:
+        elif time_ms < self._segments.live_from(self.observed):
             return
         row = self._active.get(raw_key)
         if row is None:
@@ -229,7 +229,7 @@ class RowOverlay:
             time_ms = layout.time(place)
             if time_ms > self.observed:
                 self.observed = time_ms
-            elif time_ms <= self.observed - self._retention_ms:
+            elif time_ms < self._segments.live_from(self.observed):
                 continue
             batch[self._segments.key(key, time_ms)] = codec.record_to_backend(value, timestamp)
         self._young.clear()

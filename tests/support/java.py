@@ -7,6 +7,7 @@ a `.java` file, a program of ours against them.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -64,6 +65,32 @@ def java_command(program: str | Path, *arguments: str, heap: str = "512m") -> li
         str(program),
         *arguments,
     ]
+
+
+def compiled_java_command(main: str, *sources: str) -> list[str]:
+    """The command line of a program of several files in the folder of Java programs.
+
+    Args:
+        main: its main class.
+        sources: names of its files; compiled again only when they have changed.
+    """
+    jars = java_classpath()
+    texts = [(JAVA_FOLDER / source).read_bytes() for source in sources]
+    classes = _TARGET / "classes" / f"{main}-{hashlib.sha256(b''.join(texts)).hexdigest()[:16]}"
+    with (_TARGET / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not classes.exists():
+            draft = classes.with_suffix(".new")
+            files = [str(JAVA_FOLDER / source) for source in sources]
+            subprocess.run(
+                ["javac", "-nowarn", "-cp", jars, "-d", str(draft), *files],
+                check=True,
+                capture_output=True,
+            )
+            draft.rename(classes)
+    command = java_command(main)
+    command[command.index("-cp") + 1] = f"{classes}:{jars}"
+    return command
 
 
 def run_java(

@@ -17,8 +17,17 @@ def test_layout_is_that_of_kafka_streams() -> None:
     """Bytes written down from the layout of TopicPartitionMetadata, version 2, with one node."""
     expected = bytes.fromhex("0200000000000003e80000000100000005") + b"agg-1"
     expected += (77).to_bytes(8, "big")
-    text = OffsetMetadata(1000, {"agg-1": 77}).encode()
+    text = OffsetMetadata(1000, {"agg-1:emitted": 77}).encode()
     assert base64.b64decode(text) == expected
+
+
+def test_node_and_store_of_one_name_have_an_entry_each() -> None:
+    """Kafka Streams' entries go by the store's name, and tell of its emission, not of stream time."""
+    metadata = OffsetMetadata(1, {"sums": 20, "sums:emitted": 10})
+    raw = base64.b64decode(metadata.encode())
+    assert b"\x00\x00\x00\x04sums" + (10).to_bytes(8, "big") in raw
+    assert b"\x00\x00\x00\x10sums:stream-time" + (20).to_bytes(8, "big") in raw
+    assert OffsetMetadata.decode(metadata.encode()) == metadata
 
 
 def test_no_nodes_leave_the_map_out() -> None:

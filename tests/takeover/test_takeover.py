@@ -1,0 +1,62 @@
+"""An application of Kafka Streams 4.3.0 goes on in streamkit, and the other way round, as if nobody had noticed.
+
+The first side stops in mid-window, with a full suppress buffer, half joins and subscriptions by foreign key; the other
+one goes on with an empty state folder, the same application id, group, commits and internal topics. Outputs and the
+content of all changelogs are those of an uninterrupted Kafka Streams, byte by byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from java import java_available
+from streams_application import StreamsApplications
+from takeover_cases import CASES
+from takeover_lab import Results, Run, Shift
+
+from streamkit.testing import EmbeddedBroker
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
+]
+
+JAVA, PYTHON = Shift("java"), Shift("python")
+
+
+@pytest.fixture(scope="module")
+def java(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StreamsApplications]:
+    with StreamsApplications(tmp_path_factory.mktemp("java") / "log") as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_takeover_gives_what_an_uninterrupted_kafka_streams_gives(
+    name: str, java: StreamsApplications, tmp_path: Path
+) -> None:
+    case = CASES[name]
+    ways = [(JAVA,), (JAVA, PYTHON), (PYTHON, JAVA)]
+    if case.forgets:
+        ways.append((JAVA, JAVA))
+
+    def work(shifts: tuple[Shift, ...]) -> Results:
+        way = "-".join(shift.side for shift in shifts)
+        with (
+            EmbeddedBroker() as broker,
+            Run(case, "takeover", broker.bootstrap, tmp_path / way, java) as run,
+        ):
+            return run.work(*shifts)
+
+    with ThreadPoolExecutor(len(ways)) as pool:
+        found = dict(zip(ways, pool.map(work, ways), strict=True))
+    reference = found[(JAVA,)]
+    assert any(reference.outputs.values())
+    assert found[JAVA, PYTHON] == reference
+    if case.forgets:
+        assert found[JAVA, JAVA] != reference
+        reference = found[JAVA, JAVA]
+    assert found[PYTHON, JAVA] == reference
