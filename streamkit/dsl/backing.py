@@ -170,7 +170,7 @@ class SuppressBacking(TableBacking):
         return partial(_suppressed, self._parent.getter(), self._buffer)
 
     def store_names(self) -> tuple[str, ...]:
-        return (*self._parent.store_names(), self._buffer)
+        return (self._buffer, *self._parent.store_names())
 
 
 class JoinBacking(TableBacking):
