@@ -12,6 +12,7 @@ from uuid import UUID
 
 from streamkit.clock import Clock, SystemClock
 from streamkit.errors import BrokerError, ConfigError
+from streamkit.log.broker.cluster_view import ClusterView
 from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.fetch_sessions import FetchSessions
 from streamkit.log.broker.groups import GroupService
@@ -26,7 +27,7 @@ from streamkit.log.broker.topic_configs import log_defaults
 from streamkit.log.broker.transactions import TransactionService
 from streamkit.log.broker.waiters import FetchWaiters
 from streamkit.log.protocol import ControlKind, ErrorCode, control_batch
-from streamkit.log.storage import LogConfig, LogManager, PartitionLog
+from streamkit.log.storage import LogConfig, LogManager, LogStorageError, PartitionLog
 from streamkit.model import TopicPartition
 
 __all__ = ["Broker"]
@@ -82,6 +83,7 @@ class Broker:
         self._open_logs: dict[tuple[str, int], PartitionLog] = {}
         self._tick: TimerHandle | None = None
         self._compaction: TimerHandle | None = None
+        self._epochs_are_due = False
 
     def open(self) -> None:
         """Lock and recover the data folder, replay metadata, groups and transactions, begin housekeeping.
@@ -94,6 +96,8 @@ class Broker:
         try:
             self.metadata = Metadata(self.logs, self.node_id)
             self.metadata.open(self.clock.now_ms())
+            self._epochs_are_due = self.logs.recovered and bool(self.metadata.image.topics)
+            self._begin_leader_epochs()
             self._match_logs_with_topics()
             self.groups = GroupService(self)
             self.groups.load()
@@ -174,6 +178,7 @@ class Broker:
         log = self.logs.get(key)
         if log is None:
             log = self.logs.create(key, image.topic_id, self.log_config(image))
+            log.leader_epoch = image.leader_epochs[partition]
         self._open_logs[topic, partition] = log
         return log
 
@@ -229,6 +234,11 @@ class Broker:
             self.waiters.arrived(key, size, stable=stable)
 
     # What coordinators use.
+
+    @property
+    def cluster(self) -> ClusterView:
+        """See `services.CoordinatorServices`."""
+        return self.metadata.image
 
     def append_internal(
         self,
@@ -335,9 +345,25 @@ class Broker:
                 self.logs.delete(key)
                 continue
             log.adopt(topic.topic_id)
+            log.leader_epoch = topic.leader_epochs[key.partition]
             if topic.name not in configs:
                 configs[topic.name] = self._config_at_start(topic)
             log.config = configs[topic.name]
+
+    def _begin_leader_epochs(self) -> None:
+        """After an unclean stop; on a full disk it has to wait, since reading must go on."""
+        if not self._epochs_are_due:
+            return
+        try:
+            self.metadata.begin_leader_epochs(self.clock.now_ms())
+        except LogStorageError as error:
+            logger.error("no new leader epochs yet; this is tried again: %s", error)
+            return
+        self._epochs_are_due = False
+        for log in self.logs.logs():
+            topic = self.metadata.image.topics.get(log.topic_partition.topic)
+            if topic is not None and log.topic_partition.partition < topic.partitions:
+                log.leader_epoch = topic.leader_epochs[log.topic_partition.partition]
 
     def _config_at_start(self, topic: TopicImage) -> LogConfig:
         try:
@@ -349,6 +375,7 @@ class Broker:
     def _housekeeping(self) -> None:
         more = False
         try:
+            self._begin_leader_epochs()
             more = self.logs.tick(self.clock.now_ms())
         except (OSError, BrokerError) as error:
             logger.error("housekeeping of the logs failed: %s", error)

@@ -53,6 +53,7 @@ class PartitionLog:
         config: its settings; may be replaced at any time.
         log_start_offset: first offset that readers see.
         end_offset: the offset that the next record gets.
+        leader_epoch: stamped into new batches; whoever knows of a later one sets it.
         recovery_point: everything before it has been forced to the disk, indexes and producer state
             too; recovery begins there.
         durable_offset: the records before it have been forced to the disk.
@@ -103,6 +104,7 @@ class PartitionLog:
         self.recovery_point = min(known, self.end_offset)
         self.durable_offset = self.recovery_point
         self.flushed_ms = now_ms
+        self.leader_epoch = max(0, self._epochs.latest)
         self._closed = False
 
     # ------------------------------------------------------------------ what it holds
@@ -155,7 +157,7 @@ class PartitionLog:
         data: bytes | bytearray | memoryview,
         *,
         now_ms: int,
-        leader_epoch: int = 0,
+        leader_epoch: int | None = None,
         from_client: bool = True,
     ) -> AppendResult:
         """Add record batches to the end.
@@ -166,7 +168,7 @@ class PartitionLog:
         Args:
             data: one batch; several are allowed if not `from_client`.
             now_ms: the broker's time.
-            leader_epoch: stamped into the batches.
+            leader_epoch: stamped into the batches; None: the log's own.
             from_client: check sizes, records, timestamps and sequences; coordinators are trusted,
                 and may write control batches.
 
@@ -175,6 +177,8 @@ class PartitionLog:
             LogStorageError: the disk refused; the log is as it was.
         """
         self._check_open()
+        if leader_epoch is None:
+            leader_epoch = self.leader_epoch
         prepared = prepare(
             data,
             self.config,
@@ -194,6 +198,7 @@ class PartitionLog:
         segment = self._writable(len(prepared.data), offset - 1, timestamp, now_ms)
         if leader_epoch > self._epochs.latest:
             self._epochs.assign(leader_epoch, first)
+            self.leader_epoch = max(self.leader_epoch, leader_epoch)
         position = segment.append(prepared.data, found)
         self._segments.reader.remember(first, segment, position)
         self.end_offset = offset
@@ -310,20 +315,30 @@ class PartitionLog:
     def earliest(self) -> TimestampOffset:
         """The log's first offset, without a timestamp."""
         start = self.log_start_offset
-        return TimestampOffset(-1, start, self._epochs.epoch_of(start))
+        epoch = self.leader_epoch if start == self.end_offset else self._epochs.epoch_of(start)
+        return TimestampOffset(-1, start, epoch)
 
     def latest(self, isolation: str = "read_uncommitted") -> TimestampOffset:
         """The offset after the last record, or the last stable offset; without a timestamp."""
         committed = isolation == "read_committed"
         offset = self.last_stable_offset if committed else self.end_offset
-        return TimestampOffset(-1, offset, self._epochs.latest)
+        return TimestampOffset(-1, offset, self.leader_epoch)
 
     def max_timestamp(self) -> TimestampOffset | None:
         """The first record with the largest timestamp; None in a log without timestamps."""
         return self._lookup().with_max_timestamp()
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
-        """The largest leader epoch at or before `epoch`, and the offset where it ended; or -1, -1."""
+        """The largest leader epoch at or before `epoch`, and the offset where it ended.
+
+        Returns:
+            Epoch and end offset; `(-1, -1)` for an epoch that hasn't been.
+        """
+        latest = self._epochs.latest
+        if epoch == self.leader_epoch or latest <= epoch < self.leader_epoch:
+            # Since the latest epoch of which there are records, none has been written.
+            known = epoch if epoch == self.leader_epoch or latest < 0 else latest
+            return (known, self.end_offset) if epoch >= 0 else (-1, -1)
         return self._epochs.end_offset_of(epoch, self.end_offset)
 
     def _lookup(self) -> Lookup:

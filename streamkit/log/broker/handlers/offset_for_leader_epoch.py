@@ -49,10 +49,7 @@ def _end(broker: Broker, topic: str, asked: OffsetForLeaderPartition) -> EpochEn
         log = broker.partition_log(topic, asked.partition)
         current = broker.topic(topic).leader_epochs[asked.partition]
         check_leader_epoch(asked.current_leader_epoch, current)
-        if asked.leader_epoch == current:
-            answer.leader_epoch, answer.end_offset = current, log.end_offset
-        else:
-            answer.leader_epoch, answer.end_offset = log.end_offset_for_epoch(asked.leader_epoch)
+        answer.leader_epoch, answer.end_offset = log.end_offset_for_epoch(asked.leader_epoch)
     except Exception as error:  # noqa: BLE001 - mapped to a code
         answer.error_code = code_of(error, during="OffsetForLeaderEpoch")
     return answer

@@ -6,7 +6,8 @@ Pure: state changes in `replay` alone, live and at a restart. Records are those 
 | --- | --- |
 | TopicRecord | a topic with its id |
 | PartitionRecord | one partition of it |
-| ConfigRecord | a topic's setting; a null value removes it |
+| ConfigRecord | a topic's or a group's setting; a null value removes it |
+| RegisterBrokerRecord | the broker has come back and may have lost what wasn't on the disk: a new leader epoch in every partition |
 | RemoveTopicRecord | the topic is gone, with partitions and settings |
 | ProducerIdsRecord | producer ids below it may have been given out |
 | others | read over |
@@ -14,15 +15,19 @@ Pure: state changes in `replay` alone, live and at a restart. Records are those 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from streamkit.log.protocol.messages import metadata_log as log
 
-__all__ = ["TOPIC_RESOURCE", "ClusterImage", "TopicImage"]
+__all__ = ["GROUP_RESOURCE", "TOPIC_RESOURCE", "ClusterImage", "TopicImage"]
 
 TOPIC_RESOURCE = 2
 """The number of topics among the kinds of things that have settings."""
+
+GROUP_RESOURCE = 32
+"""The number of groups among them."""
 
 
 @dataclass(slots=True)
@@ -49,16 +54,57 @@ class TopicImage:
         return len(self.leader_epochs)
 
 
+_NO_CONFIGS: Mapping[str, str] = {}
+
+
 class ClusterImage:
-    """What the metadata log says up to now."""
+    """What the metadata log says up to now.
+
+    Attributes:
+        version: the number of records up to the last one that changed topics.
+        created_version: the number of records up to the last one that made a topic.
+    """
 
     def __init__(self) -> None:
         self.topics: dict[str, TopicImage] = {}
         self.topics_by_id: dict[UUID, TopicImage] = {}
+        self.groups: dict[str, dict[str, str]] = {}
         self.next_producer_id = 0
+        self.version = 0
+        self.created_version = 0
+        self._records = 0
+
+    def topic_id_of(self, name: str) -> UUID | None:
+        """The id of the topic called `name`, or None if there is none."""
+        topic = self.topics.get(name)
+        return None if topic is None else topic.topic_id
+
+    def topic_name_of(self, topic_id: UUID) -> str | None:
+        """The name of the topic with that id, or None if there is none."""
+        topic = self.topics_by_id.get(topic_id)
+        return None if topic is None else topic.name
+
+    def partition_count(self, topic_id: UUID) -> int | None:
+        """How many partitions the topic has, or None if there is no such topic."""
+        topic = self.topics_by_id.get(topic_id)
+        return None if topic is None else topic.partitions
+
+    def topic_names(self) -> Collection[str]:
+        """The names of all topics."""
+        return self.topics.keys()
+
+    def group_configs(self, group_id: str) -> Mapping[str, str]:
+        """The settings of a group, as texts by name; empty if it has none of its own."""
+        return self.groups.get(group_id, _NO_CONFIGS)
 
     def replay(self, record: object) -> None:
         """Apply one record. A record about a topic that is gone changes nothing."""
+        self._records += 1
+        match record:
+            case log.TopicRecord():
+                self.version = self.created_version = self._records
+            case log.PartitionRecord() | log.RemoveTopicRecord():
+                self.version = self._records
         match record:
             case log.TopicRecord():
                 internal = record.name in INTERNAL_TOPICS
@@ -71,6 +117,9 @@ class ClusterImage:
                         known.leader_epochs.append(record.leader_epoch)
                     else:
                         known.leader_epochs[record.partition_id] = record.leader_epoch
+            case log.RegisterBrokerRecord():
+                for led in self.topics.values():
+                    led.leader_epochs[:] = [epoch + 1 for epoch in led.leader_epochs]
             case log.RemoveTopicRecord():
                 if (gone := self.topics_by_id.pop(record.topic_id, None)) is not None:
                     del self.topics[gone.name]
@@ -82,6 +131,14 @@ class ClusterImage:
                     configured.configs.pop(record.name, None)
                 else:
                     configured.configs[record.name] = record.value
+            case log.ConfigRecord(resource_type=kind) if kind == GROUP_RESOURCE:
+                configs = self.groups.setdefault(record.resource_name, {})
+                if record.value is None:
+                    configs.pop(record.name, None)
+                else:
+                    configs[record.name] = record.value
+                if not configs:
+                    del self.groups[record.resource_name]
             case log.ProducerIdsRecord():
                 self.next_producer_id = record.next_producer_id
             case _:

@@ -20,6 +20,7 @@ from streamkit.log.protocol.messages.metadata_log import (
     FeatureLevelRecord,
     PartitionRecord,
     ProducerIdsRecord,
+    RegisterBrokerRecord,
     RemoveTopicRecord,
     TopicRecord,
 )
@@ -169,6 +170,21 @@ class Metadata:
             self._producer_ids = iter(range(first, after))
             found = next(self._producer_ids)
         return found
+
+    def begin_leader_epochs(self, now_ms: int) -> None:
+        """Let every partition's leader, which is this node, begin a new epoch.
+
+        After a stop that wasn't clean the ends of logs may be lost, and other records take their offsets:
+        only the epoch tells a consumer that was further that what it has read is gone. One record does for
+        all partitions, so that a node which is killed often doesn't drown in them.
+        """
+        record = RegisterBrokerRecord(
+            broker_id=self._node_id,
+            incarnation_id=self._new_id(),
+            broker_epoch=self._log.end_offset,
+            fenced=False,
+        )
+        self._commit([(record, 3)], now_ms)
 
     def _partition(self, topic_id: UUID, index: int) -> PartitionRecord:
         return PartitionRecord(
