@@ -9,10 +9,14 @@ import itertools
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from streamkit.log.broker.groups import (
     CommitOffsets,
     CommittedOffset,
+    ConsumerGroup,
+    ConsumerHeartbeat,
+    ConsumerHeartbeatReply,
     Group,
     GroupConfig,
     GroupCoordinator,
@@ -23,6 +27,7 @@ from streamkit.log.broker.groups import (
     Sync,
     SyncReply,
 )
+from streamkit.log.broker.groups.consumer.records import Partitions
 from streamkit.log.broker.groups.record_codec import decode_record, encode_record
 from streamkit.log.protocol import ErrorCode
 from streamkit.model import TopicPartition
@@ -37,10 +42,53 @@ def subscription(*topics: str) -> bytes:
     return struct.pack(">hi", 0, len(topics)) + encoded + struct.pack(">i", -1)
 
 
+class Topics:
+    """A cluster of topics and group settings that a test changes as it likes."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.created_version = 0
+        self._ids: dict[str, UUID] = {}
+        self._partitions: dict[UUID, int] = {}
+        self.configs: dict[str, dict[str, str]] = {}
+
+    def create(self, name: str, partitions: int, topic_id: UUID | None = None) -> UUID:
+        self.version += 1
+        self.created_version = self.version
+        topic_id = topic_id or uuid5(NAMESPACE_DNS, f"{name}-{self.version}")
+        self._ids[name] = topic_id
+        self._partitions[topic_id] = partitions
+        return topic_id
+
+    def add_partitions(self, name: str, partitions: int) -> None:
+        self.version += 1
+        self._partitions[self._ids[name]] = partitions
+
+    def delete(self, name: str) -> None:
+        self.version += 1
+        del self._partitions[self._ids.pop(name)]
+
+    def topic_id_of(self, name: str) -> UUID | None:
+        return self._ids.get(name)
+
+    def topic_name_of(self, topic_id: UUID) -> str | None:
+        return next((name for name, found in self._ids.items() if found == topic_id), None)
+
+    def partition_count(self, topic_id: UUID) -> int | None:
+        return self._partitions.get(topic_id)
+
+    def topic_names(self) -> Iterable[str]:
+        return tuple(self._ids)
+
+    def group_configs(self, group_id: str) -> Mapping[str, str]:
+        return self.configs.get(group_id, {})
+
+
 class GroupLab:
     """One coordinator with its log.
 
     Attributes:
+        topics: the cluster's.
         now_ms: simulated time; wall clock and steady clock are the same here.
         log: key and value of every record appended.
         answers: by number of the request, what joins and syncs were answered.
@@ -55,11 +103,14 @@ class GroupLab:
         self.disk_full = False
         self._requests = itertools.count()
         self._ids = itertools.count(1)
+        self.topics = Topics()
         self.coordinator = self.fresh()
 
     def fresh(self) -> GroupCoordinator:
         """A coordinator that has read the log so far, and nothing else."""
-        coordinator = GroupCoordinator(self.config, new_id=lambda: str(next(self._ids)))
+        coordinator = GroupCoordinator(
+            self.config, self.topics, new_id=lambda: str(next(self._ids))
+        )
         coordinator.deadlines.now_ms = self.now_ms
         for key, value in self.log:
             record = decode_record(key, value)
@@ -193,6 +244,48 @@ class GroupLab:
             self.sync(follower, generation)
         return members, generation
 
+    # The consumer protocol
+
+    def beat(
+        self,
+        member_id: str,
+        epoch: int,
+        *,
+        group_id: str = "g",
+        topics: Iterable[str] | None = None,
+        owned: Partitions | None = None,
+        rebalance_ms: int = -1,
+        **options: Any,
+    ) -> ConsumerHeartbeatReply:
+        """A heartbeat of the consumer protocol; with epoch 0 a full one."""
+        if epoch == 0:
+            owned = {} if owned is None else owned
+            rebalance_ms = REBALANCE_MS if rebalance_ms == -1 else rebalance_ms
+            if topics is None and options.get("pattern") is None:
+                topics = ("t",)
+        outcome = self.coordinator.consumer_heartbeat(
+            ConsumerHeartbeat(
+                group_id=group_id,
+                member_id=member_id,
+                member_epoch=epoch,
+                topics=None if topics is None else frozenset(topics),
+                owned=owned,
+                rebalance_timeout_ms=rebalance_ms,
+                client_id="client",
+                client_host="/127.0.0.1",
+                **options,
+            ),
+            self.now_ms,
+        )
+        if not self._settle(outcome):
+            return ConsumerHeartbeatReply(ErrorCode.NOT_COORDINATOR)
+        return outcome.reply
+
+    def consumer_group(self, group_id: str = "g") -> ConsumerGroup:
+        group = self.coordinator.consumer_group(group_id)
+        assert group is not None
+        return group
+
     # Offsets and groups
 
     def commit(
@@ -275,6 +368,9 @@ class GroupLab:
             assert decoded == record
             self.coordinator.replay(decoded)
         self._deliver(outcome)
+        following = self.coordinator.written(outcome, self.now_ms)
+        if following is not None:
+            self._settle(following)
         return True
 
     def _deliver(self, outcome: Outcome[Any]) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from streamkit.clock import Clock
+from streamkit.log.broker.cluster_view import ClusterView
 from streamkit.log.broker.settings import BrokerSettings
 from streamkit.log.broker.timers import Timers
 from streamkit.log.protocol import ControlKind
@@ -65,6 +66,9 @@ class CoordinatorServices(Protocol):
 
     @property
     def timers(self) -> Timers: ...
+
+    @property
+    def cluster(self) -> ClusterView: ...
 
     def append_internal(
         self,

@@ -226,6 +226,54 @@ class BrokerSettings:
         _INT, 0, "How long an empty group waits for more members to join.", at_least=0
     )
     group_max_size: int = _setting(_INT, 2**31 - 1, "The most members of a group.", at_least=1)
+    group_consumer_session_timeout_ms: int = _setting(
+        _INT,
+        45_000,
+        "How long a member of the consumer protocol may be silent.",
+        at_least=1,
+    )
+    group_consumer_min_session_timeout_ms: int = _setting(
+        _INT, 45_000, "The shortest such timeout that a group may set.", at_least=1
+    )
+    group_consumer_max_session_timeout_ms: int = _setting(
+        _INT, 60_000, "The longest such timeout that a group may set.", at_least=1
+    )
+    group_consumer_heartbeat_interval_ms: int = _setting(
+        _INT, 5_000, "How often members of the consumer protocol send heartbeats.", at_least=1
+    )
+    group_consumer_min_heartbeat_interval_ms: int = _setting(
+        _INT, 5_000, "The shortest such interval that a group may set.", at_least=1
+    )
+    group_consumer_max_heartbeat_interval_ms: int = _setting(
+        _INT, 15_000, "The longest such interval that a group may set.", at_least=1
+    )
+    group_consumer_max_size: int = _setting(
+        _INT, 2**31 - 1, "The most members of a group of the consumer protocol.", at_least=1
+    )
+    group_consumer_assignors: tuple[str, ...] = _setting(
+        _LIST,
+        ("uniform", "range"),
+        "The broker's assignors that members may ask for; the first is the default.",
+        choices=("uniform", "range"),
+    )
+    group_consumer_migration_policy: str = _setting(
+        _STRING,
+        "bidirectional",
+        "Which groups with members may change between the classic and the consumer protocol.",
+        choices=("bidirectional", "upgrade", "downgrade", "disabled"),
+    )
+    group_consumer_assignment_interval_ms: int = _setting(
+        _INT, 1_000, "How long a consumer group's assignment holds at least.", at_least=0
+    )
+    group_consumer_min_assignment_interval_ms: int = _setting(
+        _INT, 0, "The shortest such time that a group may set.", at_least=0
+    )
+    group_consumer_max_assignment_interval_ms: int = _setting(
+        _INT, 15_000, "The longest such time that a group may set.", at_least=0
+    )
+    group_consumer_regex_refresh_interval_ms: int = _setting(
+        _INT, 600_000, "How often topics are matched with patterns anew.", at_least=10_000
+    )
     offset_metadata_max_bytes: int = _setting(
         _INT, 4096, "The longest metadata of an offset commit.", at_least=0
     )
@@ -264,6 +312,7 @@ class BrokerSettings:
     def __post_init__(self) -> None:
         for setting in BROKER_SETTINGS.values():
             setting.validate(getattr(self, setting.name.replace(".", "_")))
+        self._check_consumer_groups()
         if 0 <= self.queued_max_request_bytes < self.socket_request_max_bytes:
             raise ConfigError(
                 f"Invalid value {self.queued_max_request_bytes} for configuration "
@@ -273,6 +322,26 @@ class BrokerSettings:
         parse_listener(self.listeners)
         if self.advertised_listeners:
             parse_listener(self.advertised_listeners)
+
+    def _check_consumer_groups(self) -> None:
+        """Raise ConfigError unless each time of consumer groups lies between its bounds."""
+        for name in ("session.timeout.ms", "heartbeat.interval.ms", "assignment.interval.ms"):
+            value = self.value(f"group.consumer.{name}")
+            low = self.value(f"group.consumer.min.{name}")
+            high = self.value(f"group.consumer.max.{name}")
+            assert isinstance(value, int) and isinstance(low, int) and isinstance(high, int)
+            if not low <= value <= high:
+                raise ConfigError(
+                    f"group.consumer.{name} is {value}; it must be from {low} "
+                    f"(group.consumer.min.{name}) to {high} (group.consumer.max.{name})"
+                )
+        if self.group_consumer_heartbeat_interval_ms >= self.group_consumer_session_timeout_ms:
+            raise ConfigError(
+                "group.consumer.heartbeat.interval.ms must be less than "
+                "group.consumer.session.timeout.ms"
+            )
+        if not self.group_consumer_assignors:
+            raise ConfigError("group.consumer.assignors must name an assignor")
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, str]) -> BrokerSettings:

@@ -1,9 +1,14 @@
 """Consumer groups: members, generations and committed offsets, over `__consumer_offsets`.
 
-`coordinator` (with `membership`, `rebalance`, `group`, `offsets`, `deadlines`) is pure; `service` ties it to a broker.
+`consumer` has the groups of the new protocol (KIP-848). `coordinator` (with `membership`, `rebalance`, `group`, `offsets`, `deadlines`) is pure; `service` ties it to a broker.
 """
 
 from streamkit.log.broker.groups.config import GroupConfig
+from streamkit.log.broker.groups.consumer.group import ConsumerGroup, ConsumerMember
+from streamkit.log.broker.groups.consumer.requests import (
+    ConsumerHeartbeat,
+    ConsumerHeartbeatReply,
+)
 from streamkit.log.broker.groups.coordinator import CommitOffsets, GroupCoordinator
 from streamkit.log.broker.groups.group import Group, GroupState, Member
 from streamkit.log.broker.groups.outcome import (
@@ -23,6 +28,10 @@ __all__ = [
     "CommitOffsets",
     "CommittedOffset",
     "Completion",
+    "ConsumerGroup",
+    "ConsumerHeartbeat",
+    "ConsumerHeartbeatReply",
+    "ConsumerMember",
     "Group",
     "GroupConfig",
     "GroupCoordinator",

@@ -7,13 +7,34 @@ a rebalance saved.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from streamkit.log.broker.settings import BrokerSettings
 
-__all__ = ["GroupConfig"]
+__all__ = ["GroupConfig", "MigrationPolicy"]
 
 _MINUTE_MS = 60_000
+
+
+class MigrationPolicy(Enum):
+    """Which groups with members may change their protocol."""
+
+    BIDIRECTIONAL = "bidirectional"
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+    DISABLED = "disabled"
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether a classic group becomes a consumer group when the first such member joins."""
+        return self in (MigrationPolicy.BIDIRECTIONAL, MigrationPolicy.UPGRADE)
+
+    @property
+    def downgrades(self) -> bool:
+        """Whether a consumer group becomes a classic one when the last member of the new protocol goes."""
+        return self in (MigrationPolicy.BIDIRECTIONAL, MigrationPolicy.DOWNGRADE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,13 @@ class GroupConfig:
         offsets_retention_check_interval_ms: how often expired offsets are looked for.
         offset_metadata_max_bytes: longest metadata string of a commit, in characters as in Kafka.
         offsets_partitions: partitions of `__consumer_offsets`.
+        consumer_session_timeout_ms, consumer_heartbeat_interval_ms: of members of the consumer protocol; a group's
+            own settings come first.
+        consumer_assignment_interval_ms: how long targets hold at least; a group's own setting comes first.
+        consumer_max_size: members a consumer group may have.
+        consumer_assignors: the assignors that members may ask for; the first is the default.
+        consumer_regex_refresh_interval_ms: how often patterns are matched again without a new topic.
+        migration: which groups may change their protocol.
     """
 
     min_session_timeout_ms: int = 6_000
@@ -40,6 +68,13 @@ class GroupConfig:
     offsets_retention_check_interval_ms: int = 10 * _MINUTE_MS
     offset_metadata_max_bytes: int = 4_096
     offsets_partitions: int = 50
+    consumer_session_timeout_ms: int = 45_000
+    consumer_heartbeat_interval_ms: int = 5_000
+    consumer_assignment_interval_ms: int = 1_000
+    consumer_max_size: int = 2**31 - 1
+    consumer_assignors: tuple[str, ...] = ("uniform", "range")
+    consumer_regex_refresh_interval_ms: int = 10 * _MINUTE_MS
+    migration: MigrationPolicy = MigrationPolicy.BIDIRECTIONAL
 
     @classmethod
     def from_settings(cls, settings: BrokerSettings) -> GroupConfig:
@@ -53,4 +88,26 @@ class GroupConfig:
             offsets_retention_check_interval_ms=settings.offsets_retention_check_interval_ms,
             offset_metadata_max_bytes=settings.offset_metadata_max_bytes,
             offsets_partitions=settings.offsets_topic_num_partitions,
+            consumer_session_timeout_ms=settings.group_consumer_session_timeout_ms,
+            consumer_heartbeat_interval_ms=settings.group_consumer_heartbeat_interval_ms,
+            consumer_assignment_interval_ms=settings.group_consumer_assignment_interval_ms,
+            consumer_max_size=settings.group_consumer_max_size,
+            consumer_assignors=settings.group_consumer_assignors,
+            consumer_regex_refresh_interval_ms=settings.group_consumer_regex_refresh_interval_ms,
+            migration=MigrationPolicy(settings.group_consumer_migration_policy.lower()),
         )
+
+    def session_timeout_ms(self, group_configs: Mapping[str, str]) -> int:
+        """How long a group's members of the consumer protocol may be silent."""
+        own = group_configs.get("consumer.session.timeout.ms")
+        return self.consumer_session_timeout_ms if own is None else int(own)
+
+    def heartbeat_interval_ms(self, group_configs: Mapping[str, str]) -> int:
+        """How often they are to be heard of."""
+        own = group_configs.get("consumer.heartbeat.interval.ms")
+        return self.consumer_heartbeat_interval_ms if own is None else int(own)
+
+    def assignment_interval_ms(self, group_configs: Mapping[str, str]) -> int:
+        """How long a group's targets hold at least."""
+        own = group_configs.get("consumer.assignment.interval.ms")
+        return self.consumer_assignment_interval_ms if own is None else int(own)

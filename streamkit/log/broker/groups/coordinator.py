@@ -20,8 +20,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from streamkit.errors import BrokerError
+from streamkit.log.broker.cluster_view import ClusterView
+from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.groups.config import GroupConfig
+from streamkit.log.broker.groups.consumer.classic_members import ClassicMembers
+from streamkit.log.broker.groups.consumer.commits import check_commit, check_fetch
+from streamkit.log.broker.groups.consumer.group import ConsumerGroup
+from streamkit.log.broker.groups.consumer.membership import ConsumerMembership, check_request
+from streamkit.log.broker.groups.consumer.migration import Migration, tombstones
+from streamkit.log.broker.groups.consumer.records import GroupEpochRecord
+from streamkit.log.broker.groups.consumer.requests import (
+    JOINS,
+    ConsumerHeartbeat,
+    ConsumerHeartbeatReply,
+)
+from streamkit.log.broker.groups.consumer.steps import Steps
 from streamkit.log.broker.groups.deadlines import Deadlines
 from streamkit.log.broker.groups.group import Group, GroupState
 from streamkit.log.broker.groups.membership import Membership
@@ -32,11 +48,12 @@ from streamkit.log.broker.groups.outcome import (
     JoinReply,
     Leaver,
     Outcome,
+    Reply,
     Sync,
     SyncReply,
     Waiter,
 )
-from streamkit.log.broker.groups.rebalance import Deadline
+from streamkit.log.broker.groups.rebalance import Deadline, DeadlineKind
 from streamkit.log.broker.groups.records import (
     CommittedOffset,
     GroupMetadata,
@@ -44,7 +61,7 @@ from streamkit.log.broker.groups.records import (
     GroupRecord,
     OffsetCommitRecord,
 )
-from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol import NO_UUID, ErrorCode
 from streamkit.model import TopicPartition
 
 __all__ = ["CommitOffsets", "GroupCoordinator"]
@@ -58,6 +75,7 @@ class CommitOffsets:
         generation: of the member; -1 from consumers without a group, and tools.
         offsets: what to commit.
         transactional: the offsets are part of a transaction (TxnOffsetCommit).
+        api_version: of OffsetCommit.
     """
 
     group_id: str
@@ -66,6 +84,7 @@ class CommitOffsets:
     generation: int
     offsets: Mapping[TopicPartition, CommittedOffset]
     transactional: bool = False
+    api_version: int = 9
 
 
 class GroupCoordinator:
@@ -73,38 +92,61 @@ class GroupCoordinator:
 
     Args:
         config: limits and delays.
+        cluster: the topics that consumer groups assign, and groups' settings.
         new_id: makes the random part of a new member's id; each call another.
 
     Attributes:
         deadlines: what is due when; the owner moves its time forward and calls `expire` while it returns outcomes.
     """
 
-    def __init__(self, config: GroupConfig, *, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, config: GroupConfig, cluster: ClusterView, *, new_id: Callable[[], str]
+    ) -> None:
         self.config = config
         self.deadlines: Deadlines[Deadline] = Deadlines()
-        self._groups: dict[str, Group] = {}
+        self._cluster = cluster
+        self._groups: dict[str, Group | ConsumerGroup] = {}
+        # Consumer groups without members whose end, and that of a classic group in their place, isn't written yet.
+        self._replaced: dict[str, ConsumerGroup] = {}
         self._offsets = OffsetStore()
         self._membership = Membership(config, self.deadlines, new_id)
+        steps = Steps(config, self.deadlines, cluster)
+        self._migration = Migration(config, cluster, steps)
+        self._consumers = ConsumerMembership(config, cluster, steps, self._migration, new_id)
+        self._classic = ClassicMembers(
+            config, self.deadlines, cluster, steps, self._migration, self._consumers, new_id
+        )
 
     # The log
 
     def replay(self, record: GroupRecord, origin: Origin | None = None) -> None:
         """Take over what a record says; one with an origin is part of a transaction."""
         group_id = record.group_id
+        group = self._groups.get(group_id)
         if isinstance(record, OffsetCommitRecord):
             self._offsets.replay(record, origin)
-            if record.value is not None and group_id not in self._groups:
+            if record.value is not None and group is None:
                 # A consumer that only stores offsets: a group without members or protocol.
                 self._groups[group_id] = Group(group_id, record.value.commit_timestamp_ms)
+        elif not isinstance(record, GroupMetadataRecord):
+            if isinstance(group, ConsumerGroup):
+                if isinstance(record, GroupEpochRecord) and record.value is None:
+                    self._consumers.dissolve(group)
+                    del self._groups[group_id]
+                else:
+                    group.replay(record)
+            elif record.value is not None:
+                # A classic group in its place has only held offsets: any other was deleted before.
+                self._groups[group_id] = consumer_group = ConsumerGroup(group_id)
+                consumer_group.replay(record)
         elif record.value is None:
-            group = self._groups.pop(group_id, None)
-            if group is not None:
-                self._membership.dissolve(
-                    group, ErrorCode.UNKNOWN_MEMBER_ID, Outcome(None, group_id)
-                )
+            if isinstance(group, Group):
+                del self._groups[group_id]
+                out: Outcome[None] = Outcome(None, group_id)
+                self._membership.dissolve(group, ErrorCode.UNKNOWN_MEMBER_ID, out)
         else:
-            group = self._groups.get(group_id)
-            if group is None:
+            self._replaced.pop(group_id, None)
+            if not isinstance(group, Group):
                 group = self._groups[group_id] = Group(group_id, record.value.state_timestamp_ms)
             group.apply(record.value)
 
@@ -117,9 +159,22 @@ class GroupCoordinator:
         outcomes = []
         for group in self._groups.values():
             out: Outcome[None] = Outcome(None, group.group_id)
-            self._membership.loaded(group, out, now_ms)
+            if isinstance(group, ConsumerGroup):
+                self._consumers.loaded(group)
+            else:
+                self._membership.loaded(group, out, now_ms)
             outcomes.append(out)
         return outcomes
+
+    def written(self, outcome: Outcome[object], now_ms: int) -> Outcome[None] | None:
+        """The outcome's records are in the log and were replayed: what follows from that, if anything does."""
+        downgrade = outcome.downgrade
+        group = self._groups.get(outcome.group_id)
+        if downgrade is None or not isinstance(group, Group):
+            return None
+        out: Outcome[None] = Outcome(None, group.group_id)
+        self._membership.downgraded(group, downgrade, out, now_ms)
+        return out
 
     def append_failed(
         self, failed: Outcome[object], error: ErrorCode, now_ms: int
@@ -132,12 +187,18 @@ class GroupCoordinator:
         out: Outcome[None] = Outcome(None, failed.group_id)
         out.completions = [completion.failed(error) for completion in failed.completions]
         group = self._groups.get(failed.group_id)
+        if isinstance(group, ConsumerGroup):
+            # Nothing of it has happened; sessions that were to end run again.
+            self._consumers.loaded(group)
+            return out
         for record in failed.records:
             if group is None or not isinstance(record, GroupMetadataRecord) or not record.value:
                 continue
             if record.value == _new_group_value(group):
                 self._membership.dissolve(group, error, out)
                 del self._groups[group.group_id]
+                if (before := self._replaced.pop(group.group_id, None)) is not None:
+                    self._groups[group.group_id] = before
             else:
                 self._membership.append_failed(group, record.value, out, now_ms)
         return out
@@ -156,6 +217,19 @@ class GroupCoordinator:
             out.completions.append(Completion(waiter, reply))
             return out
         group = self._groups.get(request.group_id)
+        if isinstance(group, ConsumerGroup):
+            if group.members:
+                try:
+                    self._classic.join(group, request, waiter, out, now_ms)
+                except BrokerError as error:
+                    reply = JoinReply(ErrorCode(error.code), "")
+                    return _answered(request.group_id, waiter, reply)
+                return out
+            # Nobody is left in it: whoever comes first says which protocol it has.
+            if not request.member_id:
+                out.records.extend(tombstones(group))
+                self._replaced[group.group_id] = group
+            group = None
         if group is None:
             if request.member_id:
                 reply = JoinReply(ErrorCode.UNKNOWN_MEMBER_ID, request.member_id)
@@ -174,7 +248,12 @@ class GroupCoordinator:
         """A member asks for its assignment. `waiter` gets its answer as a completion, now or later."""
         out: Outcome[None] = Outcome(None, request.group_id)
         group = self._groups.get(request.group_id)
-        if group is None or group.state is GroupState.EMPTY:
+        if isinstance(group, ConsumerGroup):
+            try:
+                self._classic.sync(group, request, waiter, out)
+            except BrokerError as error:
+                return _answered(request.group_id, waiter, SyncReply(ErrorCode(error.code)))
+        elif group is None or group.state is GroupState.EMPTY:
             out.completions.append(Completion(waiter, SyncReply(ErrorCode.UNKNOWN_MEMBER_ID)))
         else:
             self._membership.sync(group, request, waiter, out, now_ms)
@@ -187,7 +266,49 @@ class GroupCoordinator:
         group = self._groups.get(group_id)
         if group is None:
             return ErrorCode.UNKNOWN_MEMBER_ID
-        return self._membership.heartbeat(group, member_id, instance_id, generation)
+        if isinstance(group, Group):
+            return self._membership.heartbeat(group, member_id, instance_id, generation)
+        try:
+            return self._classic.heartbeat(group, member_id, instance_id, generation)
+        except BrokerError as error:
+            return ErrorCode(error.code)
+
+    def consumer_heartbeat(
+        self, request: ConsumerHeartbeat, now_ms: int
+    ) -> Outcome[ConsumerHeartbeatReply]:
+        """A member of the consumer protocol joins, leaves, or says that it is alive and what it has."""
+        group_id = request.group_id
+        out: Outcome[ConsumerHeartbeatReply] = Outcome(ConsumerHeartbeatReply(), group_id)
+        try:
+            check_request(request, self.config.consumer_assignors)
+            if request.member_epoch < JOINS:
+                group = self._groups.get(group_id)
+                if not isinstance(group, ConsumerGroup):
+                    raise _no_consumer_group(group_id)
+                out.reply = self._consumers.leave(group, request, out, now_ms)
+            else:
+                group = self._consumer_group(request, out)
+                out.reply = self._consumers.heartbeat(group, request, out, now_ms)
+        except BrokerError as error:
+            # What was added before the refusal is not to happen.
+            refused = ConsumerHeartbeatReply(ErrorCode(error.code), str(error))
+            return Outcome(refused, group_id)
+        return out
+
+    def _consumer_group(self, request: ConsumerHeartbeat, out: Outcome[Any]) -> ConsumerGroup:
+        """The group to heartbeat in; one who joins makes it, or makes it a consumer group."""
+        group_id = request.group_id
+        group = self._groups.get(group_id)
+        if isinstance(group, ConsumerGroup):
+            return group
+        if request.member_epoch != JOINS:
+            raise _no_consumer_group(group_id)
+        if group is None:
+            return ConsumerGroup(group_id)
+        if group.state is GroupState.EMPTY:
+            out.records.append(GroupMetadataRecord(group_id, None))
+            return ConsumerGroup(group_id)
+        return self._migration.upgrade(group, out)
 
     def leave(
         self, group_id: str, leavers: Sequence[Leaver], now_ms: int
@@ -197,6 +318,8 @@ class GroupCoordinator:
         group = self._groups.get(group_id)
         if group is None:
             out.reply = [ErrorCode.UNKNOWN_MEMBER_ID] * len(leavers)
+        elif isinstance(group, ConsumerGroup):
+            out.reply = self._classic.leave(group, leavers, out, now_ms)
         else:
             out.reply = self._membership.leave(group, leavers, out, now_ms)
         return out
@@ -208,7 +331,10 @@ class GroupCoordinator:
             return None
         out: Outcome[None] = Outcome(None, deadline.group_id)
         group = self._groups.get(deadline.group_id)
-        if group is not None:
+        # A deadline of the protocol that the group had before says nothing about it.
+        if isinstance(group, ConsumerGroup) and deadline.kind >= DeadlineKind.CONSUMER_SESSION:
+            self._consumers.expired(group, deadline, out, now_ms)
+        elif isinstance(group, Group) and deadline.kind < DeadlineKind.CONSUMER_SESSION:
             self._membership.expired(group, deadline, out, now_ms)
         return out
 
@@ -216,7 +342,8 @@ class GroupCoordinator:
         """Answer all who wait: the broker is going down."""
         out: Outcome[None] = Outcome(None, "")
         for group in self._groups.values():
-            self._membership.dissolve(group, error, out)
+            if isinstance(group, Group):
+                self._membership.dissolve(group, error, out)
         return out
 
     # Offsets
@@ -234,31 +361,45 @@ class GroupCoordinator:
                 out.reply[topic_partition] = ErrorCode.NONE
                 out.records.append(OffsetCommitRecord(request.group_id, topic_partition, committed))
         group = self._groups.get(request.group_id)
-        if error is ErrorCode.NONE and group is not None and not request.transactional:
+        if error is ErrorCode.NONE and isinstance(group, Group) and not request.transactional:
             self._membership.committed(group, request.member_id)
         return out
 
     def _check_commit(self, request: CommitOffsets) -> ErrorCode:
         group = self._groups.get(request.group_id)
+        if isinstance(group, ConsumerGroup):
+            return check_commit(
+                group,
+                request.member_id,
+                request.instance_id,
+                request.generation,
+                [
+                    (self._cluster.topic_id_of(tp.topic) or NO_UUID, tp.partition)
+                    for tp, committed in request.offsets.items()
+                    if len(committed.metadata) <= self.config.offset_metadata_max_bytes
+                ],
+                transactional=request.transactional,
+                api_version=request.api_version,
+            )
         if group is None:
             if request.generation < 0:
                 return ErrorCode.NONE
             if request.transactional:
                 return ErrorCode.ILLEGAL_GENERATION
             return ErrorCode.GROUP_ID_NOT_FOUND
-        if request.generation < 0 and group.state is GroupState.EMPTY:
-            return ErrorCode.NONE
-        if request.generation < 0 and not request.member_id and request.instance_id is None:
-            # The members of a group own its offsets; others may commit when there are none. Producers of
-            # before KIP-447 don't say for which member they commit; they are fenced by their epoch.
-            return ErrorCode.NONE if request.transactional else ErrorCode.UNKNOWN_MEMBER_ID
-        error = group.check_member(request.member_id, request.instance_id)
-        if error is not ErrorCode.NONE:
-            return error
-        if request.generation != group.generation:
-            return ErrorCode.ILLEGAL_GENERATION
-        if group.state is GroupState.COMPLETING_REBALANCE and not request.transactional:
-            return ErrorCode.REBALANCE_IN_PROGRESS
+        return self._membership.check_commit(
+            group,
+            request.member_id,
+            request.instance_id,
+            request.generation,
+            transactional=request.transactional,
+        )
+
+    def check_fetch(self, group_id: str, member_id: str | None, member_epoch: int) -> ErrorCode:
+        """Whether who asks may see the group's offsets: a member of a consumer group must be up to date."""
+        group = self._groups.get(group_id)
+        if isinstance(group, ConsumerGroup):
+            return check_fetch(group, member_id, member_epoch)
         return ErrorCode.NONE
 
     def is_unstable(self, group_id: str, topic_partition: TopicPartition) -> bool:
@@ -282,15 +423,14 @@ class GroupCoordinator:
         group = self._groups.get(group_id)
         if group is None:
             return out
-        if group.state is not GroupState.EMPTY and not group.is_consumer_group:
+        empty = is_empty(group)
+        if isinstance(group, Group) and not empty and not group.is_consumer_group:
             out.reply = ErrorCode.NON_EMPTY_GROUP
             return out
         committed = self._offsets.of_group(group_id)
         errors: dict[TopicPartition, ErrorCode] = {}
         for topic_partition in topic_partitions:
-            if group.state is not GroupState.EMPTY and group.is_subscribed_to(
-                topic_partition.topic
-            ):
+            if not empty and group.is_subscribed_to(topic_partition.topic):
                 errors[topic_partition] = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC
                 continue
             errors[topic_partition] = ErrorCode.NONE
@@ -323,26 +463,33 @@ class GroupCoordinator:
             expired = [tp for tp in expired if not self.is_unstable(group_id, tp)]
             all_expired = False
         out.records.extend(OffsetCommitRecord(group_id, tp, None) for tp in expired)
-        if all_expired and group.state is GroupState.EMPTY and not group.pending_members:
-            out.records.append(GroupMetadataRecord(group_id, None))
+        pending = isinstance(group, Group) and bool(group.pending_members)
+        if all_expired and is_empty(group) and not pending:
+            out.records.extend(_deletion(group))
         return out
 
     # Groups
 
-    def groups(self) -> Sequence[Group]:
+    def groups(self) -> Sequence[Group | ConsumerGroup]:
         """All groups, in the order in which they came up."""
         return tuple(self._groups.values())
 
     def group(self, group_id: str) -> Group | None:
-        """The group, or None if it isn't known."""
-        return self._groups.get(group_id)
+        """The classic group, or None if there is none of that name."""
+        group = self._groups.get(group_id)
+        return group if isinstance(group, Group) else None
+
+    def consumer_group(self, group_id: str) -> ConsumerGroup | None:
+        """The consumer group, or None if there is none of that name."""
+        group = self._groups.get(group_id)
+        return group if isinstance(group, ConsumerGroup) else None
 
     def delete_group(self, group_id: str) -> Outcome[ErrorCode]:
         """Delete a group without members, with all that it has committed."""
         group = self._groups.get(group_id)
         if group is None:
             return Outcome(ErrorCode.GROUP_ID_NOT_FOUND, group_id)
-        if group.state is not GroupState.EMPTY:
+        if not is_empty(group):
             return Outcome(ErrorCode.NON_EMPTY_GROUP, group_id)
         out = Outcome(ErrorCode.NONE, group_id)
         out.records.extend(
@@ -352,8 +499,30 @@ class GroupCoordinator:
                 **dict.fromkeys(self._offsets.pending_of_group(group_id)),
             }
         )
-        out.records.append(GroupMetadataRecord(group_id, None))
+        out.records.extend(_deletion(group))
         return out
+
+
+def is_empty(group: Group | ConsumerGroup) -> bool:
+    """Whether nobody is in the group."""
+    if isinstance(group, ConsumerGroup):
+        return not group.members
+    return group.state is GroupState.EMPTY
+
+
+def _deletion(group: Group | ConsumerGroup) -> Sequence[GroupRecord]:
+    if isinstance(group, ConsumerGroup):
+        return tombstones(group)
+    return [GroupMetadataRecord(group.group_id, None)]
+
+
+def _answered(group_id: str, waiter: Waiter, reply: Reply) -> Outcome[None]:
+    """Nothing but an answer."""
+    return Outcome(None, group_id, completions=[Completion(waiter, reply)])
+
+
+def _no_consumer_group(group_id: str) -> Exception:
+    return refusal(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no consumer group {group_id}")
 
 
 def _new_group_value(group: Group) -> GroupMetadata:

@@ -15,6 +15,7 @@ from streamkit.log.broker.groups.config import GroupConfig
 from streamkit.log.broker.groups.deadlines import Deadlines
 from streamkit.log.broker.groups.group import Group, GroupState, Member
 from streamkit.log.broker.groups.outcome import (
+    Downgrade,
     Join,
     JoinReply,
     Leaver,
@@ -305,6 +306,31 @@ class Membership:
         ):
             self._rebalances.heard_of(group, member)
 
+    def check_commit(
+        self,
+        group: Group,
+        member_id: str,
+        instance_id: str | None,
+        generation: int,
+        *,
+        transactional: bool,
+    ) -> ErrorCode:
+        """Whether a commit of offsets is taken: from a member of this generation, or from anybody if there is none."""
+        if generation < 0 and group.state is GroupState.EMPTY:
+            return ErrorCode.NONE
+        if generation < 0 and not member_id and instance_id is None:
+            # The members of a group own its offsets; others may commit when there are none. Producers of
+            # before KIP-447 don't say for which member they commit; they are fenced by their epoch.
+            return ErrorCode.NONE if transactional else ErrorCode.UNKNOWN_MEMBER_ID
+        error = group.check_member(member_id, instance_id)
+        if error is not ErrorCode.NONE:
+            return error
+        if generation != group.generation:
+            return ErrorCode.ILLEGAL_GENERATION
+        if group.state is GroupState.COMPLETING_REBALANCE and not transactional:
+            return ErrorCode.REBALANCE_IN_PROGRESS
+        return ErrorCode.NONE
+
     def leave(
         self, group: Group, leavers: Sequence[Leaver], out: AnyOutcome, now_ms: int
     ) -> list[ErrorCode]:
@@ -386,6 +412,14 @@ class Membership:
         """
         settled = group.state in (GroupState.COMPLETING_REBALANCE, GroupState.STABLE)
         if settled and group.generation == value.generation:
+            self._rebalances.prepare(group, out, now_ms)
+
+    def downgraded(self, group: Group, downgrade: Downgrade, out: AnyOutcome, now_ms: int) -> None:
+        """The group was a consumer group, and has just been written as a classic one: its sessions begin."""
+        for member in group.members.values():
+            member.protocols = downgrade.protocols.get(member.member_id, member.protocols)
+            self._rebalances.heard_of(group, member)
+        if downgrade.rebalances:
             self._rebalances.prepare(group, out, now_ms)
 
     def dissolve(self, group: Group, error: ErrorCode, out: AnyOutcome) -> None:

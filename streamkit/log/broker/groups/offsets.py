@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
+from streamkit.log.broker.groups.consumer.group import ConsumerGroup
 from streamkit.log.broker.groups.group import Group, GroupState
 from streamkit.log.broker.groups.records import CommittedOffset, OffsetCommitRecord
 from streamkit.model import TopicPartition
@@ -97,7 +98,7 @@ class OffsetStore:
 
 
 def expired_offsets(
-    group: Group,
+    group: Group | ConsumerGroup,
     offsets: Mapping[TopicPartition, CommittedOffset],
     *,
     now_ms: int,
@@ -106,13 +107,14 @@ def expired_offsets(
     """Which of a group's offsets have expired, and whether none is left then.
 
     An offset is kept for the retention from when its group became empty; without a group, and for topics
-    that a stable group of consumers doesn't read any more, from its commit. A commit that asked for a retention of
+    that a stable group of consumers, or a consumer group, doesn't read any more, from its commit. A commit that asked for a retention of
     its own (OffsetCommit 2 to 4) has that.
 
     Source: KIP-211 and KIP-496.
     """
-    if group.protocol_type is None:
-        since_empty_ms = None
+    since_empty_ms: int | None = None
+    if isinstance(group, ConsumerGroup) or group.protocol_type is None:
+        pass
     elif group.state is GroupState.EMPTY:
         since_empty_ms = group.state_timestamp_ms if group.state_timestamp_ms >= 0 else None
     elif (
@@ -120,12 +122,14 @@ def expired_offsets(
         and group.subscribed_topics is not None
         and group.state is GroupState.STABLE
     ):
-        since_empty_ms = None
+        pass
     else:
         return [], not offsets
     expired = []
     for topic_partition, committed in offsets.items():
-        if group.state is not GroupState.EMPTY and group.is_subscribed_to(topic_partition.topic):
+        if group.is_subscribed_to(topic_partition.topic) and (
+            isinstance(group, ConsumerGroup) or group.state is not GroupState.EMPTY
+        ):
             continue
         if committed.expire_timestamp_ms is not None:
             gone = now_ms >= committed.expire_timestamp_ms

@@ -7,6 +7,7 @@ asks the coordinator for the outcome of that (`GroupCoordinator.append_failed`) 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeAlias, TypeVar
 
@@ -15,6 +16,7 @@ from streamkit.log.protocol import ErrorCode
 
 __all__ = [
     "Completion",
+    "Downgrade",
     "Join",
     "JoinReply",
     "JoinedMember",
@@ -132,6 +134,19 @@ class Completion:
         return replace(self, reply=self.reply.failed(error))
 
 
+@dataclass(frozen=True, slots=True)
+class Downgrade:
+    """What a classic group needs that was a consumer group, once it is written.
+
+    Attributes:
+        protocols: what each member supports, by member id; the record has but the one in use.
+        rebalances: its members are to join again.
+    """
+
+    protocols: Mapping[str, tuple[tuple[str, bytes], ...]]
+    rebalances: bool
+
+
 @dataclass(slots=True)
 class Outcome(Generic[R]):
     """What an event leads to.
@@ -141,9 +156,11 @@ class Outcome(Generic[R]):
         group_id: the group that the records belong to.
         records: to append, in one batch, to the group's partition, and to replay then.
         completions: answers to requests that were waiting.
+        downgrade: the records make a consumer group a classic one; what is to be done then.
     """
 
     reply: R
     group_id: str
     records: list[GroupRecord] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
+    downgrade: Downgrade | None = None

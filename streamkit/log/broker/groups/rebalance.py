@@ -9,6 +9,7 @@ Deadlines, by key `(kind, group, member)`:
 | SESSION | a member hasn't been heard of for its session timeout | it is removed |
 | JOIN | the rebalance timeout, or the initial delay, has passed | the join phase ends with those who joined |
 | SYNC | the rebalance timeout has passed since the join phase | members without a SyncGroup are removed |
+| the others | see `consumer.membership` | |
 
 Source: the classic group protocol of Apache Kafka 4.3.
 """
@@ -44,6 +45,11 @@ class DeadlineKind(IntEnum):
     SESSION = 0
     JOIN = 1
     SYNC = 2
+    CONSUMER_SESSION = 3
+    CONSUMER_REVOCATION = 4
+    CONSUMER_JOIN = 5
+    CONSUMER_SYNC = 6
+    CONSUMER_PATTERNS = 7
 
 
 class Deadline(NamedTuple):

@@ -4,13 +4,18 @@
 | --- | --- | --- |
 | committed offset | type 1 (0 in old logs): group, topic, partition | version 4; version 1 with a retention of its own |
 | group | type 2: group | version 3 |
+| consumer group | types 3 to 8, and 16 | see `consumer.record_codec` |
 
-Other types (the new consumer protocol's, for one) are passed over when a log is read.
+Other types (share groups', for one) are passed over when a log is read.
 """
 
 from __future__ import annotations
 
 from streamkit.errors import ProtocolError
+from streamkit.log.broker.groups.consumer.record_codec import (
+    decode_consumer_record,
+    encode_consumer_record,
+)
 from streamkit.log.broker.groups.records import (
     CommittedOffset,
     GroupMetadata,
@@ -33,6 +38,7 @@ __all__ = ["OFFSETS_TOPIC", "decode_record", "encode_record"]
 OFFSETS_TOPIC = "__consumer_offsets"
 """The internal topic of groups and committed offsets."""
 
+_CONSUMER_TYPES = frozenset({3, 4, 5, 6, 7, 8, 16})
 _GROUP_VERSION = 3
 _OFFSET_VERSION = 4
 _OFFSET_VERSION_WITH_RETENTION = 1
@@ -47,6 +53,8 @@ def encode_record(record: GroupRecord) -> tuple[bytes, bytes | None]:
         )
         offset_value = None if record.value is None else _encode_offset(record.value)
         return encode_record_key(offset_key), offset_value
+    if not isinstance(record, GroupMetadataRecord):
+        return encode_consumer_record(record)
     group_key = group_log.GroupMetadataKey(group=record.group_id)
     return encode_record_key(group_key), None if record.value is None else _encode_group(
         record.value
@@ -73,6 +81,8 @@ def decode_record(key: bytes | None, value: bytes | None) -> GroupRecord | None:
     if record_type == 2:
         decoded = decode_record_key(OFFSETS_TOPIC, key)
         return GroupMetadataRecord(decoded.group, None if value is None else _decode_group(value))
+    if record_type in _CONSUMER_TYPES:
+        return decode_consumer_record(decode_record_key(OFFSETS_TOPIC, key), value)
     return None
 
 

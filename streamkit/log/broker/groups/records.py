@@ -1,6 +1,6 @@
 """What the group coordinator writes to `__consumer_offsets`, as values.
 
-Their bytes are in `record_codec`. A record without a value is a tombstone: the group or the offset is gone.
+Those of consumer groups are in `consumer.records`. Their bytes are in `record_codec`. A record without a value is a tombstone: the group or the offset is gone.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
+from streamkit.log.broker.groups.consumer.java_order import string_hash
+from streamkit.log.broker.groups.consumer.records import ConsumerGroupRecord
 from streamkit.log.protocol import NO_UUID
 from streamkit.model import TopicPartition
 
@@ -96,14 +98,11 @@ class OffsetCommitRecord:
     value: CommittedOffset | None
 
 
-GroupRecord: TypeAlias = GroupMetadataRecord | OffsetCommitRecord
+GroupRecord: TypeAlias = GroupMetadataRecord | OffsetCommitRecord | ConsumerGroupRecord
 
 
 def partition_for(group_id: str, partitions: int) -> int:
     """The partition of `__consumer_offsets` that holds a group: Java's hash of its id, as in Kafka."""
-    units = group_id.encode("utf-16-le", "surrogatepass")
-    code = 0
-    for i in range(0, len(units), 2):
-        code = (31 * code + units[i] + (units[i + 1] << 8)) & 0xFFFFFFFF
+    code = string_hash(group_id)
     magnitude = code if code < 0x80000000 else 0x100000000 - code
     return 0 if magnitude == 0x80000000 else magnitude % partitions

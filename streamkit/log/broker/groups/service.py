@@ -13,6 +13,11 @@ from typing import Any
 
 from streamkit.errors import ProtocolError, StorageError
 from streamkit.log.broker.groups.config import GroupConfig
+from streamkit.log.broker.groups.consumer.group import ConsumerGroup
+from streamkit.log.broker.groups.consumer.requests import (
+    ConsumerHeartbeat,
+    ConsumerHeartbeatReply,
+)
 from streamkit.log.broker.groups.coordinator import CommitOffsets, GroupCoordinator
 from streamkit.log.broker.groups.group import Group
 from streamkit.log.broker.groups.offsets import Origin
@@ -48,7 +53,9 @@ class GroupService:
     def __init__(self, services: CoordinatorServices) -> None:
         self._services = services
         self._config = GroupConfig.from_settings(services.settings)
-        self._coordinator = GroupCoordinator(self._config, new_id=lambda: str(uuid.uuid4()))
+        self._coordinator = GroupCoordinator(
+            self._config, services.cluster, new_id=lambda: str(uuid.uuid4())
+        )
         self._partitions = self._config.offsets_partitions
         self._timer: TimerHandle | None = None
         self._timer_due_ms = 0
@@ -122,7 +129,17 @@ class GroupService:
     ) -> ErrorCode:
         """Keep a member alive; REBALANCE_IN_PROGRESS tells it to join again."""
         self._tick()
-        return self._coordinator.heartbeat(group_id, member_id, instance_id, generation)
+        error = self._coordinator.heartbeat(group_id, member_id, instance_id, generation)
+        self._arm()
+        return error
+
+    def consumer_heartbeat(self, request: ConsumerHeartbeat) -> ConsumerHeartbeatReply:
+        """A heartbeat of the consumer protocol: join, leave, go on; what it says holds once it is answered."""
+        now_ms = self._tick()
+        outcome = self._coordinator.consumer_heartbeat(request, now_ms)
+        settled = self._settle(outcome, now_ms)
+        self._arm()
+        return outcome.reply if settled else ConsumerHeartbeatReply(ErrorCode.NOT_COORDINATOR)
 
     def leave(self, group_id: str, leavers: Sequence[Leaver]) -> list[ErrorCode]:
         """Let members leave; an error code for each."""
@@ -172,6 +189,10 @@ class GroupService:
         """What a group has committed; empty for a group that isn't known."""
         return self._coordinator.committed(group_id)
 
+    def check_fetch(self, group_id: str, member_id: str | None, member_epoch: int) -> ErrorCode:
+        """Whether who asks may see the group's offsets."""
+        return self._coordinator.check_fetch(group_id, member_id, member_epoch)
+
     def delete_offsets(
         self, group_id: str, topic_partitions: Sequence[TopicPartition]
     ) -> ErrorCode | dict[TopicPartition, ErrorCode]:
@@ -188,13 +209,22 @@ class GroupService:
 
     # Groups
 
-    def groups(self) -> Sequence[Group]:
+    def groups(self) -> Sequence[Group | ConsumerGroup]:
         """All groups."""
         return self._coordinator.groups()
 
     def group(self, group_id: str) -> Group | None:
-        """The group, or None if it isn't known."""
+        """The classic group, or None if there is none of that name."""
         return self._coordinator.group(group_id)
+
+    def consumer_group(self, group_id: str) -> ConsumerGroup | None:
+        """The consumer group, or None if there is none of that name."""
+        return self._coordinator.consumer_group(group_id)
+
+    @property
+    def default_assignor(self) -> str:
+        """The assignor of consumer groups whose members don't ask for one."""
+        return self._config.consumer_assignors[0]
 
     def delete_group(self, group_id: str) -> ErrorCode:
         """Delete a group without members."""
@@ -226,6 +256,9 @@ class GroupService:
             for record in outcome.records:
                 self._coordinator.replay(record, origin)
         self._deliver(outcome)
+        following = self._coordinator.written(outcome, now_ms)
+        if following is not None:
+            self._settle(following, now_ms)
         return True
 
     def _deliver(self, outcome: Outcome[Any]) -> None:

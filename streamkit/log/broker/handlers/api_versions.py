@@ -26,6 +26,7 @@ from streamkit.log.protocol.messages.api_versions import (
 )
 
 _NEWEST = 4
+_GROUP_VERSION = 1
 _TRANSACTION_VERSION = 2
 _SOFTWARE_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 
@@ -36,7 +37,7 @@ def api_versions(
     request: ApiVersionsRequest,
     context: RequestContext,
 ) -> ApiVersionsResponse:
-    """List the APIs with a handler, and the transaction version that producers are to use (KIP-890).
+    """List the APIs with a handler, the transaction version that producers are to use (KIP-890), and that of groups.
 
     Left out: the other features, since one node has none to agree on.
     """
@@ -47,20 +48,21 @@ def api_versions(
         and _SOFTWARE_NAME.fullmatch(request.client_software_version)
     ):
         return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST)
+    features = {"group.version": _GROUP_VERSION, "transaction.version": _TRANSACTION_VERSION}
     # Version 3 can't tell a feature whose lowest version is 0.
-    supported = SupportedFeatureKey(
-        name="transaction.version", min_version=0, max_version=_TRANSACTION_VERSION
-    )
-    finalized = FinalizedFeatureKey(
-        name="transaction.version",
-        min_version_level=_TRANSACTION_VERSION,
-        max_version_level=_TRANSACTION_VERSION,
-    )
+    supported = [
+        SupportedFeatureKey(name=name, min_version=0, max_version=newest)
+        for name, newest in features.items()
+    ]
+    finalized = [
+        FinalizedFeatureKey(name=name, min_version_level=level, max_version_level=level)
+        for name, level in features.items()
+    ]
     return ApiVersionsResponse(
         api_keys=_served(),
-        supported_features=[supported] if context.api_version >= _NEWEST else [],
+        supported_features=supported if context.api_version >= _NEWEST else [],
         finalized_features_epoch=0,
-        finalized_features=[finalized],
+        finalized_features=finalized,
     )
 
 

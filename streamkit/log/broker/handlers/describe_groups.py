@@ -7,7 +7,8 @@
 | 5 | flexible |
 | 6 | GROUP_ID_NOT_FOUND for a group that isn't there, which was Dead without an error before |
 
-Members' metadata is told of stable groups only, as in Apache Kafka. Left out: nothing.
+Members' metadata is told of stable groups only, as in Apache Kafka. Groups of the consumer protocol aren't found
+here: ConsumerGroupDescribe tells of them. Left out: nothing.
 """
 
 from __future__ import annotations

@@ -6,13 +6,14 @@
 | 4 | states, and a filter on them |
 | 5 | types, and a filter on them |
 
-Filters don't mind the case. Left out: nothing; all groups are of type `classic`.
+Filters don't mind the case. Left out: nothing; groups are of type `classic` or `consumer`.
 """
 
 from __future__ import annotations
 
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.groups import ConsumerGroup, Group
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol.messages.list_groups import (
     ListedGroup,
@@ -21,8 +22,6 @@ from streamkit.log.protocol.messages.list_groups import (
 )
 
 __all__ = ["list_groups"]
-
-_TYPE = "classic"
 
 
 @handles(ListGroupsRequest)
@@ -36,13 +35,22 @@ def list_groups(
     types = {name.lower() for name in request.types_filter}
     return ListGroupsResponse(
         groups=[
-            ListedGroup(
-                group_id=group.group_id,
-                protocol_type=group.protocol_type or "",
-                group_state=group.state.value,
-                group_type=_TYPE,
-            )
-            for group in broker.groups.groups()
-            if (not states or group.state.value.lower() in states) and (not types or _TYPE in types)
+            listed
+            for listed in map(_listed, broker.groups.groups())
+            if (not states or listed.group_state.lower() in states)
+            and (not types or listed.group_type in types)
         ]
+    )
+
+
+def _listed(group: Group | ConsumerGroup) -> ListedGroup:
+    if isinstance(group, ConsumerGroup):
+        protocol_type, group_type = "consumer", "consumer"
+    else:
+        protocol_type, group_type = group.protocol_type or "", "classic"
+    return ListedGroup(
+        group_id=group.group_id,
+        protocol_type=protocol_type,
+        group_state=group.state.value,
+        group_type=group_type,
     )

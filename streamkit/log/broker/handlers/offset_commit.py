@@ -6,7 +6,7 @@
 | 6 | leader epochs |
 | 7 | static members by instance id |
 | 8 | flexible |
-| 9 | GROUP_ID_NOT_FOUND instead of ILLEGAL_GENERATION for a group that isn't there |
+| 9 | members of the consumer protocol, by their epoch; GROUP_ID_NOT_FOUND instead of ILLEGAL_GENERATION for a group that isn't there |
 | 10 | topics by id |
 
 Left out: nothing. When the answer says NONE, the commit survives the end of the process.
@@ -70,6 +70,7 @@ def offset_commit(
             instance_id=request.group_instance_id,
             generation=request.generation_id_or_member_epoch,
             offsets=offsets,
+            api_version=context.api_version,
         )
     )
 

@@ -11,8 +11,7 @@
 | 10 | topics by id |
 
 A partition without a commit has offset -1 and no error, as has every partition of a group that isn't known. Left out:
-nothing; there are no members of the new consumer protocol, so that their id and epoch have nothing to be checked
-against.
+nothing.
 """
 
 from __future__ import annotations
@@ -88,6 +87,9 @@ def offset_fetch(
 def _of_group(
     broker: Broker, request: OffsetFetchRequestGroup, by_id: bool, stable: bool
 ) -> OffsetFetchResponseGroup:
+    error = broker.groups.check_fetch(request.group_id, request.member_id, request.member_epoch)
+    if error is not ErrorCode.NONE:
+        return OffsetFetchResponseGroup(group_id=request.group_id, error_code=error)
     committed = broker.groups.committed(request.group_id)
     topics = []
     for name, topic_id, partitions in _asked_of(broker, request, committed, by_id):

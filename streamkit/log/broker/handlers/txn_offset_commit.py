@@ -113,6 +113,6 @@ def _join(
 
 def _of_group(error: ErrorCode) -> ErrorCode:
     """As clients of this API know it."""
-    if error is ErrorCode.GROUP_ID_NOT_FOUND:
+    if error in (ErrorCode.GROUP_ID_NOT_FOUND, ErrorCode.STALE_MEMBER_EPOCH):
         return ErrorCode.ILLEGAL_GENERATION
     return error

@@ -79,7 +79,8 @@ def test_retention_of_its_own_takes_version_1() -> None:
 
 
 def test_other_types_are_passed_over() -> None:
-    assert decode_record(b"\0\3\0\1g", b"\0\0") is None
+    """That of share groups, for one."""
+    assert decode_record(b"\0\x0b\0\1g", b"\0\0") is None
 
 
 def test_record_without_a_key_is_refused() -> None:
