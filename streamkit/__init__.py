@@ -60,6 +60,10 @@ if TYPE_CHECKING:
         Processor,
         ProcessorContext,
     )
+    from streamkit.operators.table_transform_values import (
+        ValueTransformer,
+        ValueTransformerContext,
+    )
     from streamkit.operators.timestamps import (
         partition_time_if_negative,
         record_time,
@@ -143,6 +147,8 @@ __all__ = [
     "UUIDSerde",
     "UntilTimeLimit",
     "UntilWindowCloses",
+    "ValueTransformer",
+    "ValueTransformerContext",
     "Window",
     "Windowed",
     "XmlSerde",
@@ -232,6 +238,8 @@ _HOMES = {
     "TumblingWindows": "streamkit.dsl",
     "UntilTimeLimit": "streamkit.dsl",
     "UntilWindowCloses": "streamkit.dsl",
+    "ValueTransformer": "streamkit.operators.table_transform_values",
+    "ValueTransformerContext": "streamkit.operators.table_transform_values",
     "Window": "streamkit.model",
     "Windowed": "streamkit.model",
     "partition_time_if_negative": "streamkit.operators.timestamps",

@@ -20,6 +20,10 @@ from streamkit.operators.getter import (
     ValueGetter,
     VersionedGetter,
 )
+from streamkit.operators.table_transform_values import (
+    TransformedGetter,
+    ValueTransformerSupplier,
+)
 from streamkit.state.spec import StoreSpec
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "SourceBacking",
     "SuppressBacking",
     "TableBacking",
+    "TransformView",
     "ViewBacking",
 ]
 
@@ -233,6 +238,12 @@ class MapView:
         return partial(_mapped, parent, self._mapper, self._with_key)
 
 
+def _transformed(
+    parent: MakeGetter, supplier: ValueTransformerSupplier[Any, Any, Any]
+) -> ValueGetter:
+    return TransformedGetter(parent(), supplier)
+
+
 def _filtered(
     parent: MakeGetter, predicate: Callable[[Any, Any], object], negate: bool
 ) -> ValueGetter:
@@ -241,6 +252,16 @@ def _filtered(
 
 def _mapped(parent: MakeGetter, mapper: Callable[..., Any], with_key: bool) -> ValueGetter:
     return MappedGetter(parent(), mapper, with_key=with_key)
+
+
+class TransformView:
+    """Makes getters of a transformed view."""
+
+    def __init__(self, supplier: ValueTransformerSupplier[Any, Any, Any]) -> None:
+        self._supplier = supplier
+
+    def __call__(self, parent: MakeGetter) -> MakeGetter:
+        return partial(_transformed, parent, self._supplier)
 
 
 class JoinView:

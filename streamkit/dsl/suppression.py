@@ -33,6 +33,7 @@ def suppress(
     """
     if backing.history_ms is not None:
         raise TopologyError("a table with a history can't be suppressed")
+    backing.enable_old(force=True)  # look-ups find the value before while a newer one waits
     names = place.graph.names
     given = name
     name = names.node(_PREFIX) if given is None else check_name(given)

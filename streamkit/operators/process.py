@@ -17,11 +17,13 @@ from streamkit.operators.base import Operator
 from streamkit.operators.context import Cancellable, TaskContext
 
 __all__ = [
+    "ContextServices",
     "FixedKeyProcessor",
     "FixedKeyProcessorAdapter",
     "FixedKeyProcessorContext",
     "FixedKeyProcessorSupplier",
     "GlobalStoreUpdater",
+    "OperatorAdapter",
     "Processor",
     "ProcessorAdapter",
     "ProcessorContext",
@@ -35,10 +37,10 @@ VOut = TypeVar("VOut")
 T = TypeVar("T")
 
 
-class _Services:
-    """What both kinds of context offer."""
+class ContextServices:
+    """What all contexts of user code offer."""
 
-    def __init__(self, operator: _Adapter, context: TaskContext) -> None:
+    def __init__(self, operator: OperatorAdapter, context: TaskContext) -> None:
         self._operator = operator
         self._context = context
 
@@ -111,7 +113,7 @@ class _Services:
         self._context.request_commit()
 
 
-class ProcessorContext(_Services, Generic[KOut, VOut]):
+class ProcessorContext(ContextServices, Generic[KOut, VOut]):
     """A processor's view of its task."""
 
     def forward(self, record: Record[KOut, VOut], to: str | None = None) -> None:
@@ -123,7 +125,7 @@ class ProcessorContext(_Services, Generic[KOut, VOut]):
         self._operator.send(record.key, record.value, record.timestamp_ms, record.headers, to)
 
 
-class FixedKeyProcessorContext(_Services, Generic[VOut]):
+class FixedKeyProcessorContext(ContextServices, Generic[VOut]):
     """A value processor's view of its task: the key of what it forwards is the record's own."""
 
     def forward(
@@ -203,7 +205,7 @@ ProcessorSupplier: TypeAlias = Callable[[], Processor[KIn, VIn, KOut, VOut]]
 FixedKeyProcessorSupplier: TypeAlias = Callable[[], FixedKeyProcessor[KIn, VIn, VOut]]
 
 
-class _Adapter(Operator):
+class OperatorAdapter(Operator):
     """Between the four arguments of operators and the records of users."""
 
     def __init__(self) -> None:
@@ -238,7 +240,7 @@ class _Adapter(Operator):
         return punctuate
 
 
-class ProcessorAdapter(_Adapter):
+class ProcessorAdapter(OperatorAdapter):
     """Runs a user's `Processor`.
 
     Args:
@@ -260,7 +262,7 @@ class ProcessorAdapter(_Adapter):
         self._processor.close()
 
 
-class FixedKeyProcessorAdapter(_Adapter):
+class FixedKeyProcessorAdapter(OperatorAdapter):
     """Runs a user's `FixedKeyProcessor`.
 
     Args:

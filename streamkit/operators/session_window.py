@@ -15,7 +15,7 @@ from mypy_extensions import i64
 
 from streamkit.errors import TopologyError
 from streamkit.model.change import Change
-from streamkit.model.records import Headers
+from streamkit.model.records import EMPTY_HEADERS, Headers
 from streamkit.model.windowed import Window, Windowed
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
@@ -99,19 +99,20 @@ class SessionWindowAggregate(Operator):
             if start != timestamp or end != timestamp:
                 for session, before in merged:
                     self._store.remove(session)
-                    self._send(session, before, None, headers)
+                    self._send(session, before, None)
             result = self._fold.add(key, value, result)
             windowed = Windowed(key, Window(start, end))
             self._store.put(windowed, result)
-            self._send(windowed, None, result, headers)
+            self._send(windowed, None, result)
         if self._close.is_due(close_time):
             self._emit_closed(close_time, headers)
 
-    def _send(self, session: Windowed[Any], old: object, new: object, headers: Headers) -> None:
+    def _send(self, session: Windowed[Any], old: object, new: object) -> None:
+        """Send an update on, without headers: the only aggregation of Kafka Streams that drops them."""
         if self._close.enabled:
             return
         change = Change(old if self._send_old else None, new)
-        self.forward(session, change, session.window.end_ms, headers)
+        self.forward(session, change, session.window.end_ms, EMPTY_HEADERS)
 
     def _emit_closed(self, close_time: i64, headers: Headers) -> None:
         """Send on the sessions that have closed since the last time, by end, start and key."""

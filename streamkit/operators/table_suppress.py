@@ -124,14 +124,18 @@ class TableSuppress(Operator):
         record.raw_key, record.raw_value = raw_key, raw_value
 
     def _emit_first(self) -> None:
-        key, change, waiting = self._buffer.pop()
-        if change.new is None and self._until_close:
-            return
-        record = self.context.record
-        record.topic, record.partition, record.offset = (
-            waiting.topic or None,
-            waiting.partition,
-            waiting.offset,
-        )
-        record.timestamp, record.headers = waiting.timestamp, waiting.headers
-        self.forward(key, change, waiting.timestamp, waiting.headers)
+        """Send the first change on, and then take it out.
+
+        In this order, as who looks the key up while the change is on its way finds the value before.
+        """
+        key, change, waiting = self._buffer.first()
+        if change.new is not None or not self._until_close:
+            record = self.context.record
+            record.topic, record.partition, record.offset = (
+                waiting.topic or None,
+                waiting.partition,
+                waiting.offset,
+            )
+            record.timestamp, record.headers = waiting.timestamp, waiting.headers
+            self.forward(key, change, waiting.timestamp, waiting.headers)
+        self._buffer.drop_first()

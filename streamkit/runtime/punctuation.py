@@ -9,7 +9,6 @@ Source: org.apache.kafka.streams.processor.internals.PunctuationQueue, Punctuati
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from typing import Final
 
@@ -50,27 +49,28 @@ class Punctuator(Cancellable):
 class PunctuationQueue:
     """The punctuators of one task on one clock, earliest first.
 
+    Those due at one time run in the order of Java's PriorityQueue, which is that of the heap below: one
+    may feed the other, so the order shows in the results.
+
     Attributes:
         next_due_ms: when the earliest is due, `NEVER` if there is none. Compared once a record.
     """
 
     def __init__(self) -> None:
         self.next_due_ms: i64 = NEVER
-        self._heap: list[tuple[int, int, Punctuator]] = []
-        self._order = 0
+        self._heap: list[Punctuator] = []
 
     def schedule(self, punctuator: Punctuator) -> None:
-        """Add `punctuator`; those due at one time run in the order in which they were added."""
-        heapq.heappush(self._heap, (punctuator.due_ms, self._order, punctuator))
-        self._order += 1
-        self.next_due_ms = self._heap[0][0]
+        """Add `punctuator`."""
+        self._offer(punctuator)
+        self.next_due_ms = self._heap[0].due_ms
 
     def run_due(self, now_ms: i64, call: Callable[[Punctuator, int], None]) -> int:
         """Run what is due at `now_ms` through `call(punctuator, now_ms)`; how many ran."""
         ran = 0
         heap = self._heap
-        while heap and heap[0][0] <= now_ms:
-            punctuator = heapq.heappop(heap)[2]
+        while heap and heap[0].due_ms <= now_ms:
+            punctuator = self._take()
             if punctuator.cancelled:
                 continue
             call(punctuator, now_ms)
@@ -79,7 +79,41 @@ class PunctuationQueue:
                 continue
             missed = (now_ms - punctuator.due_ms) // punctuator.interval_ms
             punctuator.due_ms += (missed + 1) * punctuator.interval_ms
-            heapq.heappush(heap, (punctuator.due_ms, self._order, punctuator))
-            self._order += 1
-        self.next_due_ms = heap[0][0] if heap else NEVER
+            self._offer(punctuator)
+        self.next_due_ms = heap[0].due_ms if heap else NEVER
         return ran
+
+    def _offer(self, punctuator: Punctuator) -> None:
+        heap = self._heap
+        heap.append(punctuator)
+        due = punctuator.due_ms
+        index = len(heap) - 1
+        while index > 0:
+            parent = (index - 1) >> 1
+            if due >= heap[parent].due_ms:
+                break
+            heap[index] = heap[parent]
+            index = parent
+        heap[index] = punctuator
+
+    def _take(self) -> Punctuator:
+        heap = self._heap
+        first = heap[0]
+        last = heap.pop()
+        size = len(heap)
+        if size == 0:
+            return first
+        due = last.due_ms
+        index = 0
+        half = size >> 1
+        while index < half:
+            child = 2 * index + 1
+            right = child + 1
+            if right < size and heap[child].due_ms > heap[right].due_ms:
+                child = right
+            if due <= heap[child].due_ms:
+                break
+            heap[index] = heap[child]
+            index = child
+        heap[index] = last
+        return first

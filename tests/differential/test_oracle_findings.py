@@ -7,12 +7,12 @@ from typing import Any
 from topology_json import Input, Node, answer
 
 
-def given(key: str, value: str, timestamp: int) -> Input:
-    return {"topic": "in", "key": key, "value": value, "ts": timestamp}
+def given(key: str, value: str, timestamp: int, **rest: Any) -> Input:
+    return {"topic": "in", "key": key, "value": value, "ts": timestamp, **rest}
 
 
-def steps(nodes: list[Node], *inputs: Input) -> list[Any]:
-    found: list[Any] = answer([{"op": "stream", "topic": "in"}, *nodes], inputs)["steps"]
+def steps(nodes: list[Node], *inputs: Input, source: str = "stream") -> list[Any]:
+    found: list[Any] = answer([{"op": source, "topic": "in"}, *nodes], inputs)["steps"]
     return found
 
 
@@ -69,3 +69,74 @@ def test_session_beyond_its_retention_is_still_emitted_when_it_closes() -> None:
         [],
         [["out", "a@18-18", "1", 18]],
     ]
+
+
+def test_late_session_within_its_segment_is_still_emitted_when_it_closes() -> None:
+    """It comes as late as it may, where the store doesn't show it any more."""
+    nodes: list[Node] = [
+        {
+            "op": "aggregate",
+            "of": [0],
+            "how": "count",
+            "windows": {"grace": 0, "gap": 5},
+            "on_close": True,
+        },
+        {"op": "windowed_to_stream", "of": [1]},
+        {"op": "to", "of": [2], "topic": "out"},
+    ]
+    assert steps(nodes, given("b", "x", 45), given("a", "x", 40), given("b", "x", 51)) == [
+        [],
+        [],
+        [["out", "a@40-40", "1", 40], ["out", "b@45-45", "1", 45]],
+    ]
+
+
+def test_sessions_pass_no_headers_on() -> None:
+    nodes: list[Node] = [
+        {"op": "aggregate", "of": [0], "how": "count", "windows": {"grace": 0, "gap": 5}},
+        {"op": "windowed_to_stream", "of": [1]},
+        {"op": "to", "of": [2], "topic": "out"},
+    ]
+    found = steps(nodes, given("a", "x", 3, headers=[["h", "1"]]))
+    assert found == [[["out", "a@3-3", "1", 3]]]
+
+
+def test_join_with_a_suppressed_table_finds_the_value_before() -> None:
+    """So whatever is suppressed has to tell the old values of its changes."""
+    nodes: list[Node] = [
+        {"op": "suppress", "of": [0], "limit": 13, "full": "emit", "bytes": 108},
+        {"op": "table_join", "how": "inner", "of": [0, 1]},
+        {"op": "to_stream", "of": [2]},
+        {"op": "to", "of": [3], "topic": "out"},
+    ]
+    inputs = (given("c", "mm", 140), given("b", "mm", 180), given("c", "l", 220))
+    assert steps(nodes, *inputs, source="table") == [
+        [],
+        [["out", "c", "mm+mm", 140]],
+        [["out", "b", "mm+mm", 180], ["out", "c", "l+mm", 220]],
+    ]
+
+
+def test_change_on_its_way_out_of_a_suppression_is_still_looked_up_as_waiting() -> None:
+    nodes: list[Node] = [
+        {"op": "suppress", "of": [0], "limit": 14, "full": "emit", "records": 2},
+        {"op": "to_stream", "of": [1]},
+        {"op": "to_table", "of": [2]},
+        {"op": "suppress", "of": [3], "limit": 22, "full": "emit", "records": 1},
+        {"op": "table_join", "how": "inner", "of": [4, 1]},
+        {"op": "to_stream", "of": [5]},
+        {"op": "to", "of": [6], "topic": "out"},
+    ]
+    inputs = (given("b", "mm", 140), given("a", "mm", 140), given("a", "l", 180))
+    assert steps(nodes, *inputs, source="table") == [[], [], [["out", "b", "mm+mm", 140]]]
+
+
+def test_timers_of_one_time_ring_in_the_order_of_javas_priority_queue() -> None:
+    """The third before the second, which feeds it."""
+    nodes: list[Node] = [
+        {"op": "punctuate", "clock": "stream", "of": [0], "every": 22, "store": "one"},
+        {"op": "punctuate", "clock": "stream", "of": [1], "every": 18, "store": "two"},
+        {"op": "punctuate", "clock": "stream", "of": [2], "every": 4, "store": "three"},
+        {"op": "to", "of": [3], "topic": "out"},
+    ]
+    assert steps(nodes, given("c", "v", 2)) == [[["out", "tick", "2", 2]]]

@@ -5,86 +5,126 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.*;
 import org.apache.kafka.streams.kstream.*;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.processor.api.*;
+import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.*;
 import org.apache.kafka.streams.test.TestRecord;
 
 /**
  * Answers topologies. Each line of the input is a JSON object with "nodes" (see tests/support/topology_json.py, which
- * builds the same topology with our DSL) and "inputs"; the answer is a line with "steps", the records that each input
- * caused, and "stores", or with "error".
+ * builds the same topology with our DSL), "inputs", and "optimize"; stores are of RocksDB. The answer is a line with "steps", the
+ * records that each input caused (an error ends them), and "stores", or with "error" when no topology came about.
  */
 public class StreamsOracle {
     static final ObjectMapper JSON = new ObjectMapper();
     static final Serde<String> TEXT = Serdes.String();
+    static final String[] KEYS = {"a", "b", "c", "k", "x", "y"};
+    static final int LAST_TIME = 60;
 
     public static void main(String[] args) throws Exception {
         PrintStream out = new PrintStream(System.out, true, "UTF-8");
         System.setOut(System.err);
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, "UTF-8"));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
-            ObjectNode answer;
+            ObjectNode answer = JSON.createObjectNode();
+            Path folder = Files.createTempDirectory("oracle");
             try {
-                answer = answer(JSON.readTree(line));
+                answer(JSON.readTree(line), folder, answer);
             } catch (Throwable error) {
-                answer = JSON.createObjectNode();
-                Throwable root = error;
-                while (root.getCause() != null) root = root.getCause();
-                StackTraceElement[] trace = root.getStackTrace();
-                answer.put("error", root + (trace.length > 0 ? " at " + trace[0] : ""));
+                answer.put("error", root(error));
+            } finally {
+                Utils.delete(folder.toFile());
             }
             out.println(JSON.writeValueAsString(answer));
         }
     }
 
-    static ObjectNode answer(JsonNode asked) throws Exception {
+    static String root(Throwable error) {
+        Throwable root = error;
+        while (root.getCause() != null) root = root.getCause();
+        StackTraceElement[] trace = root.getStackTrace();
+        return root + (trace.length > 0 ? " at " + trace[0] : "");
+    }
+
+    static void answer(JsonNode asked, Path folder, ObjectNode answer) {
         Properties settings = new Properties();
         settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "oracle");
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
-        settings.put(StreamsConfig.STATE_DIR_CONFIG, Files.createTempDirectory("oracle").toString());
+        settings.put(StreamsConfig.STATE_DIR_CONFIG, folder.toString());
         settings.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
         settings.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0L);
         settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0L);
-        StreamsBuilder builder = new StreamsBuilder();
+        if (asked.path("optimize").asBoolean()) settings.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
+        StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(settings)));
         List<String> outputs = new ArrayList<>();
         new Nodes(builder, asked.get("nodes"), outputs).build();
         Topology topology = builder.build(settings);
-        ObjectNode answer = JSON.createObjectNode();
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, settings, Instant.ofEpochMilli(0))) {
             ArrayNode steps = answer.putArray("steps");
             for (JsonNode given : asked.get("inputs")) {
-                driver.createInputTopic(given.get("topic").asText(), new StringSerializer(), new StringSerializer())
-                    .pipeInput(new TestRecord<>(text(given, "key"), text(given, "value"), new RecordHeaders(), given.get("ts").asLong()));
-                ArrayNode step = steps.addArray();
-                for (String topic : outputs) {
-                    TestOutputTopic<String, String> read =
-                        driver.createOutputTopic(topic, new StringDeserializer(), new StringDeserializer());
-                    while (!read.isEmpty()) {
-                        TestRecord<String, String> record = read.readRecord();
-                        step.addArray().add(topic).add(record.key()).add(record.value()).add(record.timestamp());
-                    }
+                try {
+                    give(driver, given);
+                } catch (RuntimeException error) {
+                    answer.put("failed", root(error));
+                    break;
                 }
+                ArrayNode step = steps.addArray();
+                for (String topic : outputs) read(driver, topic, step);
             }
+            if (answer.has("failed")) return;
             ObjectNode stores = answer.putObject("stores");
             for (JsonNode node : asked.get("nodes"))
                 if (node.hasNonNull("store")) content(driver, node, stores.putArray(node.get("store").asText()));
         }
-        return answer;
+    }
+
+    static void give(TopologyTestDriver driver, JsonNode given) {
+        if (given.has("advance")) {
+            driver.advanceWallClockTime(Duration.ofMillis(given.get("advance").asLong()));
+            return;
+        }
+        Headers headers = new RecordHeaders();
+        for (JsonNode header : given.path("headers"))
+            headers.add(header.get(0).asText(), header.get(1).asText().getBytes(StandardCharsets.UTF_8));
+        driver.createInputTopic(given.get("topic").asText(), new StringSerializer(), new StringSerializer())
+            .pipeInput(new TestRecord<>(text(given, "key"), text(given, "value"), headers, given.get("ts").asLong()));
+    }
+
+    static void read(TopologyTestDriver driver, String topic, ArrayNode step) {
+        TestOutputTopic<String, String> output = driver.createOutputTopic(topic, new StringDeserializer(), new StringDeserializer());
+        while (!output.isEmpty()) {
+            TestRecord<String, String> record = output.readRecord();
+            ArrayNode row = step.addArray().add(topic).add(record.key()).add(record.value()).add(record.timestamp());
+            if (record.headers().toArray().length > 0) {
+                ArrayNode headers = row.addArray();
+                for (Header header : record.headers())
+                    headers.addArray().add(header.key()).add(new String(header.value(), StandardCharsets.UTF_8));
+            }
+        }
     }
 
     static void content(TopologyTestDriver driver, JsonNode node, ArrayNode rows) {
@@ -100,6 +140,19 @@ public class StreamsOracle {
                 try (KeyValueIterator<Windowed<String>, ValueAndTimestamp<Object>> all = driver.<String, Object>getTimestampedWindowStore(name).all()) {
                     all.forEachRemaining(row -> rows.addArray().add(row.key.key()).add(row.key.window().start())
                         .add(String.valueOf(row.value.value())).add(row.value.timestamp()));
+                }
+                break;
+            case "versioned":
+                VersionedKeyValueStore<String, Object> store = driver.getVersionedKeyValueStore(name);
+                for (String key : KEYS)
+                    for (int time = 0; time <= LAST_TIME; time += 4) {
+                        VersionedRecord<Object> found = store.get(key, time);
+                        if (found != null) rows.addArray().add(key).add(time).add(String.valueOf(found.value())).add(found.timestamp());
+                    }
+                break;
+            case "plain":
+                try (KeyValueIterator<String, Object> all = driver.<String, Object>getKeyValueStore(name).all()) {
+                    all.forEachRemaining(row -> rows.addArray().add(row.key).add(String.valueOf(row.value)));
                 }
                 break;
             default:
@@ -138,10 +191,135 @@ public class StreamsOracle {
         return key == null || !key.equals("a");
     }
 
+    static String foreign(int which, String value) {
+        if (which == 0) return value.isEmpty() ? null : value.substring(0, 1);
+        if (which == 1) return value.length() % 2 == 0 ? "a" : "b";
+        return value.length() % 3 == 0 ? null : KEYS[value.length() % 3];
+    }
+
     static String joined(String left, String right) { return cap(left + "+" + right); }
 
     static String added(int which, String value, String aggregate) {
         return which == 1 && aggregate.length() > 6 ? null : cap(aggregate + value + ";");
+    }
+
+    // -- processors: the same as in oracle_processors.py --
+
+    static class Remembering implements Processor<String, String, String, String> {
+        final String name;
+        final int f;
+        ProcessorContext<String, String> context;
+        KeyValueStore<String, String> store;
+
+        Remembering(String name, int f) { this.name = name; this.f = f; }
+
+        @Override public void init(ProcessorContext<String, String> context) {
+            this.context = context;
+            store = context.getStateStore(name);
+        }
+
+        @Override public void process(Record<String, String> record) {
+            if (record.key() == null) {
+                context.forward(record);
+                return;
+            }
+            String before = store.get(record.key());
+            store.put(record.key(), record.value());
+            if (f == 0) {
+                if (before == null || !before.equals(record.value())) context.forward(record.withValue(joined(before, record.value())));
+            } else if (f == 1) {
+                context.forward(record.withKey(rekeyed(0, record.key(), record.value())).withTimestamp(record.timestamp() + 1));
+                context.forward(record.withValue(before));
+            } else {
+                Headers headers = new RecordHeaders(record.headers()).add("f", "2".getBytes(StandardCharsets.UTF_8));
+                context.forward(record.withValue(context.currentStreamTimeMs() + "@" + record.value()).withHeaders(headers));
+                if (record.value() == null) store.delete(record.key());
+            }
+        }
+    }
+
+    static class RememberingValues implements FixedKeyProcessor<String, String, String> {
+        final String name;
+        final int f;
+        FixedKeyProcessorContext<String, String> context;
+        KeyValueStore<String, String> store;
+
+        RememberingValues(String name, int f) { this.name = name; this.f = f; }
+
+        @Override public void init(FixedKeyProcessorContext<String, String> context) {
+            this.context = context;
+            store = context.getStateStore(name);
+        }
+
+        @Override public void process(FixedKeyRecord<String, String> record) {
+            if (record.key() == null) {
+                context.forward(record.withValue("none"));
+                return;
+            }
+            String before = store.get(record.key());
+            store.put(record.key(), record.value());
+            context.forward(record.withValue(joined(before, record.value())));
+            if (f == 1) context.forward(record.withValue(record.value()).withTimestamp(record.timestamp() + 2));
+        }
+    }
+
+    static class Ticking implements Processor<String, String, String, String> {
+        final String name;
+        final PunctuationType clock;
+        final Duration every;
+        ProcessorContext<String, String> context;
+        KeyValueStore<String, String> store;
+
+        Ticking(String name, PunctuationType clock, Duration every) { this.name = name; this.clock = clock; this.every = every; }
+
+        @Override public void init(ProcessorContext<String, String> context) {
+            this.context = context;
+            store = context.getStateStore(name);
+            context.schedule(every, clock, this::punctuate);
+        }
+
+        @Override public void process(Record<String, String> record) {
+            if (record.key() == null) context.forward(record);
+            else store.put(record.key(), record.value());
+        }
+
+        void punctuate(long timestamp) {
+            context.forward(new Record<>("tick", String.valueOf(timestamp), timestamp));
+            try (KeyValueIterator<String, String> all = store.all()) {
+                while (all.hasNext()) {
+                    KeyValue<String, String> row = all.next();
+                    context.forward(new Record<>(row.key, row.value, timestamp));
+                    store.delete(row.key);
+                }
+            }
+        }
+    }
+
+    static class Linked implements Processor<Object, String, String, String> {
+        @Override public void process(Record<Object, String> record) { }
+    }
+
+    static class Transforming implements ValueTransformerWithKey<String, String, String> {
+        final String name;
+        final int f;
+        KeyValueStore<String, String> store;
+
+        Transforming(String name, int f) { this.name = name; this.f = f; }
+
+        @SuppressWarnings("unchecked")
+        @Override public void init(org.apache.kafka.streams.processor.ProcessorContext context) {
+            store = name == null ? null : (KeyValueStore<String, String>) context.getStateStore(name);
+        }
+
+        @Override public String transform(String key, String value) {
+            if (store == null) return changed(f, value);
+            String calls = store.get(key);
+            String next = calls == null ? "1" : String.valueOf(Integer.parseInt(calls) + 1);
+            store.put(key, next);
+            return value == null ? null : cap(value + "#" + next);
+        }
+
+        @Override public void close() {}
     }
 
     /** Builds the nodes in order; each refers to earlier ones by their index. */
@@ -150,6 +328,7 @@ public class StreamsOracle {
         final StreamsBuilder builder;
         final JsonNode nodes;
         final List<String> outputs;
+        boolean linked = false;
         final List<Object> built = new ArrayList<>();
 
         Nodes(StreamsBuilder builder, JsonNode nodes, List<String> outputs) {
@@ -170,53 +349,95 @@ public class StreamsOracle {
             return (KTable<String, String>) built.get(node.get("of").get(place).asInt());
         }
 
+        KTable<Windowed<String>, String> windowed(JsonNode node) {
+            return (KTable<Windowed<String>, String>) built.get(node.get("of").get(0).asInt());
+        }
+
         static Duration ms(JsonNode node, String field) { return Duration.ofMillis(node.get(field).asLong()); }
 
-        static <V, S extends org.apache.kafka.streams.processor.StateStore> Materialized<String, V, S> as(JsonNode node, Serde<V> serde) {
-            Materialized<String, V, S> with = node.hasNonNull("store")
-                ? Materialized.as(node.get("store").asText()) : Materialized.with(TEXT, serde);
+        static boolean stored(JsonNode node) { return node.hasNonNull("store"); }
+
+        static <V, S extends StateStore> Materialized<String, V, S> as(JsonNode node, Serde<V> serde) {
+            Materialized<String, V, S> with;
+            if (node.has("history")) with = (Materialized<String, V, S>) Materialized.<String, V>as(
+                Stores.persistentVersionedKeyValueStore(node.get("store").asText(), ms(node, "history")));
+            else if (stored(node)) with = Materialized.as(node.get("store").asText());
+            else with = Materialized.with(TEXT, serde);
+            if (node.has("retention")) with = with.withRetention(ms(node, "retention"));
             return with.withKeySerde(TEXT).withValueSerde(serde);
+        }
+
+        static <V> Materialized<String, V, KeyValueStore<Bytes, byte[]>> table(JsonNode node, Serde<V> serde) {
+            return as(node, serde);
+        }
+
+        Consumed<String, String> consumed(JsonNode node) {
+            Consumed<String, String> with = Consumed.with(TEXT, TEXT);
+            if (!node.has("earlier")) return with;
+            long earlier = node.get("earlier").asLong();
+            return with.withTimestampExtractor((record, partitionTime) -> record.timestamp() - earlier);
+        }
+
+        String addStore(JsonNode node, String field) {
+            String name = node.get(field).asText();
+            builder.addStateStore(Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(name), TEXT, TEXT));
+            return name;
         }
 
         Object make(JsonNode node) {
             int f = node.path("f").asInt(0);
             switch (node.get("op").asText()) {
-                case "stream": return builder.stream(node.get("topic").asText());
-                case "table": return builder.table(node.get("topic").asText(),
-                    StreamsOracle.Nodes.<String, KeyValueStore<Bytes, byte[]>>as(node, TEXT));
-                case "global": return builder.globalTable(node.get("topic").asText(),
-                    StreamsOracle.Nodes.<String, KeyValueStore<Bytes, byte[]>>as(node, TEXT));
+                case "stream": {
+                    List<String> topics = new ArrayList<>(List.of(node.get("topic").asText()));
+                    for (JsonNode more : node.path("more")) topics.add(more.asText());
+                    return builder.stream(topics, consumed(node));
+                }
+                case "table": return builder.table(node.get("topic").asText(), consumed(node), table(node, TEXT));
+                case "global": return stored(node)
+                    ? builder.globalTable(node.get("topic").asText(), consumed(node), table(node, TEXT))
+                    : builder.globalTable(node.get("topic").asText(), consumed(node));
                 case "filter": return stream(node, 0).filter((k, v) -> kept(f, k, v));
                 case "filter_not": return stream(node, 0).filterNot((k, v) -> kept(f, k, v));
                 case "map_values": return stream(node, 0).mapValues(v -> changed(f, v));
+                case "map_values_with_key": return stream(node, 0).mapValues((k, v) -> cap(k + changed(f, v)));
                 case "map": return stream(node, 0).map((k, v) -> KeyValue.pair(rekeyed(f, k, v), changed(1, v)));
                 case "select_key": return stream(node, 0).selectKey((k, v) -> rekeyed(f, k, v));
                 case "flat_map_values": return stream(node, 0).flatMapValues(v -> v == null ? List.<String>of() : List.of(v, cap(v + "2")));
                 case "flat_map": return stream(node, 0).flatMap((k, v) -> v == null
                     ? List.<KeyValue<String, String>>of() : List.of(KeyValue.pair(rekeyed(f, k, v), v), KeyValue.pair(k, cap(v + "2"))));
+                case "peek": return stream(node, 0).peek((k, v) -> { });
                 case "merge": return stream(node, 0).merge(stream(node, 1));
+                case "split": return split(node, f);
                 case "repartition": return stream(node, 0).repartition();
-                case "to_table": return stream(node, 0).toTable(StreamsOracle.Nodes.<String, KeyValueStore<Bytes, byte[]>>as(node, TEXT));
+                case "to_table": return stream(node, 0).toTable(table(node, TEXT));
                 case "aggregate": return aggregate(node, f);
-                case "table_filter": {
-                    if (!node.hasNonNull("store")) return table(node, 0).filter((k, v) -> kept(f, k, v));
-                    return table(node, 0).filter((k, v) -> kept(f, k, v), StreamsOracle.Nodes.<String, KeyValueStore<Bytes, byte[]>>as(node, TEXT));
+                case "cogroup": return cogroup(node, f);
+                case "table_filter": return stored(node)
+                    ? table(node, 0).filter((k, v) -> kept(f, k, v), table(node, TEXT)) : table(node, 0).filter((k, v) -> kept(f, k, v));
+                case "table_filter_not": return stored(node)
+                    ? table(node, 0).filterNot((k, v) -> kept(f, k, v), table(node, TEXT)) : table(node, 0).filterNot((k, v) -> kept(f, k, v));
+                case "table_map_values": return stored(node)
+                    ? table(node, 0).mapValues(v -> changed(f, v), table(node, TEXT)) : table(node, 0).mapValues(v -> changed(f, v));
+                case "table_transform_values": {
+                    String[] uses = node.hasNonNull("uses") ? new String[] {addStore(node, "uses")} : new String[0];
+                    String used = text(node, "uses");
+                    return stored(node)
+                        ? table(node, 0).transformValues(() -> new Transforming(used, f), table(node, TEXT), uses)
+                        : table(node, 0).transformValues(() -> new Transforming(used, f), uses);
                 }
-                case "table_map_values": {
-                    if (!node.hasNonNull("store")) return table(node, 0).mapValues(v -> changed(f, v));
-                    return table(node, 0).mapValues(v -> changed(f, v), StreamsOracle.Nodes.<String, KeyValueStore<Bytes, byte[]>>as(node, TEXT));
-                }
-                case "windowed_map_values":
-                    return ((KTable<Windowed<String>, String>) built.get(node.get("of").get(0).asInt())).mapValues(v -> changed(f, v));
+                case "windowed_filter": return windowed(node).filter((k, v) -> kept(f, k.key(), v));
+                case "windowed_map_values": return windowed(node).mapValues(v -> changed(f, v));
                 case "to_stream": return table(node, 0).toStream();
-                case "windowed_to_stream":
-                    return ((KTable<Windowed<String>, String>) built.get(node.get("of").get(0).asInt()))
-                        .toStream((k, v) -> k.key() + "@" + k.window().start() + "-" + k.window().end());
+                case "windowed_to_stream": return f == 1 ? windowed(node).toStream((k, v) -> k.key())
+                    : windowed(node).toStream((k, v) -> k.key() + "@" + k.window().start() + "-" + k.window().end());
                 case "table_group": return tableGroup(node, f);
                 case "table_join": return tableJoin(node);
+                case "fk_join": return foreignJoin(node, f);
                 case "stream_table_join": {
-                    if (node.get("how").asText().equals("left")) return stream(node, 0).leftJoin(table(node, 1), StreamsOracle::joined);
-                    return stream(node, 0).join(table(node, 1), StreamsOracle::joined);
+                    Joined<String, String, String> with = Joined.with(TEXT, TEXT, TEXT);
+                    if (node.has("grace")) with = with.withGracePeriod(ms(node, "grace"));
+                    if (node.get("how").asText().equals("left")) return stream(node, 0).leftJoin(table(node, 1), StreamsOracle::joined, with);
+                    return stream(node, 0).join(table(node, 1), StreamsOracle::joined, with);
                 }
                 case "global_join": {
                     GlobalKTable<String, String> rows = (GlobalKTable<String, String>) built.get(node.get("of").get(1).asInt());
@@ -225,7 +446,7 @@ public class StreamsOracle {
                     return stream(node, 0).join(rows, (k, v) -> rekeyed(f, k, v), StreamsOracle::joined);
                 }
                 case "stream_join": {
-                    JoinWindows windows = JoinWindows.ofTimeDifferenceAndGrace(Duration.ZERO, ms(node, "grace"))
+                    JoinWindows windows = JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(1000), ms(node, "grace"))
                         .before(ms(node, "before")).after(ms(node, "after"));
                     StreamJoined<String, String, String> with = StreamJoined.with(TEXT, TEXT, TEXT);
                     switch (node.get("how").asText()) {
@@ -234,77 +455,166 @@ public class StreamsOracle {
                         default: return stream(node, 0).outerJoin(stream(node, 1), StreamsOracle::joined, windows, with);
                     }
                 }
-                case "suppress_limit": return table(node, 0).suppress(Suppressed.untilTimeLimit(ms(node, "limit"), Suppressed.BufferConfig.unbounded()));
-                case "suppress_close":
-                    return ((KTable<Windowed<String>, String>) built.get(node.get("of").get(0).asInt()))
-                        .suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()));
+                case "suppress": return suppress(node);
+                case "suppress_close": {
+                    Suppressed.StrictBufferConfig bounds = node.has("records")
+                        ? Suppressed.BufferConfig.maxRecords(node.get("records").asLong()).shutDownWhenFull() : Suppressed.BufferConfig.unbounded();
+                    return windowed(node).suppress(Suppressed.untilWindowCloses(bounds));
+                }
+                case "process": {
+                    String name = addStore(node, "store");
+                    return stream(node, 0).process(() -> new Remembering(name, f), name);
+                }
+                case "process_values": {
+                    String name = addStore(node, "store");
+                    return stream(node, 0).processValues(() -> new RememberingValues(name, f), name);
+                }
+                case "punctuate": {
+                    String name = addStore(node, "store");
+                    PunctuationType clock = node.get("clock").asText().equals("wall") ? PunctuationType.WALL_CLOCK_TIME : PunctuationType.STREAM_TIME;
+                    return stream(node, 0).process(() -> new Ticking(name, clock, ms(node, "every")), name);
+                }
+                case "link": {
+                    if (!linked) builder.addStateStore(Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore("linked"), TEXT, TEXT));
+                    linked = true;
+                    Object linking = built.get(node.get("of").get(0).asInt());
+                    KStream<Object, String> records = linking instanceof KStream
+                        ? (KStream<Object, String>) linking : ((KTable<Object, String>) linking).toStream();
+                    records.process(() -> new Linked(), "linked");
+                    return null;
+                }
                 case "to": {
-                    stream(node, 0).to(node.get("topic").asText());
-                    outputs.add(node.get("topic").asText());
+                    String topic = node.get("topic").asText();
+                    if (!node.path("dynamic").asBoolean()) {
+                        stream(node, 0).to(topic, Produced.with(TEXT, TEXT));
+                        outputs.add(topic);
+                        return null;
+                    }
+                    stream(node, 0).to((k, v, context) -> topic + "-" + (v == null ? 0 : v.length() % 2), Produced.with(TEXT, TEXT));
+                    outputs.add(topic + "-0");
+                    outputs.add(topic + "-1");
                     return null;
                 }
                 default: throw new IllegalArgumentException("no operation " + node.get("op"));
             }
         }
 
+        Object split(JsonNode node, int f) {
+            Map<String, KStream<String, String>> branches = stream(node, 0).split(Named.as("split" + built.size() + "-"))
+                .branch((k, v) -> kept(f, k, v), Branched.as("one"))
+                .branch((k, v) -> k != null, Branched.as("two"))
+                .defaultBranch(Branched.as("rest"));
+            String name = "split" + built.size() + "-";
+            if (node.get("take").asInt() == 0) return branches.get(name + "one");
+            if (node.get("take").asInt() == 1) return branches.get(name + "two");
+            return branches.get(name + "rest").merge(branches.get(name + "one"));
+        }
+
+        KGroupedStream<String, String> grouped(JsonNode node, int place, JsonNode by, Grouped<String, String> as) {
+            if (by == null || by.isNull()) return stream(node, place).groupByKey(as);
+            return stream(node, place).groupBy((k, v) -> rekeyed(by.asInt(), k, v), as);
+        }
+
+        Grouped<String, String> cogrouped(int place) { return Grouped.with("cogroup" + built.size() + "-" + place, TEXT, TEXT); }
+
+        static SessionWindows sessions(JsonNode given) {
+            return SessionWindows.ofInactivityGapAndGrace(ms(given, "gap"), ms(given, "grace"));
+        }
+
+        static SlidingWindows sliding(JsonNode given) {
+            return SlidingWindows.ofTimeDifferenceAndGrace(ms(given, "difference"), ms(given, "grace"));
+        }
+
+        static Windows<? extends Window> windows(JsonNode given) {
+            if (given.has("from")) return UnlimitedWindows.of().startOn(Instant.ofEpochMilli(given.get("from").asLong()));
+            TimeWindows windows = TimeWindows.ofSizeAndGrace(ms(given, "size"), ms(given, "grace"));
+            return given.has("advance") ? windows.advanceBy(ms(given, "advance")) : windows;
+        }
+
         Object aggregate(JsonNode node, int f) {
-            KGroupedStream<String, String> grouped = node.hasNonNull("by")
-                ? stream(node, 0).groupBy((k, v) -> rekeyed(node.get("by").asInt(), k, v)) : stream(node, 0).groupByKey();
+            KGroupedStream<String, String> grouped = grouped(node, 0, node.get("by"), Grouped.with(TEXT, TEXT));
             String how = node.get("how").asText();
             if (!node.hasNonNull("windows")) {
-                if (how.equals("count")) return grouped.count(StreamsOracle.Nodes.<Long, KeyValueStore<Bytes, byte[]>>as(node, Serdes.Long())).mapValues(String::valueOf);
-                Materialized<String, String, KeyValueStore<Bytes, byte[]>> store = as(node, TEXT);
-                if (how.equals("reduce")) return grouped.reduce((a, b) -> cap(a + "," + b), store);
-                return grouped.aggregate(() -> "", (k, v, a) -> added(f, v, a), store);
+                if (how.equals("count")) return grouped.count(table(node, Serdes.Long())).mapValues(String::valueOf);
+                if (how.equals("reduce")) return grouped.reduce((a, b) -> cap(a + "," + b), table(node, TEXT));
+                return grouped.aggregate(() -> "", (k, v, a) -> added(f, v, a), table(node, TEXT));
             }
             JsonNode given = node.get("windows");
             EmitStrategy emit = node.path("on_close").asBoolean() ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate();
-            Duration grace = ms(given, "grace");
             if (given.has("gap")) {
-                SessionWindowedKStream<String, String> sessions = grouped
-                    .windowedBy(SessionWindows.ofInactivityGapAndGrace(ms(given, "gap"), grace)).emitStrategy(emit);
-                if (how.equals("count")) return sessions.count(StreamsOracle.Nodes.<Long, SessionStore<Bytes, byte[]>>as(node, Serdes.Long())).mapValues(String::valueOf);
+                SessionWindowedKStream<String, String> sessions = grouped.windowedBy(sessions(given)).emitStrategy(emit);
+                if (how.equals("count")) return sessions.count(Nodes.<Long, SessionStore<Bytes, byte[]>>as(node, Serdes.Long())).mapValues(String::valueOf);
                 Materialized<String, String, SessionStore<Bytes, byte[]>> store = as(node, TEXT);
                 if (how.equals("reduce")) return sessions.reduce((a, b) -> cap(a + "," + b), store);
                 return sessions.aggregate(() -> "", (k, v, a) -> added(f, v, a), (k, a, b) -> cap(a + "&" + b), store);
             }
-            TimeWindowedKStream<String, String> windowed;
-            if (given.has("difference")) {
-                windowed = grouped.windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(ms(given, "difference"), grace));
-            } else {
-                TimeWindows windows = TimeWindows.ofSizeAndGrace(ms(given, "size"), grace);
-                if (given.has("advance")) windows = windows.advanceBy(ms(given, "advance"));
-                windowed = grouped.windowedBy(windows);
-            }
+            TimeWindowedKStream<String, String> windowed = given.has("difference")
+                ? grouped.windowedBy(sliding(given)) : grouped.windowedBy(windows(given));
             windowed = windowed.emitStrategy(emit);
-            if (how.equals("count")) return windowed.count(StreamsOracle.Nodes.<Long, WindowStore<Bytes, byte[]>>as(node, Serdes.Long())).mapValues(String::valueOf);
+            if (how.equals("count")) return windowed.count(Nodes.<Long, WindowStore<Bytes, byte[]>>as(node, Serdes.Long())).mapValues(String::valueOf);
             Materialized<String, String, WindowStore<Bytes, byte[]>> store = as(node, TEXT);
             if (how.equals("reduce")) return windowed.reduce((a, b) -> cap(a + "," + b), store);
             return windowed.aggregate(() -> "", (k, v, a) -> added(f, v, a), store);
         }
 
+        Object cogroup(JsonNode node, int f) {
+            CogroupedKStream<String, String> cogrouped = grouped(node, 0, node.get("by").get(0), cogrouped(0)).cogroup((k, v, a) -> added(f, v, a));
+            for (int place = 1; place < node.get("of").size(); place++)
+                cogrouped = cogrouped.cogroup(grouped(node, place, node.get("by").get(place), cogrouped(place)), (k, v, a) -> cap(a + "/" + v));
+            if (!node.hasNonNull("windows")) return cogrouped.aggregate(() -> "", table(node, TEXT));
+            JsonNode given = node.get("windows");
+            if (given.has("gap")) return cogrouped.windowedBy(sessions(given)).aggregate(() -> "", (k, a, b) -> cap(a + "&" + b),
+                Nodes.<String, SessionStore<Bytes, byte[]>>as(node, TEXT));
+            Materialized<String, String, WindowStore<Bytes, byte[]>> store = as(node, TEXT);
+            if (given.has("difference")) return cogrouped.windowedBy(sliding(given)).aggregate(() -> "", store);
+            return cogrouped.windowedBy(windows(given)).aggregate(() -> "", store);
+        }
+
         Object tableGroup(JsonNode node, int f) {
             KGroupedTable<String, String> grouped = table(node, 0).groupBy((k, v) -> KeyValue.pair(rekeyed(f, k, v), v));
             String how = node.get("how").asText();
-            if (how.equals("count")) return grouped.count(StreamsOracle.Nodes.<Long, KeyValueStore<Bytes, byte[]>>as(node, Serdes.Long())).mapValues(String::valueOf);
-            Materialized<String, String, KeyValueStore<Bytes, byte[]>> store = as(node, TEXT);
-            if (how.equals("reduce")) return grouped.reduce((a, v) -> cap(a + "," + v), (a, v) -> cap(a + "-" + v), store);
-            return grouped.aggregate(() -> "", (k, v, a) -> cap(a + v + ";"), (k, v, a) -> cap(a + "!" + v), store);
+            if (how.equals("count")) return grouped.count(table(node, Serdes.Long())).mapValues(String::valueOf);
+            if (how.equals("reduce")) return grouped.reduce((a, v) -> cap(a + "," + v), (a, v) -> cap(a + "-" + v), table(node, TEXT));
+            return grouped.aggregate(() -> "", (k, v, a) -> cap(a + v + ";"), (k, v, a) -> cap(a + "!" + v), table(node, TEXT));
         }
 
         Object tableJoin(JsonNode node) {
             KTable<String, String> left = table(node, 0);
             KTable<String, String> right = table(node, 1);
             String how = node.get("how").asText();
-            if (!node.hasNonNull("store")) {
+            if (!stored(node)) {
                 if (how.equals("inner")) return left.join(right, StreamsOracle::joined);
                 if (how.equals("left")) return left.leftJoin(right, StreamsOracle::joined);
                 return left.outerJoin(right, StreamsOracle::joined);
             }
-            Materialized<String, String, KeyValueStore<Bytes, byte[]>> store = as(node, TEXT);
-            if (how.equals("inner")) return left.join(right, StreamsOracle::joined, store);
-            if (how.equals("left")) return left.leftJoin(right, StreamsOracle::joined, store);
-            return left.outerJoin(right, StreamsOracle::joined, store);
+            if (how.equals("inner")) return left.join(right, StreamsOracle::joined, table(node, TEXT));
+            if (how.equals("left")) return left.leftJoin(right, StreamsOracle::joined, table(node, TEXT));
+            return left.outerJoin(right, StreamsOracle::joined, table(node, TEXT));
+        }
+
+        Object foreignJoin(JsonNode node, int f) {
+            KTable<String, String> left = table(node, 0);
+            KTable<String, String> right = table(node, 1);
+            ValueJoiner<String, String, String> joiner = StreamsOracle::joined;
+            java.util.function.Function<String, String> key = value -> foreign(f, value);
+            if (node.get("how").asText().equals("inner"))
+                return stored(node) ? left.join(right, key, joiner, table(node, TEXT)) : left.join(right, key, joiner);
+            return stored(node) ? left.leftJoin(right, key, joiner, table(node, TEXT)) : left.leftJoin(right, key, joiner);
+        }
+
+        Object suppress(JsonNode node) {
+            boolean stop = node.path("full").asText().equals("stop");
+            Suppressed.BufferConfig<?> bounds = Suppressed.BufferConfig.unbounded();
+            if (node.has("records")) {
+                Suppressed.EagerBufferConfig eager = Suppressed.BufferConfig.maxRecords(node.get("records").asLong());
+                if (node.has("bytes")) eager = eager.withMaxBytes(node.get("bytes").asLong());
+                bounds = stop ? eager.shutDownWhenFull() : eager.emitEarlyWhenFull();
+            } else if (node.has("bytes")) {
+                Suppressed.EagerBufferConfig eager = Suppressed.BufferConfig.maxBytes(node.get("bytes").asLong());
+                bounds = stop ? eager.shutDownWhenFull() : eager.emitEarlyWhenFull();
+            }
+            return ((KTable<Object, String>) built.get(node.get("of").get(0).asInt()))
+                .suppress(Suppressed.untilTimeLimit(ms(node, "limit"), bounds));
         }
     }
 }

@@ -1,220 +1,324 @@
-"""Random topologies and inputs for the live oracle, in the form of `topology_json.py`."""
+"""Random topologies and inputs for the live oracle, in the form of `topology_json.py`.
+
+Choices are made by hypothesis or by a seeded `Random`: the same operators come out of both. A topology is either free
+(`free_case`), or leads through given operators one after another (`chain_case`), with what has to stand between them,
+where one results in a stream and the next takes a table; such nodes are marked `between`. Each node names its
+operator as the coverage counts it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Protocol, TypeVar
 
 from hypothesis import strategies as st
+from oracle_operators import OPERATORS, Operator
 from topology_json import Input, Node
 
-__all__ = ["cases"]
+__all__ = ["Case", "Choices", "HypothesisChoices", "RandomChoices", "chain_case", "free_case"]
+
+T = TypeVar("T")
+
+Case = dict[str, Any]
+"""Nodes, inputs, the backend of the stores, and whether the topology is optimized."""
 
 MOST_OPERATORS = 6
-MOST_INPUTS = 20
+MOST_INPUTS = 24
+LAST_TIME = 60
 
-_HOW_JOINED = ("inner", "left", "outer")
-_HOW_FOLDED = ("count", "reduce", "aggregate")
-
-_GIVES = {
-    "stream": "stream",
-    "table": "table",
-    "global": "global",
-    "filter": "stream",
-    "filter_not": "stream",
-    "map_values": "stream",
-    "map": "stream",
-    "select_key": "stream",
-    "flat_map_values": "stream",
-    "flat_map": "stream",
-    "merge": "stream",
-    "repartition": "stream",
-    "to_table": "table",
-    "aggregate": "table",
-    "windowed_aggregate": "windowed",
-    "table_filter": "table",
-    "table_map_values": "table",
-    "windowed_map_values": "windowed",
-    "to_stream": "stream",
-    "windowed_to_stream": "stream",
-    "table_group": "table",
-    "table_join": "table",
-    "stream_table_join": "stream",
-    "global_join": "stream",
-    "stream_join": "stream",
-    "suppress_limit": "table",
-    "suppress_close": "windowed",
-}
-"""What kind of thing each operator results in."""
-
-_TAKES = {
-    "filter": ("stream",),
-    "filter_not": ("stream",),
-    "map_values": ("stream",),
-    "map": ("stream",),
-    "select_key": ("stream",),
-    "flat_map_values": ("stream",),
-    "flat_map": ("stream",),
-    "merge": ("stream", "stream"),
-    "repartition": ("stream",),
-    "to_table": ("stream",),
-    "aggregate": ("stream",),
-    "windowed_aggregate": ("stream",),
-    "table_filter": ("table",),
-    "table_map_values": ("table",),
-    "windowed_map_values": ("windowed",),
-    "to_stream": ("table",),
-    "windowed_to_stream": ("windowed",),
-    "table_group": ("table",),
-    "table_join": ("table", "table"),
-    "stream_table_join": ("stream", "table"),
-    "global_join": ("stream", "global"),
-    "stream_join": ("stream", "stream"),
-    "suppress_limit": ("table",),
-    "suppress_close": ("windowed",),
-}
-"""What each operator goes on."""
+_SOURCES = {"stream": "stream", "table": "table", "versioned": "table", "global": "global"}
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[list[Node], list[Input]]:
-    """A topology, and what it is given."""
-    build = _Build(draw)
-    topics = build.sources()
-    for _ in range(draw(st.integers(1, MOST_OPERATORS))):
-        build.operator()
-    build.ends()
-    record = st.fixed_dictionaries(
-        {
-            "topic": st.sampled_from(topics),
-            "key": st.sampled_from(("a", "b", "c", None)),
-            "value": st.sampled_from(("x", "yy", "azz", "bbbb", None)),
-            "ts": st.integers(0, 60),
-        }
+_LIGHT = {
+    kind: tuple(
+        name
+        for name, operator in OPERATORS.items()
+        if not operator.stateful and operator.takes[0] == takes and operator.gives == takes
     )
-    inputs = draw(st.lists(record, min_size=1, max_size=MOST_INPUTS))
-    return build.nodes, inputs
+    for kind, takes in (("stream", "stream"), ("open", "windowed"), ("windowed", "windowed"))
+}
+"""Operators without state that change no kind, to be put between others."""
+
+
+class Choices(Protocol):
+    """Where randomness comes from."""
+
+    def number(self, least: int, most: int) -> int:
+        """One of `least` to `most`."""
+        ...
+
+    def pick(self, options: Sequence[T]) -> T:
+        """One of these."""
+        ...
+
+    def chance(self, percent: int) -> bool:
+        """True that often."""
+        ...
+
+
+class RandomChoices:
+    """Choices of a seeded `Random`."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = Random(seed)
+
+    def number(self, least: int, most: int) -> int:
+        return self._random.randint(least, most)
+
+    def pick(self, options: Sequence[T]) -> T:
+        return self._random.choice(options)
+
+    def chance(self, percent: int) -> bool:
+        return self._random.randrange(100) < percent
+
+
+class HypothesisChoices:
+    """Choices of hypothesis, which makes failing ones small."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+
+    def number(self, least: int, most: int) -> int:
+        return self._draw(st.integers(least, most))
+
+    def pick(self, options: Sequence[T]) -> T:
+        return self._draw(st.sampled_from(options))
+
+    def chance(self, percent: int) -> bool:
+        return self._draw(st.integers(0, 99)) >= 100 - percent
+
+
+def free_case(choices: Choices) -> Case:
+    """Some operators on some sources, each on what is there."""
+    build = _Build(choices)
+    build.source("stream")
+    for kind in ("stream", "table", "versioned", "global"):
+        if choices.chance(40):
+            build.source(kind)
+    for _ in range(choices.number(1, MOST_OPERATORS)):
+        build.any_operator()
+    return build.case()
+
+
+def chain_case(choices: Choices, names: Sequence[str]) -> Case:
+    """These operators, each on what the one before results in."""
+    build = _Build(choices)
+    at = None
+    for name in names:
+        at = build.operator(name, at)
+        build.tap(at)
+    return build.case()
 
 
 class _Build:
-    def __init__(self, draw: st.DrawFn) -> None:
-        self._draw = draw
-        self.nodes: list[Node] = []
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+        self._nodes: list[Node] = []
         self._kinds: list[str] = []
+        self._topics: list[str] = []
         self._used: set[int] = set()
-        self._closing: set[int] = set()  # windowed tables that are final results
+        self._final: set[int] = set()  # windowed tables that hold final results only
 
-    def sources(self) -> list[str]:
-        draw = self._draw
-        topics = []
-        others = draw(st.lists(st.sampled_from(("stream", "table", "global")), max_size=3))
-        for number, kind in enumerate(("stream", *others)):
-            topics.append(f"in{number}")
-            node = {"op": kind, "topic": topics[-1]}
-            if kind == "global" or (kind == "table" and draw(st.booleans())):
-                node["store"] = f"source{number}"
-            self._add(kind, node)
-        return topics
+    # -- nodes -------------------------------------------------------------------------------------
 
-    def operator(self) -> None:
+    def source(self, kind: str) -> int:
+        """A stream or table of a topic of its own."""
+        choices = self._choices
+        topic = f"in{len(self._topics)}"
+        self._topics.append(topic)
+        node: Node = {"op": _SOURCES[kind], "topic": topic}
+        if kind == "stream" and choices.chance(10):
+            node["more"] = [f"in{len(self._topics)}"]
+            self._topics += node["more"]
+        if kind == "versioned" or (kind != "stream" and choices.chance(50)):
+            node["store"] = f"source{len(self._nodes)}"
+        if kind == "versioned":
+            node.update(history=choices.pick((20, 60)), kind="versioned")
+        if kind != "global" and choices.chance(10):
+            node["earlier"] = choices.number(1, 20)
+        return self._add(node, kind, f"{kind}_source")
+
+    def operator(self, name: str, at: int | None) -> int:
+        """The operator on the node `at`, with what has to be between; None: on a source."""
+        operator = OPERATORS[name]
+        first = operator.takes[0]
+        if at is None:
+            at = self.source(first if first in _SOURCES else "stream")
+            if not self._fits(at, first):
+                at = self._turned(at, first)
+        else:
+            at = self._turned(at, first)
+        return self._operate(name, operator, at)
+
+    def any_operator(self) -> None:
+        """An operator on nodes that are there."""
+        choices = self._choices
         possible = [
             name
-            for name, kinds in _TAKES.items()
-            if all(
-                len(self._of(name, kind)) >= (2 if kinds == (kind, kind) else 1) for kind in kinds
-            )
+            for name, operator in OPERATORS.items()
+            if any(self._fits(at, operator.takes[0]) for at in range(len(self._nodes)))
         ]
-        name = self._draw(
-            st.sampled_from([name for name in possible for _ in range(_weight(name))])
+        name = choices.pick(possible)
+        operator = OPERATORS[name]
+        at = choices.pick(
+            [at for at in range(len(self._nodes)) if self._fits(at, operator.takes[0])]
         )
-        of: list[int] = []
-        for kind in _TAKES[name]:
-            of.append(
-                self._draw(st.sampled_from([at for at in self._of(name, kind) if at not in of]))
-            )
+        made = self._operate(name, operator, at)
+        if choices.chance(40):
+            self.tap(made)
+
+    def _operate(self, name: str, operator: Operator, first: int) -> int:
+        others = (
+            first if kind == "same" else self._second(kind, first) for kind in operator.takes[1:]
+        )
+        of = [first, *others]
+        node: Node = {**operator.node, "of": of}
+        for detail in operator.details:
+            node.update(detail(self._choices, len(self._nodes)))
         self._used.update(of)
-        if name == "suppress_close" or (name == "windowed_map_values" and of[0] in self._closing):
-            self._closing.add(len(self.nodes))
-        node: Node = {"op": name, "of": of, **self._details(name)}
-        if node.get("on_close"):
-            self._closing.add(len(self.nodes))
-        self._add(name, node)
+        gives = self._kinds[first] if operator.gives == "same" else operator.gives
+        if "history" in node:
+            gives = "versioned"
+        made = self._add(node, gives, name)
+        if operator.final or (name.startswith("windowed_") and first in self._final):
+            self._final.add(made)
+        return made
 
-    def _of(self, name: str, kind: str) -> list[int]:
-        return [
-            at
-            for at, found in enumerate(self._kinds)
-            if found == kind and not (name == "suppress_close" and at in self._closing)
-        ]
+    def _second(self, kind: str, first: int) -> int:
+        """Another operand: mostly a source of its own, so that it has records of its own."""
+        there = [at for at in range(len(self._nodes)) if self._fits(at, kind) and at != first]
+        if there and self._choices.chance(35):
+            return self._choices.pick(there)
+        return self.source(kind)
 
-    def ends(self) -> None:
+    def _fits(self, at: int, kind: str) -> bool:
+        found = self._kinds[at]
+        if kind == "open":
+            return found == "windowed" and at not in self._final
+        if kind == "table":
+            return found in ("table", "versioned")
+        if kind == "changes":
+            return found in ("table", "windowed")
+        return found == kind
+
+    def _turned(self, at: int, kind: str) -> int:
+        """A node of that kind that goes on with `at`."""
+        if self._fits(at, kind):
+            if kind in _LIGHT and self._choices.chance(30):
+                return self._between(self._choices.pick(_LIGHT[kind]), at)
+            return at
+        if self._kinds[at] == "windowed":
+            at = self._between("windowed_to_stream", at)
+        elif self._kinds[at] in ("table", "versioned"):
+            at = self._between("to_stream", at)
+        if kind == "stream":
+            return at
+        if kind in ("windowed", "open"):
+            return self._between("aggregate_tumbling", at)
+        return self._between("to_table_versioned" if kind == "versioned" else "to_table", at)
+
+    def _between(self, name: str, at: int) -> int:
+        made = self._operate(name, OPERATORS[name], at)
+        self._nodes[made]["between"] = True
+        return made
+
+    def tap(self, at: int) -> None:
+        """Write what the node results in to a topic."""
+        if "tap" in self._nodes[at]:
+            return
+        end, kind = at, self._kinds[at]
+        if kind != "stream":
+            windowed = kind == "windowed"
+            node: Node = {"op": "windowed_to_stream" if windowed else "to_stream", "of": [at]}
+            end = self._add(node, "end", node["op"])
+        self._nodes[at]["tap"] = f"out{at}"
+        sink: Node = {"op": "to", "of": [end], "topic": f"out{at}"}
+        if self._choices.chance(10):
+            sink["dynamic"] = True
+        self._add(sink, "end", "to_dynamic" if sink.get("dynamic") else "to")
+
+    def _add(self, node: Node, kind: str, name: str) -> int:
+        node["name"] = name
+        self._nodes.append(node)
+        self._kinds.append(kind)
+        return len(self._nodes) - 1
+
+    # -- the whole ---------------------------------------------------------------------------------
+
+    def case(self) -> Case:
         """What nobody goes on with is written to a topic."""
-        for at in range(len(self.nodes)):
-            if at in self._used or self._kinds[at] == "global":
-                continue
-            end = at
-            if self._kinds[at] != "stream":
-                op = "to_stream" if self._kinds[at] == "table" else "windowed_to_stream"
-                end = len(self.nodes)
-                self._add(op, {"op": op, "of": [at]})
-            self.nodes.append({"op": "to", "of": [end], "topic": f"out{at}"})
-            self._kinds.append("end")
+        for at in range(len(self._nodes)):
+            if at not in self._used and self._kinds[at] not in ("global", "end"):
+                self.tap(at)
+        self._link()
+        return {
+            "nodes": self._nodes,
+            "inputs": self._inputs(),
+            "backend": self._choices.pick(("memory", "memory", "rocksdb")),
+            "optimize": False,
+        }
 
-    def _add(self, name: str, node: Node) -> None:
-        if node["op"] == "windowed_aggregate":
-            node["op"] = "aggregate"
-        self.nodes.append(node)
-        self._kinds.append(_GIVES[name])
+    def _link(self) -> None:
+        """Make one task of all sub-topologies by a store that they share.
 
-    def _details(self, name: str) -> dict[str, Any]:
-        draw = self._draw
-        found: dict[str, Any] = {}
-        if name in ("filter", "filter_not", "map_values", "table_filter", "table_map_values"):
-            found["f"] = draw(st.integers(0, 2))
-        if name in ("windowed_map_values",):
-            found["f"] = draw(st.integers(0, 2))
-        if name in ("map", "select_key", "flat_map", "global_join", "table_group"):
-            found["f"] = draw(st.integers(0, 3))
-        if name in ("aggregate", "windowed_aggregate"):
-            found["f"] = draw(st.integers(0, 1))
-            found["by"] = draw(st.sampled_from((None, None, 0, 1, 3)))
-        if name in ("aggregate", "windowed_aggregate", "table_group"):
-            found["how"] = draw(st.sampled_from(_HOW_FOLDED))
-        if name == "windowed_aggregate":
-            found["windows"], found["kind"] = draw(_windows())
-            found["on_close"] = draw(st.sampled_from((False, False, True)))
-        if name in ("table_join", "stream_join"):
-            found["how"] = draw(st.sampled_from(_HOW_JOINED))
-        if name in ("stream_table_join", "global_join"):
-            found["how"] = draw(st.sampled_from(_HOW_JOINED[:2]))
-        if name == "stream_join":
-            for part, most in (("before", 15), ("after", 15), ("grace", 10)):
-                found[part] = draw(st.integers(0, most))
-        if name == "suppress_limit":
-            found["limit"] = draw(st.integers(0, 20))
-        stored = ("to_table", "aggregate", "windowed_aggregate", "table_filter")
-        if name in (*stored, "table_map_values", "table_group", "table_join") and draw(
-            st.booleans()
-        ):
-            found["store"] = f"store{len(self.nodes)}"
-        return found
+        Kafka's test driver runs them as one task in any case: with one stream time, and one order between
+        records of the same time in internal topics.
+        """
+        others = {node["of"][1] for node in self._nodes if node["op"] == "fk_join"}
+        linked = [
+            at
+            for at, node in enumerate(self._nodes)
+            if node["op"] in ("stream", "table") or "tap" in node or at in others
+        ]
+        for number, at in enumerate(linked):
+            self._add({"op": "link", "of": [at], "first": number == 0}, "end", "link")
 
+    def _inputs(self) -> list[Input]:
+        choices = self._choices
+        ordered = choices.chance(60)
+        given = [self._input(ordered) for _ in range(choices.number(1, MOST_INPUTS))]
+        if ordered:
+            given.sort(key=lambda one: one.get("ts", one.get("sorted", 0)) + one.get("late", 0))
+        for one in given:
+            one.pop("late", None)
+            one.pop("sorted", None)
+        if choices.chance(75):
+            given += self._later()
+        return given
 
-def _weight(name: str) -> int:
-    """Operators that keep state are what is to be judged most."""
-    return 3 if "table" in name or "join" in name or "aggregate" in name or "close" in name else 1
+    def _input(self, ordered: bool) -> Input:
+        choices = self._choices
+        time = choices.number(0, LAST_TIME)
+        if choices.chance(6):
+            return {"advance": choices.number(1, 30), "sorted": time}
+        given: Input = {
+            "topic": choices.pick(self._topics),
+            "key": None if choices.chance(6) else choices.pick("abc"),
+            "value": None
+            if choices.chance(12)
+            else choices.pick(("x", "yy", "azz", "bbbb", "c", "")),
+            "ts": time,
+        }
+        if ordered and choices.chance(20):
+            given["late"] = choices.number(1, 20)
+        if choices.chance(15):
+            given["headers"] = [["h", choices.pick("12")]]
+        return given
 
-
-@st.composite
-def _windows(draw: st.DrawFn) -> tuple[dict[str, int], str]:
-    given = {"grace": draw(st.sampled_from((0, 5, 20)))}
-    kind = draw(st.sampled_from(("tumbling", "hopping", "sliding", "session")))
-    if kind == "session":
-        given["gap"] = draw(st.integers(1, 12))
-        return given, "session"
-    if kind == "sliding":
-        given["difference"] = draw(st.integers(1, 12))
-    else:
-        given["size"] = draw(st.integers(2, 15))
-        if kind == "hopping":
-            given["advance"] = draw(st.integers(1, given["size"]))
-    return given, "window"
+    def _later(self) -> list[Input]:
+        """Records that move time on, again and again, so that what waits comes out."""
+        choices = self._choices
+        later: list[Input] = []
+        for time in (100, 140, 180, 220):
+            later += [
+                {
+                    "topic": topic,
+                    "key": choices.pick("abc"),
+                    "value": choices.pick(("l", "mm")),
+                    "ts": time,
+                }
+                for topic in self._topics
+            ]
+            later.append({"advance": 15})
+        return later

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 from java import JAVA_FOLDER, java_command
-from topology_json import Input, Node
 
 __all__ = ["StreamsOracle"]
 
@@ -38,11 +37,11 @@ class StreamsOracle:
     ) -> None:
         self._process.communicate(timeout=20)
 
-    def ask(self, nodes: Sequence[Node], inputs: Sequence[Input]) -> dict[str, Any]:
-        """The steps and stores of this topology with these inputs, or the error."""
+    def ask(self, case: Mapping[str, Any]) -> dict[str, Any]:
+        """The steps and stores of a case (nodes, inputs, backend, optimize), or the error."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"nodes": nodes, "inputs": inputs}) + "\n")
+        self._process.stdin.write(json.dumps(case) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, "the oracle ended"

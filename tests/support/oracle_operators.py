@@ -1,0 +1,248 @@
+"""The operators of the oracle's topologies: what each takes, what it results in, and its random details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["OPERATORS", "STATEFUL", "Operator"]
+
+Detail = Callable[[Any, int], dict[str, Any]]
+"""Part of a node, from `Choices` and the node's number."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator as the coverage counts it.
+
+    Attributes:
+        takes: kinds of its operands: "stream", "table" (with history or not), "versioned" (with history),
+            "windowed", "open" (windowed, not final yet), "changes" (table or windowed), "global", "same" as
+            the first.
+        gives: kind of its result; "same" as the first operand.
+        node: what stands in its node in any case.
+        details: the rest of its node.
+        stateful: it keeps state or reads that of others.
+        final: it results in final results of windows.
+    """
+
+    takes: tuple[str, ...]
+    gives: str
+    node: Mapping[str, Any]
+    details: tuple[Detail, ...] = ()
+    stateful: bool = False
+    final: bool = field(default=False, kw_only=True)
+
+
+def _one_of(name: str, most: int) -> Detail:
+    return lambda choices, _: {name: choices.number(0, most)}
+
+
+def _span(name: str, least: int, most: int) -> Detail:
+    return lambda choices, _: {name: choices.number(least, most)}
+
+
+def _how(*ways: str) -> Detail:
+    return lambda choices, _: {"how": choices.pick(ways)}
+
+
+def _stored(kind: str = "table", percent: int = 50) -> Detail:
+    def detail(choices: Any, number: int) -> dict[str, Any]:
+        return {"store": f"store{number}", "kind": kind} if choices.chance(percent) else {}
+
+    return detail
+
+
+def _history(choices: Any, number: int) -> dict[str, Any]:
+    return {"store": f"store{number}", "kind": "versioned", "history": choices.pick((15, 60))}
+
+
+def _by(choices: Any, _number: int) -> dict[str, Any]:
+    return {"by": choices.pick((None, None, 0, 1, 3))}
+
+
+def _two_by(choices: Any, _number: int) -> dict[str, Any]:
+    return {"by": [choices.pick((None, None, 0, 1)) for _ in range(2)]}
+
+
+def _tumbling(choices: Any, _number: int) -> dict[str, Any]:
+    return {"windows": {"size": choices.number(2, 15), "grace": choices.pick((0, 5, 20))}}
+
+
+def _hopping(choices: Any, _number: int) -> dict[str, Any]:
+    size = choices.number(2, 15)
+    advance = choices.number(max(1, size // 4), size)
+    return {"windows": {"size": size, "advance": advance, "grace": choices.pick((0, 5, 20))}}
+
+
+def _sliding(choices: Any, _number: int) -> dict[str, Any]:
+    return {"windows": {"difference": choices.number(1, 12), "grace": choices.pick((0, 5, 20))}}
+
+
+def _sessions(choices: Any, _number: int) -> dict[str, Any]:
+    return {"windows": {"gap": choices.number(1, 12), "grace": choices.pick((0, 5, 20))}}
+
+
+def _time_windows(choices: Any, number: int) -> dict[str, Any]:
+    return dict(choices.pick((_tumbling, _hopping, _sliding))(choices, number))
+
+
+def _retention(choices: Any, _number: int) -> dict[str, Any]:
+    return {"retention": choices.number(40, 80)} if choices.chance(20) else {}
+
+
+def _join_span(choices: Any, _number: int) -> dict[str, Any]:
+    before = choices.number(0, 15)
+    return {"before": before, "after": choices.number(0, 15), "grace": choices.number(0, 10)}
+
+
+def _bounds(choices: Any, _number: int) -> dict[str, Any]:
+    bounds: dict[str, Any] = {"full": "stop" if choices.chance(10) else "emit"}
+    if choices.chance(60):
+        bounds["records"] = choices.number(1, 3)
+    if "records" not in bounds or choices.chance(30):
+        bounds["bytes"] = choices.number(60, 300)
+    return bounds
+
+
+def _close_bounds(choices: Any, _number: int) -> dict[str, Any]:
+    return {"records": choices.number(2, 6)} if choices.chance(10) else {}
+
+
+def _store_of_processor(_choices: Any, number: int) -> dict[str, Any]:
+    return {"store": f"store{number}", "kind": "plain"}
+
+
+def _used_store(choices: Any, number: int) -> dict[str, Any]:
+    """Rows of a transformer that counts depend on how often it is asked, so it gets a store of its own."""
+    if choices.chance(40):
+        return {"uses": f"calls{number}", "store": f"store{number}", "kind": "table"}
+    return {}
+
+
+_F2, _F3, _F4 = _one_of("f", 1), _one_of("f", 2), _one_of("f", 3)
+_FOLD = (_how("count", "reduce", "aggregate"), _F2, _by)
+_IN_WINDOW, _IN_SESSION = (_stored("window"), _retention), (_stored("session"), _retention)
+_S, _T, _W = ("stream",), ("table",), ("windowed",)
+
+
+def _stateless(
+    op: str, takes: tuple[str, ...], gives: str, *details: Detail, **rest: Any
+) -> Operator:
+    return Operator(takes, gives, {"op": op, **rest}, details)
+
+
+def _stateful(
+    op: str, takes: tuple[str, ...], gives: str, *details: Detail, final: bool = False, **rest: Any
+) -> Operator:
+    return Operator(takes, gives, {"op": op, **rest}, details, stateful=True, final=final)
+
+
+def _windowed(windows: Detail, kind: str, **rest: Any) -> Operator:
+    stored = _IN_SESSION if kind == "session" else _IN_WINDOW
+    return _stateful("aggregate", _S, "windowed", *_FOLD, windows, *stored, **rest)
+
+
+def _cogroup(gives: str, *details: Detail) -> Operator:
+    return _stateful("cogroup", ("stream", "stream"), gives, _F2, _two_by, *details)
+
+
+OPERATORS: dict[str, Operator] = {
+    # streams
+    "filter": _stateless("filter", _S, "stream", _F3),
+    "filter_not": _stateless("filter_not", _S, "stream", _F3),
+    "map_values": _stateless("map_values", _S, "stream", _F3),
+    "map_values_with_key": _stateless("map_values_with_key", _S, "stream", _F3),
+    "map": _stateless("map", _S, "stream", _F4),
+    "select_key": _stateless("select_key", _S, "stream", _F4),
+    "flat_map_values": _stateless("flat_map_values", _S, "stream"),
+    "flat_map": _stateless("flat_map", _S, "stream", _F4),
+    "peek": _stateless("peek", _S, "stream"),
+    "merge": _stateless("merge", ("stream", "stream"), "stream"),
+    "split": _stateless("split", _S, "stream", _F3, _one_of("take", 2)),
+    "repartition": _stateless("repartition", _S, "stream"),
+    # tables
+    "to_table": _stateful("to_table", _S, "table", _stored()),
+    "to_table_versioned": _stateful("to_table", _S, "versioned", _history),
+    "to_stream": _stateless("to_stream", _T, "stream"),
+    "windowed_to_stream": _stateless("windowed_to_stream", _W, "stream", _F2),
+    "windowed_filter": _stateless("windowed_filter", _W, "windowed", _F3),
+    "windowed_map_values": _stateless("windowed_map_values", _W, "windowed", _F3),
+    "table_filter": _stateful("table_filter", _T, "table", _F3, _stored()),
+    "table_filter_not": _stateful("table_filter_not", _T, "table", _F3, _stored()),
+    "table_map_values": _stateful("table_map_values", _T, "table", _F3, _stored()),
+    "table_transform_values": _stateful(
+        "table_transform_values", _T, "table", _F3, _stored(), _used_store
+    ),
+    "table_group": _stateful(
+        "table_group", _T, "table", _how("count", "reduce", "aggregate"), _F4, _stored()
+    ),
+    # aggregations
+    "count": _stateful("aggregate", _S, "table", _by, _stored(), how="count"),
+    "reduce": _stateful("aggregate", _S, "table", _by, _stored(), how="reduce"),
+    "aggregate": _stateful("aggregate", _S, "table", _F2, _by, _stored(), how="aggregate"),
+    "aggregate_tumbling": _windowed(_tumbling, "window"),
+    "aggregate_hopping": _windowed(_hopping, "window"),
+    "aggregate_sliding": _windowed(_sliding, "window"),
+    "aggregate_session": _windowed(_sessions, "session"),
+    "aggregate_on_close": _windowed(_time_windows, "window", on_close=True, final=True),
+    "session_on_close": _windowed(_sessions, "session", on_close=True, final=True),
+    "cogroup": _cogroup("table", _stored()),
+    "cogroup_windowed": _cogroup("windowed", _time_windows, *_IN_WINDOW),
+    "cogroup_session": _cogroup("windowed", _sessions, *_IN_SESSION),
+    # joins
+    "stream_join_inner": _stateful(
+        "stream_join", ("stream", "stream"), "stream", _join_span, how="inner"
+    ),
+    "stream_join_left": _stateful(
+        "stream_join", ("stream", "stream"), "stream", _join_span, how="left"
+    ),
+    "stream_join_outer": _stateful(
+        "stream_join", ("stream", "stream"), "stream", _join_span, how="outer"
+    ),
+    "self_join": _stateful(
+        "stream_join", ("stream", "same"), "stream", _join_span, _how("inner", "left", "outer")
+    ),
+    "stream_table_join_inner": _stateful(
+        "stream_table_join", ("stream", "table"), "stream", how="inner"
+    ),
+    "stream_table_join_left": _stateful(
+        "stream_table_join", ("stream", "table"), "stream", how="left"
+    ),
+    "stream_table_join_grace": _stateful(
+        "stream_table_join",
+        ("stream", "versioned"),
+        "stream",
+        _how("inner", "left"),
+        _span("grace", 0, 14),
+    ),
+    "global_join_inner": _stateful("global_join", ("stream", "global"), "stream", _F4, how="inner"),
+    "global_join_left": _stateful("global_join", ("stream", "global"), "stream", _F4, how="left"),
+    "table_join_inner": _stateful(
+        "table_join", ("table", "table"), "table", _stored(), how="inner"
+    ),
+    "table_join_left": _stateful("table_join", ("table", "table"), "table", _stored(), how="left"),
+    "table_join_outer": _stateful(
+        "table_join", ("table", "table"), "table", _stored(), how="outer"
+    ),
+    "fk_join_inner": _stateful("fk_join", ("table", "table"), "table", _F3, _stored(), how="inner"),
+    "fk_join_left": _stateful("fk_join", ("table", "table"), "table", _F3, _stored(), how="left"),
+    # suppression
+    "suppress_limit": _stateful(
+        "suppress", ("changes",), "same", _span("limit", 0, 20), full="emit"
+    ),
+    "suppress_bounded": _stateful("suppress", ("changes",), "same", _span("limit", 0, 40), _bounds),
+    "suppress_close": _stateful("suppress_close", ("open",), "windowed", _close_bounds, final=True),
+    # processors
+    "process": _stateful("process", _S, "stream", _F3, _store_of_processor),
+    "process_values": _stateful("process_values", _S, "stream", _F2, _store_of_processor),
+    "punctuate_stream": _stateful(
+        "punctuate", _S, "stream", _span("every", 1, 30), _store_of_processor, clock="stream"
+    ),
+    "punctuate_wall": _stateful(
+        "punctuate", _S, "stream", _span("every", 1, 30), _store_of_processor, clock="wall"
+    ),
+}
+
+STATEFUL = [name for name, operator in OPERATORS.items() if operator.stateful]
