@@ -67,7 +67,7 @@ def _batches_of(log: PartitionLog) -> Iterator[tuple[bytes, int, BatchHeader]]:
     """Every batch of `log`: the bytes it is in, its position there, its header."""
     offset = log.log_start_offset
     while offset < log.end_offset:
-        data = log.read(offset, _READ_BYTES).data
+        data = bytes(log.read(offset, _READ_BYTES).data)
         next_offset = offset
         for position, header in batches(data):
             next_offset = header.next_offset

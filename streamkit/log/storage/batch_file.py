@@ -79,7 +79,7 @@ class BatchFile:
             yield position, header, data
             position += header.size
 
-    def verified(self, data: bytes, position: int) -> tuple[bytes, int]:
+    def verified(self, data: bytes | memoryview, position: int) -> tuple[bytes | memoryview, int]:
         """The batches at the head of `data` whose checksums are right, and the offset after them.
 
         Raises:
@@ -122,7 +122,9 @@ class BatchFile:
         """Up to `size` bytes at `position`."""
         return self._files.read(self.path, min(size, self.size - position), position)
 
-    def header_at(self, data: bytes, start: int, position: int, end: int) -> BatchHeader:
+    def header_at(
+        self, data: bytes | memoryview, start: int, position: int, end: int
+    ) -> BatchHeader:
         """The header at `start` of `data`, which was read from `position`; the batch ends by `end`.
 
         Raises:
@@ -142,13 +144,28 @@ class BatchFile:
 
     def damaged(self, position: int, reason: str) -> CorruptRecordError:
         """The error that says where the file is damaged."""
-        folder = Path(self.path).parent.name
-        topic, _, partition = folder.rpartition("-")
-        number = int(partition) if partition.isdigit() else -1
+        topic, partition = self.topic_partition
         return CorruptRecordError(
-            f"topic {topic}, partition {number}: the batch at byte {position} of segment "
+            f"topic {topic}, partition {partition}: the batch at byte {position} of segment "
             f"{self.path} is damaged: {reason}",
             path=self.path,
-            topic_partition=(topic, number),
+            topic_partition=(topic, partition),
             position=position,
         )
+
+    def missing(self, offset: int, found: int) -> CorruptRecordError:
+        """The error that says which records should be in the file, or in one behind it, and aren't."""
+        topic, partition = self.topic_partition
+        return CorruptRecordError(
+            f"topic {topic}, partition {partition}: records {offset} to {found - 1} are missing in "
+            f"segment {self.path}, or the segment that held them is",
+            path=self.path,
+            topic_partition=(topic, partition),
+            position=self.size,
+        )
+
+    @property
+    def topic_partition(self) -> tuple[str, int]:
+        """Whose file it is, by the name of its folder."""
+        topic, _, partition = Path(self.path).parent.name.rpartition("-")
+        return topic, int(partition) if partition.isdigit() else -1

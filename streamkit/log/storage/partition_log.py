@@ -37,6 +37,7 @@ from streamkit.log.storage.recovery import load_producers, open_folder
 from streamkit.log.storage.results import AppendResult, ReadResult, TimestampOffset
 from streamkit.log.storage.segment import Segment
 from streamkit.log.storage.segment_list import SegmentList
+from streamkit.log.storage.topic_settings import LONG_MAX
 from streamkit.log.storage.transaction_index import AbortedTransaction
 from streamkit.model import TopicPartition
 
@@ -57,6 +58,7 @@ class PartitionLog:
         recovery_point: everything before it has been forced to the disk, indexes and producer state
             too; recovery begins there.
         durable_offset: the records before it have been forced to the disk.
+        compacted_to: before it records may be missing, since they were compacted away.
         bytes_cut: bytes that recovery cut off when the log was opened.
     """
 
@@ -105,6 +107,7 @@ class PartitionLog:
         self.durable_offset = self.recovery_point
         self.flushed_ms = now_ms
         self.leader_epoch = max(0, self._epochs.latest)
+        self.compacted_to = 0
         self._closed = False
 
     # ------------------------------------------------------------------ what it holds
@@ -283,7 +286,7 @@ class PartitionLog:
 
         Raises:
             OffsetOutOfRangeError: `offset` isn't in the log.
-            CorruptRecordError: the batch there is damaged on the disk.
+            CorruptRecordError: the batch there is damaged on the disk, or missing.
             LogStorageError: the disk refused.
         """
         self._check_open()
@@ -291,7 +294,8 @@ class PartitionLog:
         committed = isolation == "read_committed"
         stable = self.last_stable_offset
         limit = stable if committed else self.end_offset
-        data, next_offset = b"", offset
+        data: bytes | memoryview = b""
+        next_offset = offset
         if offset < limit and (max_bytes > 0 or min_one):
             data, next_offset = self._segments.reader.read(
                 offset,
@@ -300,6 +304,7 @@ class PartitionLog:
                 end_offset=self.end_offset,
                 min_one=min_one,
                 verify=self.config.verify_reads,
+                whole_from=LONG_MAX if self.config.compacted else self.compacted_to,
             )
         aborted = self._segments.reader.aborted(offset, next_offset) if committed else None
         return ReadResult(

@@ -42,7 +42,8 @@ class Reader:
         end_offset: int,
         min_one: bool,
         verify: bool,
-    ) -> tuple[bytes, int]:
+        whole_from: int,
+    ) -> tuple[bytes | memoryview, int]:
         """Whole batches from the one that holds `offset` on, and the offset after them.
 
         Args:
@@ -52,18 +53,24 @@ class Reader:
             end_offset: the log's.
             min_one: return the first batch even if it is larger.
             verify: check the checksums of batches that this process didn't write.
+            whole_from: from this offset on no record may be missing: nothing was compacted there.
+
+        Raises:
+            CorruptRecordError: a batch is damaged, or records are missing.
         """
         segments = self._segments
         for index in range(self.index_of(offset), len(segments)):
             segment = segments[index]
             last = index + 1 == len(segments)
             following = end_offset if last else segments[index + 1].base_offset
-            position = self._position(segment, offset)
+            position = self._position(segment, offset, whole_from)
             if position is None:
+                if not last and max(offset, segment.base_offset) >= whole_from:
+                    raise segment.missing(max(offset, segment.base_offset), following)
                 continue
             end = segment.size
             if limit < following:
-                stop = self._position(segment, limit)
+                stop = self._position(segment, limit, following)
                 end = segment.size if stop is None else stop
             if position >= end:
                 return b"", offset
@@ -89,13 +96,17 @@ class Reader:
                     break
         return sorted(found, key=lambda transaction: transaction.first_offset)
 
-    def _position(self, segment: Segment, offset: int) -> int | None:
-        """Where the batch begins that holds `offset` or the next one after it."""
+    def _position(self, segment: Segment, offset: int, whole_from: int) -> int | None:
+        """Where the batch begins that holds `offset` or, before `whole_from`, the next one after it."""
         known = self._positions.get(offset)
         if known is not None and known[0] == segment.base_offset and known[1] < segment.size:
             return known[1]
         found = segment.find(offset)
-        return None if found is None else found[0]
+        if found is None:
+            return None
+        if found[1].base_offset > offset >= whole_from:
+            raise segment.missing(offset, found[1].base_offset)
+        return found[0]
 
     def remember(self, offset: int, segment: Segment, position: int) -> None:
         """Note that the batch with `offset`, or the next one, begins at `position` of `segment`."""

@@ -42,7 +42,7 @@ class ReadResult:
             that was asked for when `data` is empty.
     """
 
-    data: bytes
+    data: bytes | memoryview
     high_watermark: int
     last_stable_offset: int
     log_start_offset: int

@@ -266,7 +266,7 @@ class Segment(BatchFile):
         _, position = self.offset_index.lookup(offset)
         return (hit for hit in self.headers(position) if hit[1].max_timestamp >= timestamp)
 
-    def read(self, position: int, max_bytes: int, end: int) -> tuple[bytes, int]:
+    def read(self, position: int, max_bytes: int, end: int) -> tuple[bytes | memoryview, int]:
         """Whole batches from `position`, where one begins: the first, and more up to `max_bytes`.
 
         Args:
@@ -290,7 +290,8 @@ class Segment(BatchFile):
             known = max(self.offset_index.batch_before(known - 1), position)
             cut, next_offset = self.walk(data, known - position, position)
             if next_offset >= 0:
-                return data[:cut], next_offset
+                # A copy would cost more than the rest of a fetch, in page faults for its memory.
+                return memoryview(data)[:cut], next_offset
         size = self.header_at(data, 0, position, end).size
         data = self._files.read(self.path, size, position)
         return data, read_header(data, 0).next_offset
@@ -351,7 +352,7 @@ class Segment(BatchFile):
 
     def recover(
         self, position: int, offset: int, on_batch: Callable[[BatchHeader, bytes], None]
-    ) -> int:
+    ) -> CorruptRecordError | None:
         """Check all batches from `position` on, cut off a torn or damaged tail, redo the indexes.
 
         Args:
@@ -360,7 +361,7 @@ class Segment(BatchFile):
             on_batch: gets each good batch.
 
         Returns:
-            Bytes cut off.
+            What was wrong at the place where it was cut; None if it wasn't.
         """
         if position == 0:
             self.offset_index.reset()
@@ -373,21 +374,24 @@ class Segment(BatchFile):
         self._max_timestamp, self._max_timestamp_offset = self.time_index.last()
         self._since_index = position - self.offset_index.last_position()
         good = position
-        with contextlib.suppress(CorruptRecordError):
+        damage: CorruptRecordError | None = None
+        try:
             for at, header, data in self.whole_batches(position):
                 if not self._follows(header, offset):
-                    break
+                    raise self.damaged(at, "its offsets are wrong")
                 self._note(at, header)
                 on_batch(header, data)
                 good, offset = at + header.size, header.next_offset
-        cut = self.size - good
-        if cut:
+        except CorruptRecordError as error:
+            damage = error
             self._files.truncate(self.path, good)
             self.size = good
         self.appended_from = good
         self._read_first_timestamp()
-        self.settle()
-        return cut
+        # On a full disk what isn't written stays in memory, and reading goes on.
+        with contextlib.suppress(LogStorageError):
+            self.settle()
+        return damage
 
     def _read_first_timestamp(self) -> None:
         if self.size:
