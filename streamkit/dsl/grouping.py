@@ -49,6 +49,10 @@ class Grouping:
             value=self._given[1],
             into=into,
         )
+        if into is not None:
+            self.place.graph.add(
+                into, self.place.node
+            )  # once more: as in Kafka Streams, it moves behind
         return behind
 
     def table(
@@ -62,6 +66,7 @@ class Grouping:
         ignores_value: bool,
         getter: Callable[[str], ValueGetter] = StoreGetter,
         grace_ms: int | None = None,
+        idles: bool = False,
     ) -> KTable[Any, Any]:
         """The table of an aggregation.
 
@@ -69,7 +74,7 @@ class Grouping:
             make: takes the store's name, `send_old` and `reuse_raw_key`.
             key: serde of the table's keys.
             getter: how the table is looked up.
-            grace_ms: of a windowed table, see `GraphNode.window_grace_ms`.
+            grace_ms, idles: of a windowed table, see `GraphNode.window_grace_ms`, `window_idles`.
         """
         place = self.for_store(spec.name)
         backing = AggregateBacking(spec.name, queryable, getter)
@@ -86,6 +91,7 @@ class Grouping:
 
         node = OperatorGraphNode(name, make_later, store=lambda: spec, ignores_value=ignores_value)
         node.window_grace_ms = grace_ms
+        node.window_idles = idles
         behind = place.then(
             node,
             key=key,

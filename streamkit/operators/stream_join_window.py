@@ -1,6 +1,6 @@
 """One side of a stream-stream join: keeps each record for the time that partners may come.
 
-Records without a key or a value are passed on but not kept. Source: KStreamJoinWindow.
+Records without a key or a value are not kept. Source: KStreamJoinWindow.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def join_window_store(context: TaskContext, name: str, node: str) -> WindowStore
 
 
 class StreamJoinWindow(Operator):
-    """Keeps records, then passes them on to the join.
+    """Passes records on to the join, then keeps them: a record doesn't find itself.
 
     Args:
         store: name of the side's window store, which keeps duplicates.
@@ -52,9 +52,9 @@ class StreamJoinWindow(Operator):
         self._store = join_window_store(context, self._store_name, self.name)
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
+        self.forward(key, value, timestamp, headers)
         if key is not None and value is not None:
             raw_key = self.context.record.raw_key if self._reuse_raw_key else None
             if raw_key is None:
                 raw_key = self._store.raw_key(key)
             self._store.put_raw(raw_key, value, timestamp)
-        self.forward(key, value, timestamp, headers)

@@ -72,18 +72,27 @@ class Arrangement:
             for sources in self.copartitioned
         ]
 
-    def above(self, node: GraphNode, wanted: Callable[[GraphNode], bool]) -> GraphNode | None:
-        """`node` or the nearest node above it that is `wanted`.
-
-        Where several ways lead up, parents are asked before their own parents, and the last way counts.
-        """
+    def nearest_above(
+        self, node: GraphNode, wanted: Callable[[GraphNode], bool]
+    ) -> GraphNode | None:
+        """`node` or the first node above it that is `wanted`, one way up after the other."""
         if wanted(node):
             return node
-        found: GraphNode | None = None
         for parent in self._parents[node]:
-            if wanted(parent):
-                return parent
-            found = self.above(parent, wanted)
+            found = self.nearest_above(parent, wanted)
+            if found is not None:
+                return found
+        return None
+
+    def ancestors(self, node: GraphNode) -> set[GraphNode]:
+        """`node` and everything above it."""
+        found = {node}
+        queue = [node]
+        while queue:
+            for parent in self._parents[queue.pop()]:
+                if parent not in found:
+                    found.add(parent)
+                    queue.append(parent)
         return found
 
     def in_order(self) -> list[GraphNode]:

@@ -9,6 +9,7 @@ from streamkit.state.spec import StoreKind, StoreSpec
 
 __all__ = ["changelog_config", "changelog_name", "repartition_config"]
 
+_LONGEST_MS = 2**63 - 1
 _DAY_MS = 24 * 60 * 60 * 1000
 _WINDOWED = (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW, StoreKind.SESSION)
 
@@ -21,12 +22,13 @@ def changelog_name(application_id: str, store: str) -> str:
 def changelog_config(spec: StoreSpec) -> dict[str, str]:
     """Topic settings of a store's changelog; the specification's own come last.
 
-    A windowed changelog keeps records for a day longer than the store, for clocks that differ.
+    A windowed changelog keeps records for a day longer than the store, for clocks that differ. That of a
+    stream join is never compacted: the numbers in its keys begin anew with each start of Kafka Streams.
     """
     config = {"message.timestamp.type": "CreateTime"}
     if spec.kind in _WINDOWED:
-        config["cleanup.policy"] = "compact,delete"
-        config["retention.ms"] = str((spec.retention_ms or 0) + _DAY_MS)
+        config["cleanup.policy"] = "delete" if spec.retain_duplicates else "compact,delete"
+        config["retention.ms"] = str(min((spec.retention_ms or 0) + _DAY_MS, _LONGEST_MS))
     else:
         config["cleanup.policy"] = "compact"
         if spec.kind is StoreKind.VERSIONED:

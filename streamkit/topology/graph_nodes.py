@@ -66,6 +66,8 @@ class GraphNode:
         emits_null_keys: a left join, which sends on records without a key.
         window_grace_ms: of a windowed aggregation: how far stream time is beyond a window's end (of a
             session: its last record) when it takes no more records; None for other operations.
+        window_idles: of a windowed aggregation: windows close on the wall clock while no data comes.
+        source_name: of the source that it reads a topic with, None for other operations.
         repartition: the repartition node that joins of its stream share, once there is one.
     """
 
@@ -74,6 +76,8 @@ class GraphNode:
     is_merge = False
     emits_null_keys = False
     window_grace_ms: int | None = None
+    window_idles = False
+    source_name: str | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -122,6 +126,7 @@ class SourceGraphNode(GraphNode):
         pattern: Pattern[str] | None = None,
     ) -> None:
         super().__init__(name)
+        self.source_name = name
         self.topics = tuple(topics)
         self.options = options
         self.pattern = pattern
@@ -149,15 +154,15 @@ class TableSourceGraphNode(GraphNode):
     ) -> None:
         super().__init__(name)
         self.reuse_topic = False
-        self._source_name = source_name
+        self.source_name = self._source = source_name
         self._topic = topic
         self._options = options
         self._make = make
         self._store = store
 
     def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
-        topology.add_source_node(self._options.node(self._source_name, (self._topic,)))
-        topology.add_processor_node(ProcessorNode(self.name, (self._source_name,), self._make()))
+        topology.add_source_node(self._options.node(self._source, (self._topic,)))
+        topology.add_processor_node(ProcessorNode(self.name, (self._source,), self._make()))
         store = self._store()
         if store is not None:
             if self.reuse_topic:
@@ -172,7 +177,7 @@ class GlobalTableGraphNode(GraphNode):
         self, name: str, source_name: str, topic: str, options: SourceOptions, store: StoreSpec
     ) -> None:
         super().__init__(name)
-        self._source_name = source_name
+        self.source_name = self._source = source_name
         self._topic = topic
         self._options = options
         self._store = store
@@ -181,10 +186,10 @@ class GlobalTableGraphNode(GraphNode):
         topology.add_global_store_node(
             GlobalStoreNode(
                 replace(self._store, logged=False, source_changelog=self._topic),
-                self._options.node(self._source_name, (self._topic,)),
+                self._options.node(self._source, (self._topic,)),
                 ProcessorNode(
                     self.name,
-                    (self._source_name,),
+                    (self._source,),
                     partial(GlobalStoreUpdater, self._store.name),
                     (self._store.name,),
                 ),
@@ -237,11 +242,11 @@ class OperatorGraphNode(GraphNode):
         self._make = make
         self._store = store
         self._connect = connect
-        self._ignores_value = ignores_value
+        self.ignores_value = ignores_value
 
     def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
         topology.add_processor_node(
-            ProcessorNode(self.name, parents, self._make(), ignores_value=self._ignores_value)
+            ProcessorNode(self.name, parents, self._make(), ignores_value=self.ignores_value)
         )
         if self._connect is not None:
             topology.connect(self.name, *self._connect())
@@ -437,6 +442,7 @@ class RepartitionGraphNode(GraphNode):
     ) -> None:
         super().__init__(source_name)
         self.topic = topic
+        self.source_name = source_name
         self.options = options
         self.raw_key = RawKey(self.key_serde)
         self.keep_null_keys = False
@@ -517,6 +523,7 @@ class ChangeRepartitionGraphNode(GraphNode):
         self, source_name: str, *, topic: str, sink_name: str, key: Serde[Any], value: Serde[Any]
     ) -> None:
         super().__init__(source_name)
+        self.source_name = source_name
         self._topic = topic
         self._sink_name = sink_name
         self._key = key
@@ -551,6 +558,7 @@ class InternalSourceGraphNode(GraphNode):
 
     def __init__(self, name: str, topic: str, key: Serde[Any], value: Serde[Any]) -> None:
         super().__init__(name)
+        self.source_name = name
         self._topic = topic
         self._options = SourceOptions(key, value, record_time_or_fail)
 

@@ -6,15 +6,17 @@
   repartition topic, right behind the operation that changes keys.
 * `single.store.self.join`: a stream joined with itself keeps its records once.
 
-Source: StreamsConfig, InternalStreamsBuilder (with the fix of KAFKA-19668, which Kafka Streams 4.3 leaves off by
-default: the topic doesn't move above `process` and `process_values`, which change keys or values).
+A topic moves up only where every record that it took still passes it, or one like it. Kafka Streams 4.3 looks at one
+way only where streams were merged, and by default moves topics above `process` and `process_values` (KAFKA-19668);
+there, its results would be wrong, or it stops with an error.
+
+Source: StreamsConfig, InternalStreamsBuilder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from functools import partial
 
 from streamkit.errors import ConfigError, TopologyError
 from streamkit.topology.arrangement import Arrangement
@@ -143,17 +145,17 @@ def keep_null_keys_for_left_joins(arranged: Arrangement) -> None:
 
 
 def _merge_repartition_topics(arranged: Arrangement, names: NameCounter) -> None:
-    for changer, repartitions in _repartitions_by_key_changer(arranged).items():
-        replaced = [node for node in repartitions if arranged.parents(node)]
-        if not replaced:
-            continue
+    for changer, replaced in _repartitions_by_key_changer(arranged).items():
         merged = merged_repartition(replaced, names)
         arranged.add(merged, arranged.priority[changer])
+        beside: set[str] = set()
         for node in replaced:
-            top = arranged.above(node, partial(_is_below, arranged, changer))
-            assert top is not None  # it was found by going up from there
-            arranged.link(merged, top)
-            arranged.unlink(changer, top)
+            above = arranged.ancestors(node)
+            beside |= _sources_beside(arranged, node, changer) or set()
+            for child in arranged.children(changer):
+                if child in above:
+                    arranged.link(merged, child)
+                    arranged.unlink(changer, child)
             for parent in arranged.parents(node):
                 for child in arranged.children(node):
                     arranged.link(parent, child)
@@ -164,6 +166,9 @@ def _merge_repartition_topics(arranged: Arrangement, names: NameCounter) -> None
             arranged.replace_source(node.name, merged.name)
             node.raw_key.serde = merged.key_serde
         arranged.link(changer, merged)
+        if beside:
+            # Streams that are merged in below must be partitioned as the topic is.
+            arranged.copartitioned.append((merged.name, *sorted(beside)))
 
 
 def _repartitions_by_key_changer(
@@ -176,35 +181,60 @@ def _repartitions_by_key_changer(
         if node.key_changing:
             found[node] = []
         elif isinstance(node, RepartitionGraphNode):
-            if not node.optimizable:
-                continue
-            changer = arranged.above(node, lambda n: n.key_changing or n.value_changing)
-            # Where values change after the keys, the merged topic would carry values of both kinds.
-            if changer is not None and changer is arranged.above(node, lambda n: n.key_changing):
+            changer = _key_changer(arranged, node) if node.optimizable else None
+            if changer is not None:
                 found[changer].append(node)
         elif node.is_merge:
             merges.append(node)
 
-    def is_above(upper: GraphNode, lower: GraphNode) -> bool:
-        return arranged.above(lower, partial(_is_below, arranged, upper)) is not None
-
-    above_merge = {
-        merge: [
-            changer
-            for changer, repartitions in found.items()
-            if all(is_above(merge, node) for node in repartitions) and is_above(changer, merge)
-        ]
-        for merge in merges
-    }
+    below = {node: arranged.ancestors(node) for nodes in found.values() for node in nodes}
+    by_merge: dict[GraphNode, list[RepartitionGraphNode]] = {}
     moved: set[GraphNode] = set()
-    for merge, changers in above_merge.items():
-        found[merge] = list(dict.fromkeys(node for changer in changers for node in found[changer]))
-        moved.update(changers)
-    return {changer: nodes for changer, nodes in found.items() if changer not in moved and nodes}
+    for merge in merges:
+        above_merge = arranged.ancestors(merge)
+        for changer, repartitions in found.items():
+            if changer in above_merge and all(merge in below[node] for node in repartitions):
+                by_merge.setdefault(merge, []).extend(repartitions)
+                moved.add(changer)
+    # Below several merges, the last one has all records.
+    last = {node: merge for merge in by_merge for node in by_merge[merge]}
+    for merge, repartitions in by_merge.items():
+        found[merge] = [node for node in dict.fromkeys(repartitions) if last[node] is merge]
+    safe = {
+        changer: [node for node in nodes if _sources_beside(arranged, node, changer) is not None]
+        for changer, nodes in found.items()
+        if changer not in moved
+    }
+    return {changer: nodes for changer, nodes in safe.items() if nodes}
 
 
-def _is_below(arranged: Arrangement, upper: GraphNode, node: GraphNode) -> bool:
-    return upper in arranged.parents(node)
+def _key_changer(arranged: Arrangement, node: GraphNode) -> GraphNode | None:
+    """The nearest operation above that changes keys, unless a nearer one changes values."""
+    changer = arranged.nearest_above(node, lambda n: n.key_changing or n.value_changing)
+    if changer is not None and changer is arranged.nearest_above(node, lambda n: n.key_changing):
+        return changer
+    return None
+
+
+def _sources_beside(arranged: Arrangement, node: GraphNode, changer: GraphNode) -> set[str] | None:
+    """Sources whose records come to `node` without passing `changer`.
+
+    Returns:
+        None if the topic must not move up to `changer`: another operation on the way changes keys or values.
+    """
+    beside: set[str] = set()
+    queue = list(arranged.parents(node))
+    while queue:
+        upper = queue.pop()
+        if upper is changer:
+            continue
+        if upper.key_changing or (upper.value_changing and changer in arranged.ancestors(upper)):
+            return None
+        if upper.source_name is not None:
+            beside.add(upper.source_name)
+        else:
+            queue.extend(arranged.parents(upper))
+    return beside
 
 
 def _join_with_single_store(arranged: Arrangement) -> None:

@@ -17,13 +17,16 @@ import org.apache.kafka.streams.state.*;
 public class DescribeTopologies {
     interface Build { void on(StreamsBuilder builder); }
 
-    static void show(String name, Build build) { show(name, build, false); }
+    static void show(String name, Build build) { show(name, build, "none"); }
 
-    static void show(String name, Build build, boolean optimize) {
-        StreamsBuilder builder = new StreamsBuilder();
-        build.on(builder);
+    static void show(String name, Build build, String optimization) {
         Properties properties = new Properties();
-        if (optimize) properties.put("topology.optimization", "reuse.ktable.source.topics");
+        properties.put("application.id", "app");
+        properties.put("bootstrap.servers", "none:1");
+        properties.put("topology.optimization", optimization);
+        properties.put("__enable.process.processValue.fix__", true);
+        StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(properties)));
+        build.on(builder);
         System.out.println("### " + name);
         System.out.print(builder.build(properties).describe());
     }
@@ -113,7 +116,7 @@ public class DescribeTopologies {
         show("table", b -> b.table("t", Consumed.with(Serdes.String(), Serdes.String())).toStream().to("out"));
         show("table_store", b -> b.table("t", Materialized.as("store")).toStream().to("out"));
         show("table_named", b -> b.table("t", Consumed.<String, String>as("prices"), Materialized.as("store")).toStream().to("out"));
-        show("table_optimized", b -> b.table("t", Materialized.as("store")).toStream().to("out"), true);
+        show("table_optimized", b -> b.table("t", Materialized.as("store")).toStream().to("out"), "reuse.ktable.source.topics");
         show("table_operators", b -> {
             KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()));
             t.filter((k, v) -> true).mapValues(v -> v).toStream().to("one");
@@ -281,6 +284,63 @@ public class DescribeTopologies {
             s.join(t, (x, y) -> x).to("now");
             s.leftJoin(t, (x, y) -> x, Joined.<String, String, String>with(Serdes.String(), Serdes.String(), Serdes.String()).withGracePeriod(Duration.ofSeconds(5))).to("later");
             s.join(t, (x, y) -> x, Joined.<String, String, String>with(Serdes.String(), Serdes.String(), Serdes.String()).withName("waiting").withGracePeriod(Duration.ofSeconds(5))).to("named");
+        });
+        show("merged_repartitions_optimized", b -> {
+            KStream<String, String> s = stream(b, "in").selectKey((k, v) -> v);
+            s.groupByKey(grouped()).count(Materialized.as("counts")).toStream().to("counts-out");
+            s.groupByKey(grouped()).reduce((x, y) -> y).toStream().to("last-out");
+            KTable<String, String> t = b.table("t", Consumed.with(Serdes.String(), Serdes.String()));
+            s.filter((k, v) -> true).leftJoin(t, (x, y) -> x).to("joined");
+            s.to("plain");
+        }, "all");
+        show("value_change_keeps_its_topic_optimized", b -> {
+            KStream<String, String> s = stream(b, "in").map((k, v) -> KeyValue.pair(v, v));
+            s.groupByKey(Grouped.as("raw")).count().toStream().to("raw-out");
+            s.mapValues(v -> v).groupByKey(Grouped.as("upper")).count().toStream().to("upper-out");
+            s.mapValues(v -> v).selectKey((k, v) -> v).groupByKey(Grouped.as("again")).count().toStream().to("again-out");
+        }, "merge.repartition.topics");
+        show("merged_streams_optimized", b -> {
+            KStream<String, String> x = stream(b, "x").selectKey((k, v) -> v);
+            KStream<String, String> y = stream(b, "y").selectKey((k, v) -> v);
+            KStream<String, String> m = x.merge(y);
+            m.groupByKey(grouped()).count(Materialized.as("counts")).toStream().to("counts-out");
+            m.toTable(Named.as("latest"), Materialized.as("latest-store")).toStream().to("latest-out");
+        }, "all");
+        show("rekeyed_self_join_optimized", b -> {
+            KStream<String, String> s = stream(b, "s").selectKey((k, v) -> v);
+            JoinWindows w = JoinWindows.ofTimeDifferenceWithNoGrace(Duration.ofSeconds(5));
+            s.join(s, (x, y) -> x, w, StreamJoined.<String, String, String>as("pairs").withName("pairing")).to("out");
+            s.leftJoin(s, (x, y) -> x, w).to("left-out");
+        }, "all");
+        show("self_join_optimized", b -> {
+            KStream<String, String> s = stream(b, "s");
+            KStream<String, String> again = stream(b, "s");
+            JoinWindows w = JoinWindows.ofTimeDifferenceWithNoGrace(Duration.ofSeconds(5));
+            s.join(s, (x, y) -> x, w).to("out");
+            s.outerJoin(again, (x, y) -> x, w).to("outer-out");
+            s.mapValues(v -> v).join(s, (x, y) -> x, w).to("other-out");
+        }, "single.store.self.join");
+        show("processors_optimized", b -> {
+            b.addStateStore(store("seen"));
+            KStream<String, String> s = stream(b, "in").selectKey((k, v) -> v);
+            s.groupByKey(Grouped.as("first")).count().toStream().to("one");
+            s.processValues(NoValues::new, Named.as("values"), "seen").groupByKey(Grouped.as("second")).count().toStream().to("two");
+            KStream<String, String> p = s.process(Nothing::new, Named.as("keys"), "seen");
+            p.groupByKey(Grouped.as("third")).count().toStream().to("three");
+            p.peek((k, v) -> { }).toTable(Named.as("fourth")).toStream().to("four");
+        }, "all");
+        show("repartition_between_optimized", b -> {
+            KStream<String, String> s = stream(b, "in").selectKey((k, v) -> v);
+            KStream<String, String> r = s.repartition(Repartitioned.as("through"));
+            r.groupByKey().count(Materialized.as("counts")).toStream().to("one");
+            r.selectKey((k, v) -> v).filter((k, v) -> true).groupByKey(Grouped.as("other")).count().toStream().to("two");
+            s.groupByKey(Grouped.as("direct")).count().toStream().to("three");
+        }, "reuse.ktable.source.topics,merge.repartition.topics");
+        show("named_group_around_others", b -> {
+            KGroupedStream<String, String> g = stream(b, "in").groupBy((k, v) -> v, Grouped.as("by-word"));
+            g.count(Materialized.as("counts")).toStream().to("counts-out");
+            stream(b, "between").selectKey((k, v) -> v).repartition(Repartitioned.as("beside")).to("beside-out");
+            g.reduce((x, y) -> y, Materialized.as("last")).toStream().to("last-out");
         });
     }
 }
