@@ -7,7 +7,7 @@ Source: org.apache.kafka.streams.kstream.KTable, KGroupedTable, GlobalKTable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
@@ -19,6 +19,7 @@ from streamkit.dsl.backing import (
     MapView,
     SourceBacking,
     TableBacking,
+    TransformView,
     ViewBacking,
 )
 from streamkit.dsl.foreign_key_joins import join_by_foreign_key
@@ -46,6 +47,10 @@ from streamkit.operators.table_map_values import TableMapValues
 from streamkit.operators.table_select import TableSelect
 from streamkit.operators.table_source import TableSource
 from streamkit.operators.table_to_stream import TableToStream
+from streamkit.operators.table_transform_values import (
+    TableTransformValues,
+    ValueTransformerSupplier,
+)
 from streamkit.operators.versioned_table_source import VersionedTableSource
 from streamkit.serde import IntegerSerde, Serde
 from streamkit.state.spec import StoreKind, StoreSpec
@@ -153,6 +158,36 @@ class KTable(Generic[K, V]):
             options: see `StoreOptions`; the result is materialized if `store` is given.
         """
         return self._map_values(mapper, name, optional_serde(value), options, with_key=True)
+
+    def transform_values(
+        self,
+        supplier: ValueTransformerSupplier[K, V, V2],
+        *,
+        stores: Iterable[str] = (),
+        name: str | None = None,
+        value: SerdeLike[V2] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, V2]:
+        """The rows with values that a `ValueTransformer` makes, which may keep state and ask for the time.
+
+        Args:
+            supplier: makes the transformer, once for each task.
+            stores: names of stores to connect, added with `StreamsBuilder.add_state_store`.
+            value: type or serde of the new values; by default the app's.
+            options: see `StoreOptions`; the result is materialized if `store` is given.
+        """
+        serde = optional_serde(value)
+        store = self._own_store("KTABLE-TRANSFORMVALUES-", serde, options)
+        name = self._place.graph.names.node("KTABLE-TRANSFORMVALUES-", name)
+        own = store.name if store else None
+        backing = ViewBacking(self._backing, own, TransformView(supplier))
+        connected = tuple(stores)
+
+        def make() -> MakeOperator:
+            return partial(TableTransformValues, supplier, own, send_old=backing.send_old)
+
+        node = OperatorGraphNode(name, make, store=lambda: store, connect=lambda: connected)
+        return KTable(self._place.then(node, value=serde, **_key_of(store)), backing)
 
     @overload
     def to_stream(self, *, name: str | None = None) -> KStream[K, V]: ...
@@ -545,7 +580,8 @@ class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
                 key=key,
                 value=self._place.value_serde,
             )
-        graph.add(repartition, self._place.node)  # also once more: as in Kafka Streams, it moves behind
+        # Also once more: as in Kafka Streams, it then moves behind.
+        graph.add(repartition, self._place.node)
         store_key = optional_serde(options.get("key")) or key
         spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, store_key, value, **fields)
         backing = AggregateBacking(store, options.get("store"))
