@@ -25,6 +25,7 @@ from streamkit.serde import Serde
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.names import check_name
 from streamkit.topology.nodes import TimestampExtractor
+from streamkit.topology.optimize import optimizations
 from streamkit.topology.topology import Topology
 
 __all__ = ["Agent", "App", "AppSettings", "StreamSource", "TableSource", "Topic"]
@@ -55,6 +56,10 @@ class AppSettings:
         on_deserialization_error: the same for records that can't be decoded.
         store_backend: "rocksdb" or "memory", for stores that say none.
         default_key, default_value: serdes where the program says none; None: JSON.
+        topology_optimization: what Kafka Streams' `topology.optimization` may list, see
+            `StreamsBuilder.build`.
+        ensure_explicit_internal_resource_naming: a store or an internal topic that has only a generated
+            name is an error, otherwise a warning in the log.
 
     Raises:
         ConfigError: a value out of range; the message names the range.
@@ -72,6 +77,8 @@ class AppSettings:
     store_backend: str = "rocksdb"
     default_key: Serde[Any] | None = None
     default_value: Serde[Any] | None = None
+    topology_optimization: frozenset[str] = frozenset()
+    ensure_explicit_internal_resource_naming: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.app_id)
@@ -131,7 +138,7 @@ class App:
             ".", "_" and "-".
         commit_interval_ms: a timedelta or milliseconds.
         default_key, default_value: types or serdes where the program says none; JSON by default.
-        optimize: source topics of tables serve as their changelogs.
+        topology_optimization: "none" (or False), "all" (or True), or names, see `StreamsBuilder.build`.
 
     The other arguments are the attributes of `AppSettings`.
 
@@ -164,7 +171,8 @@ class App:
         store_backend: str = "rocksdb",
         default_key: SerdeLike[Any] | None = None,
         default_value: SerdeLike[Any] | None = None,
-        optimize: bool = False,
+        topology_optimization: bool | str | Iterable[str] = "none",
+        ensure_explicit_internal_resource_naming: bool = False,
     ) -> None:
         self.settings = AppSettings(
             app_id=app_id,
@@ -179,8 +187,9 @@ class App:
             store_backend=store_backend,
             default_key=optional_serde(default_key),
             default_value=optional_serde(default_value),
+            topology_optimization=frozenset(optimizations(topology_optimization)),
+            ensure_explicit_internal_resource_naming=ensure_explicit_internal_resource_naming,
         )
-        self._optimize = optimize
         self._builder = StreamsBuilder(default_key=default_key, default_value=default_value)
         self._sources: dict[tuple[str, object], Any] = {}
         self._agents: dict[str, Agent] = {}
@@ -199,9 +208,13 @@ class App:
         """What the decorators have built so far.
 
         Raises:
-            TopologyError: names or topics clash.
+            TopologyError: names or topics clash, or names are missing where the settings ask for them.
         """
-        return self._builder.build(optimize=self._optimize)
+        settings = self.settings
+        return self._builder.build(
+            optimize=settings.topology_optimization or "none",
+            ensure_explicit_internal_resource_naming=settings.ensure_explicit_internal_resource_naming,
+        )
 
     # -- topics ------------------------------------------------------------------------------------
 

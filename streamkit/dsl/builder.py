@@ -33,6 +33,7 @@ from streamkit.topology.graph_nodes import (
     StoreGraphNode,
     TableSourceGraphNode,
 )
+from streamkit.topology.naming import report_unnamed
 from streamkit.topology.nodes import TimestampExtractor
 from streamkit.topology.optimize import optimizations
 from streamkit.topology.topology import Topology
@@ -366,20 +367,32 @@ class StreamsBuilder:
         """Add a store for processors; `process(…, stores=[…])` connects it."""
         self._graph.add_source(StoreGraphNode(spec))
 
-    def build(self, *, optimize: bool | str | Iterable[str] = "none") -> Topology:
+    def build(
+        self,
+        *,
+        optimize: bool | str | Iterable[str] = "none",
+        ensure_explicit_internal_resource_naming: bool = False,
+    ) -> Topology:
         """The topology of the program so far.
+
+        Stores and internal topics with generated names are logged as a warning.
 
         Args:
             optimize: as Kafka Streams' `topology.optimization`: "none" (or False), "all" (or True), or some of
                 "reuse.ktable.source.topics" (topics of tables serve as their changelogs),
                 "merge.repartition.topics" (operations that need the same new keys share a topic) and
                 "single.store.self.join" (a stream joined with itself keeps its records once).
+            ensure_explicit_internal_resource_naming: generated names of stores and internal topics are an error.
 
         Raises:
             ConfigError: an unknown optimization.
-            TopologyError: names or topics clash.
+            TopologyError: names or topics clash, or names are missing.
         """
-        return self._graph.write(optimizations(optimize))
+        topology = self._graph.write(optimizations(optimize))
+        report_unnamed(
+            self._graph.unnamed(topology), strict=ensure_explicit_internal_resource_naming
+        )
+        return topology
 
     def _source(
         self,

@@ -71,7 +71,7 @@ def join_streams(
     pending: StoreSpec | None = None
     if keeps_left:
         shared = "-outer-shared-join" if keeps_right else "-left-shared-join"
-        generated = f"KSTREAM-OUTERSHARED-{this_generated[-10:]}"
+        generated = names.sibling("KSTREAM-OUTERSHARED-", this_generated)
         pending = StoreSpec(
             f"{generated if store is None else store + shared}-store",
             StoreKind.KEY_VALUE,

@@ -16,6 +16,7 @@ from streamkit.serde import Serde
 from streamkit.topology.arrangement import Arrangement
 from streamkit.topology.graph_nodes import GraphNode, RootNode
 from streamkit.topology.names import NameCounter
+from streamkit.topology.naming import UnnamedResource, unnamed_resources
 from streamkit.topology.optimize import (
     Optimization,
     keep_null_keys_for_left_joins,
@@ -82,3 +83,7 @@ class Graph:
         for sources in arranged.copartitioned:
             topology.copartition(sources)
         return topology
+
+    def unnamed(self, topology: Topology) -> tuple[UnnamedResource, ...]:
+        """What has only a generated name in a topology that was written here."""
+        return unnamed_resources(topology.wiring, self.names)

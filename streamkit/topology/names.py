@@ -16,18 +16,37 @@ class NameCounter:
 
     def __init__(self) -> None:
         self._index = 0
+        self._generated: set[str] = set()
 
     def copy(self) -> NameCounter:
         """One that goes on from here by itself."""
         other = NameCounter()
         other._index = self._index
+        other._generated = set(self._generated)
         return other
 
     def node(self, prefix: str, name: str | None = None) -> str:
         """`name`, or one generated from `prefix`; a number is used up either way."""
         generated = f"{prefix}{self._index:010d}"
         self._index += 1
-        return generated if name is None else check_name(name)
+        if name is not None:
+            return check_name(name)
+        self._generated.add(generated)
+        return generated
+
+    def sibling(self, prefix: str, generated: str) -> str:
+        """A name from `prefix` and the number of another generated name."""
+        name = prefix + generated[-10:]
+        self._generated.add(name)
+        return name
+
+    def is_generated(self, name: str) -> bool:
+        """True for a name from here, and for one made of it, such as `<name>-repartition`."""
+        while name not in self._generated:
+            name, separator, _ = name.rpartition("-")
+            if not separator:
+                return False
+        return True
 
     def suffixed(self, name: str | None, suffix: str, prefix: str) -> str:
         """`name` with `suffix`, or a name generated from `prefix`; a number is used up either way."""

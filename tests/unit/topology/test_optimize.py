@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from streamkit import ConfigError, JoinWindows, KStream, Serde, StreamsBuilder
@@ -97,7 +99,7 @@ def test_self_join_with_one_store_sends_what_two_stores_do(how: str) -> None:
     def outputs(optimize: str) -> list[tuple[object, ...]]:
         b = StreamsBuilder()
         s = rekeyed(b)
-        method = {"inner": s.join, "left": s.left_join, "outer": s.outer_join}[how]
+        method: Any = {"inner": s.join, "left": s.left_join, "outer": s.outer_join}[how]
         windows = JoinWindows(before=5, after=10, grace=3)
         joined = method(s, lambda x, y: f"{x}{y}", windows=windows, value=str)
         joined.to("out")
