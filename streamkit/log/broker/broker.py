@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from streamkit.clock import Clock, SystemClock
-from streamkit.errors import BrokerError, ConfigError
+from streamkit.errors import BrokerError, ConfigError, StorageError
 from streamkit.log.broker.cluster_view import ClusterView
 from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.fetch_sessions import FetchSessions
 from streamkit.log.broker.groups import GroupService
-from streamkit.log.broker.internal_log import InternalLog, batch_of
+from streamkit.log.broker.internal_log import InternalLog, batch_of, check_records
 from streamkit.log.broker.memory import FlightMemory
 from streamkit.log.broker.metadata.image import INTERNAL_TOPICS, TopicImage
 from streamkit.log.broker.metadata.service import METADATA_PARTITION, Metadata
@@ -74,6 +74,7 @@ class Broker:
             node_id=settings.node_id,
             retention_check_ms=settings.log_retention_check_interval_ms,
             producer_expiration_ms=settings.producer_id_expiration_ms,
+            cleaner_backoff_ms=settings.log_cleaner_backoff_ms,
         )
         self.memory = FlightMemory(settings.queued_max_request_bytes)
         self.waiters = FetchWaiters(timers)
@@ -292,11 +293,23 @@ class Broker:
         image = self.metadata.image.topics.get(topic)
         if image is None:
             return []
-        found = (
-            (index, self.logs.get(TopicPartition(topic, index)))
-            for index in range(image.partitions)
-        )
-        return [InternalLog(index, log) for index, log in found if log is not None]
+        found = []
+        for key in (TopicPartition(topic, index) for index in range(image.partitions)):
+            log = self.logs.get(key)
+            try:
+                if key in self.logs.failed:
+                    raise self.logs.failed[key]
+                if log is not None:
+                    check_records(log)
+                    found.append(InternalLog(key.partition, log))
+            except StorageError as error:
+                logger.error("%s can't be replayed, and has no coordinator: %s", key, error)
+                self._without_coordinator.add(key)
+        return found
+
+    def has_coordinator(self, topic: str, partition: int) -> bool:
+        """Whether all is known that a partition of an internal topic says: it isn't damaged."""
+        return TopicPartition(topic, partition) not in self._without_coordinator
 
     def partition_exists(self, topic: str, partition: int) -> bool:
         """Whether the topic exists and has that partition."""
@@ -360,6 +373,7 @@ class Broker:
             logger.error("no new leader epochs yet; this is tried again: %s", error)
             return
         self._epochs_are_due = False
+        self._without_coordinator: set[TopicPartition] = set()
         for log in self.logs.logs():
             topic = self.metadata.image.topics.get(log.topic_partition.topic)
             if topic is not None and log.topic_partition.partition < topic.partitions:

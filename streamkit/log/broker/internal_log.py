@@ -9,7 +9,7 @@ from streamkit.log.protocol import ControlKind, control_kind
 from streamkit.log.protocol.batch import BatchBuilder, BatchHeader, batches, decode_batch
 from streamkit.log.storage import PartitionLog
 
-__all__ = ["InternalLog", "batch_of", "records_of"]
+__all__ = ["InternalLog", "batch_of", "check_records", "records_of"]
 
 _READ_BYTES = 1 << 20
 
@@ -49,6 +49,18 @@ def batch_of(
         return builder.build()
     producer_id, epoch = producer
     return builder.build(producer_id=producer_id, producer_epoch=epoch, transactional=True)
+
+
+def check_records(log: PartitionLog) -> None:
+    """Read all batches of `log` up to its end, and check their checksums.
+
+    Raises:
+        CorruptRecordError: a batch is damaged.
+        LogStorageError: the disk refused.
+    """
+    offset = log.log_start_offset
+    while offset < log.end_offset:
+        offset = log.read(offset, _READ_BYTES).next_offset
 
 
 def records_of(log: PartitionLog) -> Iterator[InternalRecord]:

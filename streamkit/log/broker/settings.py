@@ -169,6 +169,9 @@ class BrokerSettings:
     log_cleanup_policy: tuple[str, ...] = _setting(
         _LIST, ("delete",), "What happens to old segments.", choices=("delete", "compact")
     )
+    log_cleaner_backoff_ms: int = _setting(
+        _LONG, 15_000, "How long compaction rests when no log needs it.", at_least=0
+    )
     log_cleaner_delete_retention_ms: int = _setting(
         _LONG, 86_400_000, "How long compaction keeps tombstones.", at_least=0
     )

@@ -20,9 +20,10 @@ from streamkit.log.storage.flushing import Flusher
 from streamkit.log.storage.partition_log import PartitionLog
 from streamkit.model import TopicPartition
 
-__all__ = ["LogCleaner"]
+__all__ = ["DEFAULT_BACKOFF_MS", "LogCleaner"]
 
-_BACKOFF_MS = 15_000
+DEFAULT_BACKOFF_MS = 15_000
+"""How long the cleaner rests when no log has anything to compact."""
 _LOGS_A_STEP = 500
 
 log = logging.getLogger(__name__)
@@ -38,9 +39,11 @@ class LogCleaner:
         logs: the manager's own mapping.
         flusher: forces compacted segments to the disk.
         max_keys: keys looked at in one pass.
+        backoff_ms: how long it rests when no log has anything to compact.
     """
 
     __slots__ = (
+        "_backoff_ms",
         "_best",
         "_checkpoint",
         "_clean_to",
@@ -62,9 +65,14 @@ class LogCleaner:
         flusher: Flusher,
         *,
         max_keys: int = DEFAULT_MAX_KEYS,
+        backoff_ms: int = DEFAULT_BACKOFF_MS,
     ) -> None:
+        self._backoff_ms = backoff_ms
         self._checkpoint = data_dir / CLEANER_OFFSET_FILE
         self._clean_to = read_offsets(self._checkpoint)
+        for name, offset in self._clean_to.items():
+            if name in logs:
+                logs[name].compacted_to = offset
         self._logs = logs
         self._flusher = flusher
         self._max_keys = max_keys
@@ -91,6 +99,7 @@ class LogCleaner:
         except StopIteration as result:
             if name in self._logs:
                 self._clean_to[name] = result.value
+                self._logs[name].compacted_to = max(self._logs[name].compacted_to, result.value)
                 self._save()
             self._steps = None
         except StreamkitError as error:
@@ -138,7 +147,7 @@ class LogCleaner:
             return True
         self._looking = False
         if self._best is None:
-            self._due_ms = now_ms + _BACKOFF_MS
+            self._due_ms = now_ms + self._backoff_ms
             return False
         # Much may have happened to it since it was looked at.
         self._current = self._best[0]

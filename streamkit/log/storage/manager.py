@@ -40,7 +40,7 @@ from streamkit.log.storage.errors import LogStorageError
 from streamkit.log.storage.files import OpenFiles, storage_errors
 from streamkit.log.storage.flushing import Flusher
 from streamkit.log.storage.lock import FolderLock
-from streamkit.log.storage.log_cleaner import LogCleaner
+from streamkit.log.storage.log_cleaner import DEFAULT_BACKOFF_MS, LogCleaner
 from streamkit.log.storage.partition_log import PartitionLog
 from streamkit.log.storage.retention import expired_segments
 from streamkit.model import TopicPartition
@@ -74,10 +74,11 @@ class LogManager:
         producer_expiration_ms: how long idempotent producers are remembered.
         max_open_files: descriptors of log files held at most.
         cleaner_max_keys: keys that one pass of compaction looks at; they take about 150 bytes each.
+        cleaner_backoff_ms: how long compaction rests when no log needs it.
 
     Attributes:
         cluster_id: of the folder, once it is open.
-        recovered: the last process didn't stop cleanly.
+        recovered: the last process didn't stop cleanly, or a log has lost its end since.
         failed: partitions whose log can't be opened, and why.
 
     Example:
@@ -109,6 +110,7 @@ class LogManager:
         producer_expiration_ms: int = 86_400_000,
         max_open_files: int = 512,
         cleaner_max_keys: int = DEFAULT_MAX_KEYS,
+        cleaner_backoff_ms: int = DEFAULT_BACKOFF_MS,
     ) -> None:
         self.data_dir = Path(data_dir)
         self.defaults = defaults
@@ -126,6 +128,7 @@ class LogManager:
         self._flusher: Flusher | None = None
         self._cleaner: LogCleaner | None = None
         self._cleaner_max_keys = cleaner_max_keys
+        self._cleaner_backoff_ms = cleaner_backoff_ms
         self._saved_starts: dict[TopicPartition, int] = {}
         self._saved_points: dict[TopicPartition, int] = {}
         self._round_left: list[TopicPartition] = []
@@ -172,11 +175,17 @@ class LogManager:
                     except StorageError as error:
                         log.exception("the log of %s can't be opened; the others go on", name)
                         self.failed[name] = error
+                    else:
+                        self._check_end(self._logs[name], points.get(name, 0))
         except BaseException:
             self._let_go()
             raise
         self._cleaner = LogCleaner(
-            self.data_dir, self._logs, self._background(), max_keys=self._cleaner_max_keys
+            self.data_dir,
+            self._logs,
+            self._background(),
+            max_keys=self._cleaner_max_keys,
+            backoff_ms=self._cleaner_backoff_ms,
         )
         self._retention_due_ms = now_ms + self._retention_check_ms
         self._expiry_due_ms = now_ms + _EXPIRE_PRODUCERS_MS
@@ -431,6 +440,21 @@ class LogManager:
             producer_expiration_ms=self._producer_expiration_ms,
             now_ms=now_ms,
         )
+
+    def _check_end(self, opened: PartitionLog, was_durable: int) -> None:
+        """Whether a log still has all that was forced to the disk."""
+        if opened.end_offset < was_durable:
+            active = opened.segments[-1]
+            log.error(
+                "topic %s, partition %d: records %d to %d were on the disk and are gone: segment %s "
+                "ends at byte %d",
+                *opened.topic_partition,
+                opened.end_offset,
+                was_durable - 1,
+                active.path,
+                active.size,
+            )
+            self.recovered = True
 
     def _open_properties(self) -> None:
         path = self.data_dir / META_PROPERTIES_FILE

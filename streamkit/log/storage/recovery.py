@@ -158,13 +158,17 @@ def _recover(
         segment = segments[index]
         if index > first:
             position, offset = 0, segment.base_offset
-        cut = segment.recover(position, offset, _taker(segment, states, epochs, now_ms))
-        if cut:
+        size = segment.size
+        damage = segment.recover(position, offset, _taker(segment, states, epochs, now_ms))
+        if damage is not None:
+            cut = size - segment.size
             opened.bytes_cut += cut
-            log.warning("cut %d damaged bytes off %s", cut, segment.path)
+            log.warning("%s; cut off %d bytes that weren't on the disk for certain", damage, cut)
             for later in segments[index + 1 :]:
                 opened.bytes_cut += later.size
-                log.warning("dropped %s, which follows damage", later.path)
+                log.warning(
+                    "dropped %s with %d bytes, which follows the damage", later.path, later.size
+                )
                 later.delete()
             del segments[index + 1 :]
             break

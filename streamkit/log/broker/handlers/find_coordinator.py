@@ -31,30 +31,41 @@ _GROUP, _TRANSACTION = 0, 1
 def find_coordinator(
     broker: Broker, request: FindCoordinatorRequest, context: RequestContext
 ) -> FindCoordinatorResponse:
-    """Name this broker for each key."""
-    error, message = ErrorCode.NONE, ""
-    node_id, host, port = broker.node_id, broker.host, broker.port
-    if request.key_type not in (_GROUP, _TRANSACTION):
-        error, node_id, host, port = ErrorCode.INVALID_REQUEST, -1, "", -1
-        message = f"this broker has no coordinator of type {request.key_type}"
-    if context.api_version < 4:
+    """Name this broker for each key; none whose partition of the internal topic is damaged."""
+    if context.api_version >= 4:
+        keys = request.coordinator_keys
         return FindCoordinatorResponse(
-            error_code=error,
-            error_message=message or error.name,
-            node_id=node_id,
-            host=host,
-            port=port,
+            coordinators=[_coordinator(broker, request.key_type, key) for key in keys]
         )
+    found = _coordinator(broker, request.key_type, request.key)
     return FindCoordinatorResponse(
-        coordinators=[
-            Coordinator(
-                key=key,
-                node_id=node_id,
-                host=host,
-                port=port,
-                error_code=error,
-                error_message=message,
-            )
-            for key in request.coordinator_keys
-        ]
+        error_code=found.error_code,
+        error_message=found.error_message or ErrorCode.NONE.name,
+        node_id=found.node_id,
+        host=found.host,
+        port=found.port,
     )
+
+
+def _coordinator(broker: Broker, key_type: int, key: str) -> Coordinator:
+    if key_type == _GROUP:
+        topic, partition = "__consumer_offsets", broker.groups.partition_of(key)
+    elif key_type == _TRANSACTION:
+        topic, partition = "__transaction_state", broker.transactions.partition_of(key)
+    else:
+        return Coordinator(
+            key=key,
+            node_id=-1,
+            port=-1,
+            error_code=ErrorCode.INVALID_REQUEST,
+            error_message=f"this broker has no coordinator of type {key_type}",
+        )
+    if not broker.has_coordinator(topic, partition):
+        return Coordinator(
+            key=key,
+            node_id=-1,
+            port=-1,
+            error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE,
+            error_message=f"{topic}-{partition} is damaged; the broker's log says where",
+        )
+    return Coordinator(key=key, node_id=broker.node_id, host=broker.host, port=broker.port)

@@ -142,6 +142,10 @@ class TransactionService:
         """Whether the transaction has the partition; see `TransactionCoordinator.verify`."""
         return self._coordinator.verify(transactional_id, producer, partition)
 
+    def partition_of(self, transactional_id: str) -> int:
+        """The partition of `__transaction_state` that holds the id."""
+        return partition_for(transactional_id, self._partitions)
+
     def offsets_partition(self, group_id: str) -> TopicPartition:
         """The partition of `__consumer_offsets` that a group's offsets are written to."""
         return TopicPartition(OFFSETS_TOPIC, self._groups.partition_of(group_id))
