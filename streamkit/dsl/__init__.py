@@ -30,6 +30,7 @@ from streamkit.dsl.windows import (
     SessionWindows,
     SlidingWindows,
     TumblingWindows,
+    UnlimitedWindows,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "TimeWindowedCogroupedKStream",
     "TimeWindowedKStream",
     "TumblingWindows",
+    "UnlimitedWindows",
     "UntilTimeLimit",
     "UntilWindowCloses",
     "count",

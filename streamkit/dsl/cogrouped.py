@@ -33,6 +33,7 @@ from streamkit.dsl.window_tables import (
     session_key_serde,
     session_store,
     time_key_serde,
+    window_idles,
     window_store,
     windowed_operator,
 )
@@ -168,6 +169,7 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
             windowed_key,
             WindowGetter,
             self._windows.grace_ms,
+            window_idles(self._windows),
         )
 
     def _aggregate_named(
@@ -211,6 +213,7 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
                 SessionWindowAggregate,
                 gap_ms=self._windows.gap_ms,
                 grace_ms=self._windows.grace_ms,
+                idle_ms=self._windows.idle_ms,
                 make_fold=partial(AggregateFold, initializer, aggregator, merger),
             )
             for _, aggregator in self._parts
@@ -224,6 +227,7 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
             session_key_serde(key),
             SessionGetter,
             self._windows.gap_ms + self._windows.grace_ms,
+            window_idles(self._windows),
         )
 
     def _aggregate_named(
@@ -249,6 +253,7 @@ def _table(
     key: Serde[Any],
     getter: Callable[[str], ValueGetter],
     grace_ms: int | None = None,
+    idles: bool = False,
 ) -> KTable[Any, Any]:
     """An operator for each stream on one store, and a merge behind them."""
     graph = parts[0][0].place.graph
@@ -265,6 +270,7 @@ def _table(
             connect=(lambda: (spec.name,)) if number > 0 else None,
         )
         node.window_grace_ms = grace_ms
+        node.window_idles = idles
         graph.add(node, place.node)
         nodes.append(node)
     merge_name = graph.names.suffixed(name, "-cogroup-merge", "COGROUPKSTREAM-MERGE-")

@@ -11,28 +11,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Any, Generic, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack
 
 from streamkit.dsl.grouping import Grouping, use_up_number
 from streamkit.dsl.ktable import KTable
+from streamkit.dsl.late import late_stream
 from streamkit.dsl.named_aggregates import Aggregates, NamedAggregation, state_serde
 from streamkit.dsl.options import SerdeLike, WindowStoreOptions, optional_serde
+from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.window_tables import (
     TimeWindows,
     session_key_serde,
     session_store,
     time_key_serde,
+    window_idles,
     window_store,
     windowed_operator,
 )
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.dsl.windows.session import SessionWindows
+from streamkit.dsl.windows.unlimited import UnlimitedWindows
+from streamkit.errors import TopologyError
 from streamkit.model.windowed import Windowed
 from streamkit.operators.fold import AggregateFold, CountFold, Fold, ReduceFold
 from streamkit.operators.getter import SessionGetter, WindowGetter
 from streamkit.operators.session_window import SessionWindowAggregate
 from streamkit.operators.window_close import EMIT_ON_UPDATE
 from streamkit.serde import Serde, serde_for
+
+if TYPE_CHECKING:  # a stream is windowed, and what comes too late is a stream again
+    from streamkit.dsl.kstream import KStream
 
 __all__ = ["SessionWindowedKStream", "TimeWindowedKStream", "TimeWindows"]
 
@@ -58,6 +66,7 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         self._grouping = grouping
         self._windows = windows
         self._emit_every_ms = emit_every_ms
+        self._aggregated: StreamNode | None = None
 
     def emit_on_close(self, *, every: timedelta | int = 1000) -> TimeWindowedKStream[K, V]:
         """Send only the final result of each window, once it takes no more records.
@@ -65,7 +74,12 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         Args:
             every: windows that have closed are looked for at most once in this time of the wall clock;
                 0: at each record.
+
+        Raises:
+            TopologyError: unlimited windows, which never close.
         """
+        if isinstance(self._windows, UnlimitedWindows):
+            raise TopologyError("unlimited windows never close: use the updates of their table")
         return TimeWindowedKStream(self._grouping, self._windows, to_ms(every, "every"))
 
     def count(
@@ -115,6 +129,18 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         make = partial(AggregateFold, initializer, aggregator)
         return self._table(_AGGREGATE, make, name, serde, options)
 
+    def late_records(self, *, name: str | None = None) -> KStream[K, V]:
+        """The records that came too late for their window, or for one of them, as a stream of their own.
+
+        They are those that the aggregation drops and counts, as they came: key, value, timestamp and
+        headers, and one header more, `late`, which says what they were too late for. Aggregate first; with
+        several aggregations of the same windows, those of the first are taken.
+
+        Raises:
+            TopologyError: nothing is aggregated yet.
+        """
+        return late_stream(self._aggregated, self._grouping, name)
+
     def _aggregate_named(
         self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
     ) -> KTable[Windowed[K], dict[str, Any]]:
@@ -135,7 +161,7 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         key = optional_serde(options.get("key")) or self._grouping.key
         on_close = self._emit_every_ms != EMIT_ON_UPDATE
         spec = window_store(graph, self._windows, options, prefix, key, value, on_close=on_close)
-        return self._grouping.table(
+        table = self._grouping.table(
             spec,
             options.get("store"),
             graph.names.node(prefix, name),
@@ -144,7 +170,11 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
             ignores_value=ignores_value,
             getter=WindowGetter,
             grace_ms=self._windows.grace_ms,
+            idles=window_idles(self._windows),
         )
+        if self._aggregated is None:
+            self._aggregated = table.place
+        return table
 
 
 class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
@@ -156,6 +186,7 @@ class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         self._grouping = grouping
         self._windows = windows
         self._emit_every_ms = emit_every_ms
+        self._aggregated: StreamNode | None = None
 
     def emit_on_close(self, *, every: timedelta | int = 1000) -> SessionWindowedKStream[K, V]:
         """Send only the final result of each session, once it takes no more records.
@@ -215,6 +246,18 @@ class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         make = partial(AggregateFold, initializer, aggregator, merger)
         return self._table(_AGGREGATE, make, name, serde, options)
 
+    def late_records(self, *, name: str | None = None) -> KStream[K, V]:
+        """The records that came too late for their session, as a stream of their own.
+
+        They are those that the aggregation drops and counts, as they came: key, value, timestamp and
+        headers, and one header more, `late`, which says what they were too late for. Aggregate first; with
+        several aggregations of the same windows, those of the first are taken.
+
+        Raises:
+            TopologyError: nothing is aggregated yet.
+        """
+        return late_stream(self._aggregated, self._grouping, name)
+
     def _aggregate_named(
         self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
     ) -> KTable[Windowed[K], dict[str, Any]]:
@@ -238,10 +281,11 @@ class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
             SessionWindowAggregate,
             gap_ms=self._windows.gap_ms,
             grace_ms=self._windows.grace_ms,
+            idle_ms=self._windows.idle_ms,
             make_fold=make_fold,
             emit_every_ms=self._emit_every_ms,
         )
-        return self._grouping.table(
+        table = self._grouping.table(
             spec,
             options.get("store"),
             graph.names.node(prefix, name),
@@ -250,4 +294,8 @@ class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
             ignores_value=ignores_value,
             getter=SessionGetter,
             grace_ms=self._windows.gap_ms + self._windows.grace_ms,
+            idles=window_idles(self._windows),
         )
+        if self._aggregated is None:
+            self._aggregated = table.place
+        return table

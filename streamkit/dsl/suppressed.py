@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from streamkit.dsl.windows.durations import to_ms
+from streamkit.dsl.windows.durations import idle_to_ms, to_ms
 from streamkit.errors import ConfigError
 
 __all__ = ["UntilTimeLimit", "UntilWindowCloses"]
@@ -14,6 +14,8 @@ __all__ = ["UntilTimeLimit", "UntilWindowCloses"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UntilWindowCloses:
     """Only the final result of each window goes out, once its grace is over.
+
+    Windows with an `idle` time close, and go out, on the wall clock while no data comes.
 
     Args:
         max_records, max_bytes: bounds of the buffer; beyond them the app stops, as a result that isn't
@@ -40,6 +42,8 @@ class UntilTimeLimit:
         limit: a timedelta or milliseconds, 0 or more.
         max_records, max_bytes: bounds of the buffer; None: unbounded.
         when_full: "emit": beyond a bound the oldest go out early; "stop": the app stops.
+        idle: once no change has come for this long, stream time goes on by the wall clock, so that what
+            waits goes out without data too; None: never.
 
     Raises:
         ConfigError: a limit or bound below 0, or another `when_full`.
@@ -51,6 +55,7 @@ class UntilTimeLimit:
     max_records: int | None
     max_bytes: int | None
     when_full: str
+    idle_ms: int
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class UntilTimeLimit:
         max_records: int | None = None,
         max_bytes: int | None = None,
         when_full: str = "emit",
+        idle: timedelta | int | None = None,
     ) -> None:
         _check_bounds(max_records, max_bytes)
         if when_full not in ("emit", "stop"):
@@ -67,6 +73,7 @@ class UntilTimeLimit:
         object.__setattr__(self, "max_records", max_records)
         object.__setattr__(self, "max_bytes", max_bytes)
         object.__setattr__(self, "when_full", when_full)
+        object.__setattr__(self, "idle_ms", idle_to_ms(idle))
 
 
 def _check_bounds(max_records: int | None, max_bytes: int | None) -> None:

@@ -10,7 +10,12 @@ from streamkit.dsl.suppressed import UntilTimeLimit, UntilWindowCloses
 from streamkit.errors import TopologyError
 from streamkit.operators.table_suppress import TableSuppress
 from streamkit.state.spec import StoreKind, StoreSpec
-from streamkit.topology.graph_nodes import GraphNode, OperatorGraphNode
+from streamkit.topology.graph_nodes import (
+    ChangeRepartitionGraphNode,
+    GraphNode,
+    OperatorGraphNode,
+    RepartitionGraphNode,
+)
 from streamkit.topology.names import check_name
 
 __all__ = ["suppress"]
@@ -53,6 +58,8 @@ def suppress(
         max_records=-1 if until.max_records is None else until.max_records,
         max_bytes=-1 if until.max_bytes is None else until.max_bytes,
         emit_when_full=emit_when_full,
+        idle_ms=-1 if isinstance(until, UntilWindowCloses) else until.idle_ms,
+        closed_by=_idle_aggregations(place.node) if isinstance(until, UntilWindowCloses) else (),
     )
     node = OperatorGraphNode(name, lambda: make, store=lambda: spec)
     return place.then(node, raw_keys=()), SuppressBacking(backing, store)
@@ -67,3 +74,20 @@ def _window_grace_ms(node: GraphNode) -> int:
             "suppress until windows close needs a windowed table: aggregate after windowed_by(…)"
         )
     return max(_window_grace_ms(parent) for parent in node.parents)
+
+
+def _idle_aggregations(node: GraphNode) -> tuple[str, ...]:
+    """Names of the windowed aggregations above whose windows close while no data comes.
+
+    Raises:
+        TopologyError: one of them is in another sub-topology, from where nobody can tell.
+    """
+    if node.window_grace_ms is not None:
+        return (node.name,) if node.window_idles else ()
+    names = [name for parent in node.parents for name in _idle_aggregations(parent)]
+    if names and isinstance(node, (RepartitionGraphNode, ChangeRepartitionGraphNode)):
+        raise TopologyError(
+            f"windows of {names[0]!r} close while no data comes, which suppress can't know behind a "
+            "repartition topic: suppress before it"
+        )
+    return tuple(dict.fromkeys(names))

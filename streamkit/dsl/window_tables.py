@@ -12,11 +12,12 @@ from streamkit.dsl.windows.hopping import HoppingWindows
 from streamkit.dsl.windows.session import SessionWindows
 from streamkit.dsl.windows.sliding import SlidingWindows
 from streamkit.dsl.windows.tumbling import TumblingWindows
+from streamkit.dsl.windows.unlimited import UnlimitedWindows
 from streamkit.errors import ConfigError
 from streamkit.operators.base import Operator
 from streamkit.operators.fold import Fold
 from streamkit.operators.sliding_window import SlidingWindowAggregate
-from streamkit.operators.time_window import TimeWindowAggregate
+from streamkit.operators.time_window import TimeWindowAggregate, UnlimitedWindowAggregate
 from streamkit.serde import Serde
 from streamkit.serde.windowed import SessionWindowedSerde, TimeWindowedSerde
 from streamkit.state.spec import StoreKind, StoreSpec
@@ -27,11 +28,12 @@ __all__ = [
     "session_key_serde",
     "session_store",
     "time_key_serde",
+    "window_idles",
     "window_store",
     "windowed_operator",
 ]
 
-TimeWindows: TypeAlias = TumblingWindows | HoppingWindows | SlidingWindows
+TimeWindows: TypeAlias = TumblingWindows | HoppingWindows | SlidingWindows | UnlimitedWindows
 
 
 def window_store(
@@ -86,7 +88,14 @@ def time_key_serde(key: Serde[Any], windows: TimeWindows) -> Serde[Any]:
     """The serde of a windowed table's keys."""
     if isinstance(windows, SlidingWindows):
         return TimeWindowedSerde(key, windows.difference_ms)
+    if isinstance(windows, UnlimitedWindows):
+        return TimeWindowedSerde(key)
     return TimeWindowedSerde(key, windows.size_ms)
+
+
+def window_idles(windows: TimeWindows | SessionWindows) -> bool:
+    """True if such windows close on the wall clock while no data comes."""
+    return not isinstance(windows, UnlimitedWindows) and windows.idle_ms >= 0
 
 
 def session_key_serde(key: Serde[Any]) -> Serde[Any]:
@@ -105,7 +114,10 @@ def windowed_operator(
             grace_ms=windows.grace_ms,
             make_fold=make_fold,
             emit_every_ms=emit_every_ms,
+            idle_ms=windows.idle_ms,
         )
+    if isinstance(windows, UnlimitedWindows):
+        return partial(UnlimitedWindowAggregate, start_ms=windows.start_ms, make_fold=make_fold)
     return partial(
         TimeWindowAggregate,
         size_ms=windows.size_ms,
@@ -113,6 +125,7 @@ def windowed_operator(
         grace_ms=windows.grace_ms,
         make_fold=make_fold,
         emit_every_ms=emit_every_ms,
+        idle_ms=windows.idle_ms,
     )
 
 

@@ -90,6 +90,7 @@ class TaskContext:
         node_times: stream times that operators keep over a restart, by node name. They travel
             in the offset-commit metadata: an operator reads its own in `init` and writes it back
             as its stream time moves.
+        caught_up: nothing waits to be read, as far as is known; set while wall-clock punctuators run.
         dropped: records dropped so far, by (node name, reason).
         shared: what operators of this task share beside stores, by name.
     """
@@ -112,6 +113,7 @@ class TaskContext:
         self.settings = settings
         self.stream_time: i64 = -1
         self.node_times: dict[str, int] = {}
+        self.caught_up = True
         self.dropped: dict[tuple[str, str], int] = {}
         self.shared: dict[str, object] = {}
 

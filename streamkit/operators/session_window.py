@@ -17,25 +17,23 @@ from streamkit.errors import TopologyError
 from streamkit.model.change import Change
 from streamkit.model.records import EMPTY_HEADERS, Headers
 from streamkit.model.windowed import Window, Windowed
-from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
 from streamkit.operators.fold import Fold
-from streamkit.operators.window_close import EMIT_ON_UPDATE, WindowClose
+from streamkit.operators.idle_clock import NEVER_IDLE
+from streamkit.operators.window_aggregate import WindowAggregate
+from streamkit.operators.window_close import EMIT_ON_UPDATE
 from streamkit.state.store import SessionStore
 
 __all__ = ["SessionWindowAggregate"]
 
 
-class SessionWindowAggregate(Operator):
+class SessionWindowAggregate(WindowAggregate):
     """An aggregation over sessions.
 
     Args:
         store: name of its session store.
         gap_ms: how long a pause ends a session.
-        grace_ms: how long after a session can't grow any more it takes late records.
-        make_fold: makes what folds values and merges sessions.
-        emit_every_ms: emission on window close, see `WindowClose`.
-        send_old: put the value before into each `Change`.
+        grace_ms, make_fold and the others: see `WindowAggregate`.
     """
 
     _store: SessionStore[Any, Any]
@@ -48,21 +46,22 @@ class SessionWindowAggregate(Operator):
         make_fold: Callable[[], Fold],
         *,
         emit_every_ms: i64 = EMIT_ON_UPDATE,
+        idle_ms: i64 = NEVER_IDLE,
         send_old: bool = False,
         reuse_raw_key: bool = False,
     ) -> None:
-        super().__init__()
-        self._store_name: Final = store
+        super().__init__(
+            store,
+            grace_ms,
+            make_fold,
+            emit_every_ms=emit_every_ms,
+            idle_ms=idle_ms,
+            send_old=send_old,
+            reuse_raw_key=reuse_raw_key,
+        )
         self._gap: Final[i64] = gap_ms
-        self._grace: Final[i64] = grace_ms
-        self._fold: Final[Fold] = make_fold()
-        self._close: Final = WindowClose(emit_every_ms)
-        self._send_old: Final = send_old
-        self._reuse_raw_key: Final = reuse_raw_key
-        self._stream_time: i64 = -1
 
     def init(self, context: TaskContext) -> None:
-        super().init(context)
         store = context.store(self._store_name)
         if not isinstance(store, SessionStore):
             raise TopologyError(
@@ -70,13 +69,14 @@ class SessionWindowAggregate(Operator):
                 f"{self._store_name!r} is a {type(store).__name__}"
             )
         self._store = store
-        self._stream_time = context.node_times.get(self.name, -1)
-        self._close.init(context, self._store_name)
+        super().init(context)
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         if key is None:
             self.context.drop(self.name, "null key")
             return
+        if self._idles:
+            self._idle.record(timestamp)
         if timestamp > self._stream_time:
             self._stream_time = timestamp
             self.context.node_times[self.name] = timestamp
@@ -95,6 +95,8 @@ class SessionWindowAggregate(Operator):
                 end = session_end
         if end < close_time:
             self.context.drop(self.name, "late")
+            if self._late:
+                self._pass_late(key, value, timestamp, headers, f"session [{start}, {end}]")
         else:
             if start != timestamp or end != timestamp:
                 for session, before in merged:
@@ -106,6 +108,16 @@ class SessionWindowAggregate(Operator):
             self._send(windowed, None, result)
         if self._close.is_due(close_time):
             self._emit_closed(close_time, headers)
+
+    def _closing_time(self) -> i64:
+        return self._stream_time - self._grace - self._gap
+
+    def _closed_before(self) -> i64:
+        # Sessions include their ends.
+        return self._stream_time - 1
+
+    def _all_closed_at(self, newest: i64) -> i64:
+        return newest + self._gap + self._grace + 1
 
     def _send(self, session: Windowed[Any], old: object, new: object) -> None:
         """Send an update on, without headers: the only aggregation of Kafka Streams that drops them."""

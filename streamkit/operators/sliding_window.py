@@ -19,25 +19,23 @@ from streamkit.errors import TopologyError
 from streamkit.model.change import Change
 from streamkit.model.records import Headers
 from streamkit.model.windowed import Window, Windowed
-from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
 from streamkit.operators.fold import Fold
-from streamkit.operators.window_close import EMIT_ON_UPDATE, WindowClose
+from streamkit.operators.idle_clock import NEVER_IDLE
+from streamkit.operators.window_aggregate import WindowAggregate
+from streamkit.operators.window_close import EMIT_ON_UPDATE
 from streamkit.state.store import TimestampedWindowStore
 
 __all__ = ["SlidingWindowAggregate"]
 
 
-class SlidingWindowAggregate(Operator):
+class SlidingWindowAggregate(WindowAggregate):
     """An aggregation over sliding windows.
 
     Args:
         store: name of its window store.
         difference_ms: how far apart the records of a window may be.
-        grace_ms: how long after its end a window takes late records.
-        make_fold: makes what folds values.
-        emit_every_ms: emission on window close, see `WindowClose`.
-        send_old: put the value before into each `Change`.
+        grace_ms, make_fold and the others: see `WindowAggregate`.
     """
 
     _store: TimestampedWindowStore[Any, Any]
@@ -50,21 +48,23 @@ class SlidingWindowAggregate(Operator):
         make_fold: Callable[[], Fold],
         *,
         emit_every_ms: i64 = EMIT_ON_UPDATE,
+        idle_ms: i64 = NEVER_IDLE,
         send_old: bool = False,
         reuse_raw_key: bool = False,
     ) -> None:
-        super().__init__()
-        self._store_name: Final = store
+        super().__init__(
+            store,
+            grace_ms,
+            make_fold,
+            emit_every_ms=emit_every_ms,
+            idle_ms=idle_ms,
+            send_old=send_old,
+            reuse_raw_key=reuse_raw_key,
+        )
         self._difference: Final[i64] = difference_ms
-        self._grace: Final[i64] = grace_ms
-        self._fold: Final[Fold] = make_fold()
-        self._close: Final = WindowClose(emit_every_ms)
-        self._send_old: Final = send_old
-        self._reuse_raw_key: Final = reuse_raw_key
-        self._stream_time: i64 = -1
+        self._missed: i64 = -1
 
     def init(self, context: TaskContext) -> None:
-        super().init(context)
         store = context.store(self._store_name)
         if not isinstance(store, TimestampedWindowStore):
             raise TopologyError(
@@ -72,26 +72,38 @@ class SlidingWindowAggregate(Operator):
                 f"{self._store_name!r} is a {type(store).__name__}"
             )
         self._store = store
-        self._stream_time = context.node_times.get(self.name, -1)
-        self._close.init(context, self._store_name)
+        super().init(context)
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         if key is None or value is None:
             self.context.drop(self.name, "null key" if key is None else "null value")
             return
+        if self._idles:
+            self._idle.record(timestamp)
         if timestamp > self._stream_time:
             self._stream_time = timestamp
             self.context.node_times[self.name] = timestamp
         close_time = self._stream_time - self._grace
+        self._missed = -1
         if timestamp + self._difference < close_time:
             self.context.drop(self.name, "late")
-            return
-        if timestamp < self._difference:
+            self._missed = timestamp
+        elif timestamp < self._difference:
             self._process_early(key, value, timestamp, close_time, headers)
-            return
-        self._process(key, value, timestamp, close_time, headers)
-        if self._close.is_due(close_time):
-            self._emit_closed(close_time, headers)
+        else:
+            self._process(key, value, timestamp, close_time, headers)
+            if self._close.is_due(close_time):
+                self._emit_closed(close_time, headers)
+        if self._missed >= 0 and self._late:
+            window = f"window [{self._missed}, {self._missed + self._difference}]"
+            self._pass_late(key, value, timestamp, headers, window)
+
+    def _closed_before(self) -> i64:
+        # Windows include their ends.
+        return self._stream_time - 1
+
+    def _all_closed_at(self, newest: i64) -> i64:
+        return newest + self._difference + self._grace + 1
 
     def _process(
         self, key: object, value: object, timestamp: i64, close_time: i64, headers: Headers
@@ -198,6 +210,7 @@ class SlidingWindowAggregate(Operator):
         """Fold the record into one window; `entry` None begins it."""
         if start + self._difference < close_time:
             self.context.drop(self.name, "late")
+            self._missed = start
             return
         old: object = self._fold.initial() if entry is None else entry[0]
         new = self._fold.add(key, value, old)

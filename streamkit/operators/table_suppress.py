@@ -18,6 +18,7 @@ from streamkit.model.records import Headers
 from streamkit.model.windowed import Windowed
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.idle_clock import NEVER_IDLE, IdleClock, IdleSignal, idle_signal
 from streamkit.state.buffer import RecordBuffer
 
 __all__ = ["TableSuppress", "record_buffer"]
@@ -46,6 +47,8 @@ class TableSuppress(Operator):
         until_close: keys are windowed, and a change's time is its window's end.
         max_records, max_bytes: bounds of the buffer; -1: none.
         emit_when_full: emit early instead of stopping the app.
+        idle_ms: how long nothing must come before time goes on by the wall clock, see `IdleClock`.
+        closed_by: names of the aggregations above that tell when windows close while no data comes.
     """
 
     _buffer: RecordBuffer[Any, Any]
@@ -59,6 +62,8 @@ class TableSuppress(Operator):
         max_records: i64 = -1,
         max_bytes: i64 = -1,
         emit_when_full: bool = False,
+        idle_ms: i64 = NEVER_IDLE,
+        closed_by: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self._buffer_name: Final = buffer
@@ -67,15 +72,27 @@ class TableSuppress(Operator):
         self._max_records: Final[i64] = max_records
         self._max_bytes: Final[i64] = max_bytes
         self._emit_when_full: Final = emit_when_full
+        self._idle: Final = IdleClock(idle_ms)
+        self._idles: Final = idle_ms >= 0
+        self._closed_by: Final = closed_by
+        self._signals: list[IdleSignal] = []
         self._stream_time: i64 = -1
 
     def init(self, context: TaskContext) -> None:
         super().init(context)
         self._buffer = record_buffer(context, self._buffer_name, self.name)
         self._stream_time = context.node_times.get(self.name, -1)
+        for name in self._closed_by:
+            signal = idle_signal(context, name)
+            signal.listeners.append(self._windows_closed)
+            self._signals.append(signal)
+        if self._idles:
+            self._idle.init(context, self.name, self._wake)
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         assert isinstance(value, Change)
+        if self._idles:
+            self._idle.record(timestamp)
         if timestamp > self._stream_time:
             self._stream_time = timestamp
             self.context.node_times[self.name] = timestamp
@@ -97,6 +114,30 @@ class TableSuppress(Operator):
         due = self._stream_time - self._wait
         if self._buffer.first_time() <= due or self._is_over():
             self._release(due)
+
+    def _wake(self, _now_ms: int) -> None:
+        """No change has come for a while."""
+        limit = self._idle.newest + self._wait
+        time = self._idle.time(self._stream_time, limit)
+        self._go_on(time)
+        if time >= limit:
+            self._idle.rest()
+
+    def _windows_closed(self) -> None:
+        """Windows have closed while no data came, once all aggregations above say so."""
+        time = self._signals[0].time
+        for signal in self._signals:
+            if signal.time < time:
+                time = signal.time
+        self._go_on(time)
+
+    def _go_on(self, time: i64) -> None:
+        if time <= self._stream_time:
+            return
+        self._stream_time = time
+        self.context.node_times[self.name] = time
+        if self._buffer.first_time() <= time - self._wait:
+            self._release(time - self._wait)
 
     def _is_over(self) -> bool:
         return (self._max_records >= 0 and self._buffer.records() > self._max_records) or (

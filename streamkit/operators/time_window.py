@@ -1,11 +1,10 @@
 """Tumbling and hopping windows: aggregation by key and window of event time.
 
-A window [start, end) takes no more records once `end <= stream time - grace`, where stream time is the
-highest timestamp that this one operator has seen, null values included, null keys not. Lateness is
-decided for each window, so one record may still update its later windows. Stream time is saved with the
-commit, so a restart changes no decision.
+A window [start, end) takes no more records once `end <= stream time - grace`; records with a null value
+move stream time too, those without a key don't. Lateness is decided for each window, so one record may
+still update its later windows.
 
-Source: KStreamWindowAggregate, TimeWindows.
+Source: KStreamWindowAggregate, TimeWindows, UnlimitedWindows.
 """
 
 from __future__ import annotations
@@ -19,27 +18,26 @@ from streamkit.errors import TopologyError
 from streamkit.model.change import Change
 from streamkit.model.records import Headers
 from streamkit.model.windowed import Window, Windowed
-from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
 from streamkit.operators.fold import Fold
-from streamkit.operators.window_close import EMIT_ON_UPDATE, WindowClose
+from streamkit.operators.idle_clock import NEVER_IDLE
+from streamkit.operators.window_aggregate import WindowAggregate
+from streamkit.operators.window_close import EMIT_ON_UPDATE
 from streamkit.state.store import TimestampedWindowStore
 
-__all__ = ["TimeWindowAggregate"]
+__all__ = ["TimeWindowAggregate", "UnlimitedWindowAggregate"]
+
+_FOREVER: Final[i64] = 2**63 - 1
 
 
-class TimeWindowAggregate(Operator):
+class TimeWindowAggregate(WindowAggregate):
     """An aggregation over windows that start at each multiple of `advance_ms`.
 
     Args:
         store: name of its window store.
         size_ms: length of a window.
         advance_ms: distance of their starts; equal to the size for tumbling windows.
-        grace_ms: how long after its end a window takes late records.
-        make_fold: makes what folds values.
-        emit_every_ms: emission on window close, see `WindowClose`.
-        send_old: put the value before into each `Change`.
-        reuse_raw_key: the source record's key bytes are what the store's key serde would write.
+        grace_ms, make_fold and the others: see `WindowAggregate`.
     """
 
     _store: TimestampedWindowStore[Any, Any]
@@ -53,24 +51,25 @@ class TimeWindowAggregate(Operator):
         make_fold: Callable[[], Fold],
         *,
         emit_every_ms: i64 = EMIT_ON_UPDATE,
+        idle_ms: i64 = NEVER_IDLE,
         send_old: bool = False,
         reuse_raw_key: bool = False,
     ) -> None:
-        super().__init__()
-        self._store_name: Final = store
+        super().__init__(
+            store,
+            grace_ms,
+            make_fold,
+            emit_every_ms=emit_every_ms,
+            idle_ms=idle_ms,
+            send_old=send_old,
+            reuse_raw_key=reuse_raw_key,
+        )
         self._size: Final[i64] = size_ms
         self._advance: Final[i64] = advance_ms
-        self._grace: Final[i64] = grace_ms
-        self._fold: Final[Fold] = make_fold()
-        self._close: Final = WindowClose(emit_every_ms)
-        self._send_old: Final = send_old
-        self._reuse_raw_key: Final = reuse_raw_key
-        self._stream_time: i64 = -1
         self._window: Window = Window(-1, -1)
         self._window_start: i64 = -1
 
     def init(self, context: TaskContext) -> None:
-        super().init(context)
         store = context.store(self._store_name)
         if not isinstance(store, TimestampedWindowStore):
             raise TopologyError(
@@ -78,13 +77,14 @@ class TimeWindowAggregate(Operator):
                 f"{self._store_name!r} is a {type(store).__name__}"
             )
         self._store = store
-        self._stream_time = context.node_times.get(self.name, -1)
-        self._close.init(context, self._store_name)
+        super().init(context)
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         if key is None:
             self.context.drop(self.name, "null key")
             return
+        if self._idles:
+            self._idle.record(timestamp)
         if timestamp > self._stream_time:
             self._stream_time = timestamp
             self.context.node_times[self.name] = timestamp
@@ -92,15 +92,23 @@ class TimeWindowAggregate(Operator):
         raw_key = self._raw_key(key)
         start = timestamp - self._size + self._advance
         start = start - start % self._advance if start > 0 else 0
+        missed: i64 = -1
         while start <= timestamp:
             end = start + self._size
             if end > close_time:
                 self._update(key, raw_key, value, start, timestamp, headers)
             else:
                 self.context.drop(self.name, "late")
+                missed = start
             start += self._advance
+        if missed >= 0 and self._late:
+            window = f"window [{missed}, {missed + self._size})"
+            self._pass_late(key, value, timestamp, headers, window)
         if self._close.is_due(close_time):
             self._emit_closed(close_time, headers)
+
+    def _all_closed_at(self, newest: i64) -> i64:
+        return newest - newest % self._advance + self._size + self._grace
 
     def _update(
         self,
@@ -157,3 +165,43 @@ class TimeWindowAggregate(Operator):
             if raw is not None:
                 return raw
         return self._store.raw_key(key)
+
+
+class UnlimitedWindowAggregate(TimeWindowAggregate):
+    """An aggregation over the one window [start, ∞), which never closes; earlier records are in none.
+
+    Args:
+        store: name of its window store.
+        start_ms: where the window begins.
+        make_fold, send_old, reuse_raw_key: see `WindowAggregate`.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        start_ms: i64,
+        make_fold: Callable[[], Fold],
+        *,
+        send_old: bool = False,
+        reuse_raw_key: bool = False,
+    ) -> None:
+        super().__init__(
+            store,
+            _FOREVER - start_ms,
+            _FOREVER,
+            0,
+            make_fold,
+            send_old=send_old,
+            reuse_raw_key=reuse_raw_key,
+        )
+        self._start: Final[i64] = start_ms
+
+    def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
+        if key is None:
+            self.context.drop(self.name, "null key")
+            return
+        if timestamp > self._stream_time:
+            self._stream_time = timestamp
+            self.context.node_times[self.name] = timestamp
+        if timestamp >= self._start:
+            self._update(key, self._raw_key(key), value, self._start, timestamp, headers)

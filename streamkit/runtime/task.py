@@ -258,8 +258,14 @@ class Task:
             self._dirty = True
         return taken
 
-    def punctuate_wall_clock(self, now_ms: i64) -> int:
-        """Run the wall-clock punctuators that are due; how many ran."""
+    def punctuate_wall_clock(self, now_ms: i64, *, caught_up: bool = True) -> int:
+        """Run the wall-clock punctuators that are due; how many ran.
+
+        Args:
+            now_ms: of the wall clock.
+            caught_up: nothing waits to be read, see `TaskContext`.
+        """
+        self.context.caught_up = caught_up
         queue = self.context.wall_punctuators
         if now_ms < queue.next_due_ms:
             return 0

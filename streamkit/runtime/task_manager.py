@@ -246,7 +246,8 @@ class TaskManager(RebalanceListener):
         """Run the wall-clock punctuators that are due."""
         now_ms = self._clock.now_ms()
         for task in self.running():
-            task.punctuate_wall_clock(now_ms)
+            if now_ms >= task.next_wall_punctuation_ms():
+                task.punctuate_wall_clock(now_ms, caught_up=self._caught_up(task))
 
     def next_punctuation_ms(self) -> int:
         """When the next wall-clock punctuator is due, far away if there is none."""
@@ -295,10 +296,12 @@ class TaskManager(RebalanceListener):
     def drained(self) -> bool:
         """Nothing is buffered, and the broker has nothing more as far as is known."""
         return self.all_running() and all(
-            held.task is not None
-            and held.task.buffered == 0
-            and all(self._consumer.fetch_lag(partition) == 0 for partition in held.inputs)
-            for held in self._held.values()
+            held.task is not None and self._caught_up(held.task) for held in self._held.values()
+        )
+
+    def _caught_up(self, task: Task) -> bool:
+        return task.buffered == 0 and all(
+            self._consumer.fetch_lag(partition) == 0 for partition in task.inputs
         )
 
     def close(self) -> None:

@@ -82,8 +82,10 @@ class _Parts:
         except SerdeError as error:
             error.node = self.name
             raise
-        end = start_ms + self._window_size_ms
-        return Windowed(key, Window(start_ms, end if end >= start_ms else _FOREVER))
+        size = self._window_size_ms
+        return Windowed(
+            key, Window(start_ms, start_ms + size if start_ms <= _FOREVER - size else _FOREVER)
+        )
 
     def put(self, raw_key: bytes, value: object, start_ms: i64, timestamp: i64) -> None:
         overlay = self.overlay

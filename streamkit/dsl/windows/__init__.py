@@ -5,5 +5,13 @@ from streamkit.dsl.windows.join import JoinWindows
 from streamkit.dsl.windows.session import SessionWindows
 from streamkit.dsl.windows.sliding import SlidingWindows
 from streamkit.dsl.windows.tumbling import TumblingWindows
+from streamkit.dsl.windows.unlimited import UnlimitedWindows
 
-__all__ = ["HoppingWindows", "JoinWindows", "SessionWindows", "SlidingWindows", "TumblingWindows"]
+__all__ = [
+    "HoppingWindows",
+    "JoinWindows",
+    "SessionWindows",
+    "SlidingWindows",
+    "TumblingWindows",
+    "UnlimitedWindows",
+]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from streamkit.errors import ConfigError
 
-__all__ = ["to_ms"]
+__all__ = ["idle_to_ms", "to_ms"]
 
 
 def to_ms(value: timedelta | int, name: str, *, least: int = 0) -> int:
@@ -24,3 +24,12 @@ def to_ms(value: timedelta | int, name: str, *, least: int = 0) -> int:
     if ms < least:
         raise ConfigError(f"{name} is at least {least} ms, not {ms} ms")
     return ms
+
+
+def idle_to_ms(value: timedelta | int | None) -> int:
+    """An idle time in milliseconds, -1 for none.
+
+    Raises:
+        ConfigError: as `to_ms`, or 0.
+    """
+    return -1 if value is None else to_ms(value, "idle", least=1)

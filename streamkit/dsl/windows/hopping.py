@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from streamkit.dsl.windows.durations import to_ms
+from streamkit.dsl.windows.durations import idle_to_ms, to_ms
 from streamkit.errors import ConfigError
 from streamkit.model.windowed import Window
 
@@ -20,6 +20,8 @@ class HoppingWindows:
         size: a timedelta or milliseconds, more than 0.
         advance: distance of their starts, more than 0 and at most the size.
         grace: how long after its end, in stream time, a window still takes late records; 0 or more.
+        idle: once no record has come for this long, stream time goes on by the wall clock, so that windows
+            close without data too; None: never. See the reference of windows.
 
     Raises:
         ConfigError: a length out of range.
@@ -34,9 +36,15 @@ class HoppingWindows:
     size_ms: int
     advance_ms: int
     grace_ms: int
+    idle_ms: int
 
     def __init__(
-        self, size: timedelta | int, *, advance: timedelta | int, grace: timedelta | int = 0
+        self,
+        size: timedelta | int,
+        *,
+        advance: timedelta | int,
+        grace: timedelta | int = 0,
+        idle: timedelta | int | None = None,
     ) -> None:
         size_ms = to_ms(size, "size", least=1)
         advance_ms = to_ms(advance, "advance", least=1)
@@ -47,6 +55,7 @@ class HoppingWindows:
         object.__setattr__(self, "size_ms", size_ms)
         object.__setattr__(self, "advance_ms", advance_ms)
         object.__setattr__(self, "grace_ms", to_ms(grace, "grace"))
+        object.__setattr__(self, "idle_ms", idle_to_ms(idle))
 
     def windows_for(self, timestamp_ms: int) -> list[Window]:
         """The windows that a record of that time is in, by start."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.errors import ConfigError
 
 __all__ = ["JoinWindows"]
+
+_LEAST: Final = -(2**62)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -17,12 +20,12 @@ class JoinWindows:
 
     Args:
         difference: both `before` and `after`, a timedelta or milliseconds.
-        before: how much earlier the right record may be, 0 or more.
-        after: how much later the right record may be, 0 or more.
+        before: how much earlier the right record may be; negative: it has to be so much later.
+        after: how much later the right record may be; negative: it has to be so much earlier.
         grace: how long after that, in stream time, late records are waited for; 0 or more.
 
     Raises:
-        ConfigError: a length out of range, or nothing given.
+        ConfigError: nothing given, the span ends before it begins, or another length below 0.
 
     Example:
         >>> windows = JoinWindows(before=timedelta(seconds=4), after=1000)
@@ -47,8 +50,15 @@ class JoinWindows:
         if difference is None and before is None and after is None:
             raise ConfigError("give the span of a join: JoinWindows(timedelta(seconds=5))")
         both = 0 if difference is None else to_ms(difference, "difference")
-        object.__setattr__(self, "before_ms", both if before is None else to_ms(before, "before"))
-        object.__setattr__(self, "after_ms", both if after is None else to_ms(after, "after"))
+        before_ms = both if before is None else to_ms(before, "before", least=_LEAST)
+        after_ms = both if after is None else to_ms(after, "after", least=_LEAST)
+        if before_ms + after_ms < 0:
+            raise ConfigError(
+                f"a join's span doesn't end before it begins: before ({before_ms} ms) and after "
+                f"({after_ms} ms) are at least 0 together"
+            )
+        object.__setattr__(self, "before_ms", before_ms)
+        object.__setattr__(self, "after_ms", after_ms)
         object.__setattr__(self, "grace_ms", to_ms(grace, "grace"))
 
     @property

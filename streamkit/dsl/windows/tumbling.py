@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from streamkit.dsl.windows.durations import to_ms
+from streamkit.dsl.windows.durations import idle_to_ms, to_ms
 from streamkit.errors import ConfigError
 from streamkit.model.windowed import Window
 
@@ -20,6 +20,8 @@ class TumblingWindows:
         size: a timedelta or milliseconds, more than 0; or give its parts as `days`, `hours`, `minutes`,
             `seconds`.
         grace: how long after its end, in stream time, a window still takes late records; 0 or more.
+        idle: once no record has come for this long, stream time goes on by the wall clock, so that windows
+            close without data too; None: never. See the reference of windows.
 
     Raises:
         ConfigError: a size or grace out of range, or a size given twice or not at all.
@@ -34,6 +36,7 @@ class TumblingWindows:
 
     size_ms: int
     grace_ms: int
+    idle_ms: int
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class TumblingWindows:
         minutes: float = 0,
         seconds: float = 0,
         grace: timedelta | int = 0,
+        idle: timedelta | int | None = None,
     ) -> None:
         parts = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if (size is None) == (parts == timedelta(0)):
@@ -51,6 +55,7 @@ class TumblingWindows:
         length = parts if size is None else size
         object.__setattr__(self, "size_ms", to_ms(length, "size", least=1))
         object.__setattr__(self, "grace_ms", to_ms(grace, "grace"))
+        object.__setattr__(self, "idle_ms", idle_to_ms(idle))
 
     @property
     def advance_ms(self) -> int:
