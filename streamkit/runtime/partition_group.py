@@ -157,6 +157,11 @@ class PartitionBuffer:
             return self.offsets[self.position - 1] + 1
         return self.next_offset
 
+    def pass_over(self, offset: i64) -> None:
+        """Nothing is buffered, and `offset` is the next one to read."""
+        self.advance_columns()
+        self.next_offset = offset
+
     def clear(self) -> None:
         """Forget everything that is buffered, and keep what to commit."""
         self.next_offset = self.committable_offset()

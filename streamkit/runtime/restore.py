@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from streamkit.errors import StreamkitError
@@ -63,15 +63,21 @@ class RestoreThread:
     """Runs jobs side by side until stopped.
 
     Args:
-        make_consumer: a consumer without a group, made on this thread.
+        make_consumer: a consumer without a group, made on this thread, that reads what is committed.
+        log_ends: the ends of partitions, behind transactions that are still open: a restore waits for what
+            comes of them, as the committed input offsets may belong to them.
         on_finished: called on this thread after a job is put into `finished`.
     """
 
     def __init__(
-        self, make_consumer: Callable[[], Consumer], on_finished: Callable[[], None]
+        self,
+        make_consumer: Callable[[], Consumer],
+        log_ends: Callable[[Collection[TopicPartition]], Mapping[TopicPartition, int]],
+        on_finished: Callable[[], None],
     ) -> None:
         self.finished: queue.SimpleQueue[RestoreJob] = queue.SimpleQueue()
         self._make_consumer = make_consumer
+        self._log_ends = log_ends
         self._on_finished = on_finished
         self._submitted: queue.SimpleQueue[RestoreJob | None] = queue.SimpleQueue()
         self._jobs: list[RestoreJob] = []
@@ -143,7 +149,7 @@ class RestoreThread:
         self._jobs.append(job)
         if wanted:
             begins = consumer.beginning_offsets(list(wanted))
-            ends = consumer.end_offsets(list(wanted))
+            ends = self._log_ends(list(wanted))
             for partition, store in wanted.items():
                 begin = begins[partition]
                 end = min(ends[partition], job.limits.get(partition, ends[partition]))

@@ -198,6 +198,18 @@ class Task:
         if was_empty and not self._group.single and self._refresh(buffer):
             self._group.offer(buffer)
 
+    def pass_over(self, partition: TopicPartition, offset: i64) -> None:
+        """Commit `offset` for a partition of which nothing is buffered.
+
+        Args:
+            offset: where the consumer is; what lies below and was never added is no record (transaction
+                markers, aborted and compacted records).
+        """
+        buffer = self._buffers[partition]
+        if buffer.buffered == 0 and buffer.committable_offset() < offset:
+            buffer.pass_over(offset)
+            self._dirty = True
+
     @property
     def buffered(self) -> int:
         """Records that wait in all buffers."""

@@ -273,6 +273,15 @@ class TaskManager(RebalanceListener):
         self._commit(self.running())
 
     def _commit(self, tasks: list[Task]) -> None:
+        consumer = self._consumer
+        for task in tasks:
+            for partition in task.inputs:
+                # A lag of None: the consumer does not know yet where it is.
+                if (
+                    not task.buffered_records(partition)
+                    and consumer.fetch_lag(partition) is not None
+                ):
+                    task.pass_over(partition, consumer.position(partition))
         self.committed_offsets.update(commit_tasks(tasks, self._commit_log))
 
     # -- what is held ------------------------------------------------------------------------------

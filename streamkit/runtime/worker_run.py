@@ -25,6 +25,7 @@ from streamkit.log.client import (
     OffsetAndMetadata,
     Producer,
 )
+from streamkit.log.client.records import FetchedBatch
 from streamkit.log.protocol import ErrorCode
 from streamkit.model.records import TopicPartition
 from streamkit.runtime.assignor import StreamkitAssignor
@@ -33,6 +34,7 @@ from streamkit.runtime.global_tables import GlobalTables
 from streamkit.runtime.purge import Purger
 from streamkit.runtime.restore import RestoreThread
 from streamkit.runtime.state_directory import StateDirectory
+from streamkit.runtime.strangers import Strangers
 from streamkit.runtime.task_factory import TaskFactory
 from streamkit.runtime.task_manager import TaskManager
 from streamkit.runtime.task_settings import TaskSettings
@@ -48,6 +50,8 @@ _POLL_SECONDS = 0.1
 _END_CHECK_SECONDS = 0.5
 _END_CHECKS = 2
 _FIRST_CONTACT_MS = 5_000
+_STRANGERS_SECONDS = 0.5
+_ISOLATION = "read_committed"  # what was aborted is no input, and no store may be restored from it
 _RETRY_COMMIT = (
     ErrorCode.REBALANCE_IN_PROGRESS,
     ErrorCode.UNKNOWN_MEMBER_ID,
@@ -127,7 +131,7 @@ class WorkerRun:
             # What a failed worker has not sent must not be sent; a graceful end has flushed already.
             resources.callback(self.producer.close, 0)
             self.collector = ProducerCollector(self.producer)
-            self.restorer = RestoreThread(self._plain_consumer, self.wakeup)
+            self.restorer = RestoreThread(self._plain_consumer, self._log_ends, self.wakeup)
             self.tasks = TaskManager(
                 settings,
                 self.clock,
@@ -144,30 +148,36 @@ class WorkerRun:
             resources.callback(self.global_tables.close)
             self.global_tables.fill(self._filling)
             self.tasks.global_stores = self.global_tables.stores
-            self._join_group(name, network)
+            self.strangers = Strangers(
+                self.admin, settings.application_id, settings.session_timeout_ms
+            )
+            self._join_group()
             self.purger = Purger(self.plan, self.admin)
             resources.callback(self.purger.close)
             self._loop()
 
-    def _join_group(self, name: str, network: NetworkThread | None) -> None:
+    def _join_group(self) -> None:
         settings = self.settings
+        name = settings.client_id or settings.application_id
         assignor = StreamkitAssignor(
             self.plan, self.tasks.member_state, replication_factor=settings.replication_factor
         )
         self.assignor = assignor
         self.consumer = Consumer(
             settings.bootstrap,
-            network=network,
+            network=self._network,
             client_id=f"{name}-consumer",
             group_id=settings.application_id,
             auto_offset_reset="earliest",
+            isolation_level=_ISOLATION,
             assignors=[assignor],
             session_timeout_ms=settings.session_timeout_ms,
             max_poll_interval_ms=settings.max_poll_interval_ms,
             api_timeout_ms=settings.api_timeout_ms,
         )
-        self._resources.callback(self._leave)
         host = f"{socket.gethostname()}:{settings.state_dir.resolve()}"
+        if self._waiting is None:
+            self._resources.callback(self._leave)
         self.tasks.connect(self.consumer, assignor, host)
         self._waiting = self.consumer
         self.consumer.subscribe(_subscription(self.plan), listener=self.tasks)
@@ -178,6 +188,20 @@ class WorkerRun:
         self.restorer.stop()
         self.tasks.close()
         self.consumer.close()
+
+    def _poll(self, seconds: float) -> list[FetchedBatch]:
+        """What was fetched; nothing while others than workers of ours are in the group."""
+        try:
+            return self.consumer.poll_batches(seconds)
+        except BrokerError as error:
+            if error.code != ErrorCode.INCONSISTENT_GROUP_PROTOCOL or self.tasks.task_ids():
+                raise
+            self.strangers.met(error)
+        self._report("waiting for the group")
+        self._stopping.wait(_STRANGERS_SECONDS)
+        self.consumer.close()
+        self._join_group()
+        return []
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -190,7 +214,7 @@ class WorkerRun:
         at_end = 0
         busy = False
         while self._going():
-            batches = self.consumer.poll_batches(0.0 if busy else self._idle_seconds(next_commit))
+            batches = self._poll(0.0 if busy else self._idle_seconds(next_commit))
             if self.assignor.error:
                 raise TopologyError(self.assignor.error)
             tasks.add(batches)
@@ -383,8 +407,13 @@ class WorkerRun:
             network=self._network,
             client_id=f"{name}-{role}",
             auto_offset_reset="earliest",
+            isolation_level=_ISOLATION,
             api_timeout_ms=settings.api_timeout_ms,
         )
+
+    def _log_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        ends = self.admin.list_offsets(partitions)
+        return {partition: end.offset for partition, end in ends.items() if end is not None}
 
 
 def _subscription(planned: TopologyPlan) -> tuple[str, ...] | re.Pattern[str]:

@@ -80,10 +80,12 @@ class Results:
     Attributes:
         outputs: by topic and partition, (key, value, timestamp) in order.
         stores: by store and partition, what its changelog comes to: sorted rows of bytes.
+        topics: partition count and settings of each topic that the application has made for itself.
     """
 
     outputs: dict[tuple[str, int], list[Row]] = field(default_factory=dict)
     stores: dict[tuple[str, int], list[Row]] = field(default_factory=dict)
+    topics: dict[str, tuple[int, dict[str, str | None]]] = field(default_factory=dict)
 
 
 class Run:
@@ -194,7 +196,7 @@ class Run:
 
     def results(self) -> Results:
         """Everything that the application has written and not taken back."""
-        found = Results()
+        found = Results(topics=self._internal_topics())
         counts = {name: len(topic.partitions) for name, topic in self._described().items()}
         specs = {spec.name: spec for sub in self.plan.sub_topologies for spec in sub.stores}
         stores = {
@@ -217,20 +219,18 @@ class Run:
                 ]
         return found
 
-    def internal_topics(self) -> dict[str, tuple[int, dict[str, str]]]:
-        """Partition count and settings of each internal topic there is."""
-        described = self._described()
+    def _internal_topics(self) -> dict[str, tuple[int, dict[str, str | None]]]:
+        names = [name for name in self.admin.list_topics() if name.startswith(self.application)]
         return {
             name: (
-                len(described[name].partitions),
+                len(description.partitions),
                 {
-                    entry.name: str(entry.value)
+                    entry.name: entry.value
                     for entry in self.admin.describe_configs(name).values()
-                    if entry.name in internal.config
+                    if not entry.is_default
                 },
             )
-            for name, internal in self.plan.internal_topics.items()
-            if name in described
+            for name, description in self.admin.describe_topics(names).items()
         }
 
     def _described(self) -> Any:

@@ -104,7 +104,7 @@ def task(source_changelog: str | None = None) -> Task:
 def restore(log: Log, job: RestoreJob) -> dict[Any, Any]:
     """Run one job to its end; what the store holds then."""
     finished: list[None] = []
-    thread = RestoreThread(lambda: log, lambda: finished.append(None))  # type: ignore[arg-type,return-value]  # a stand-in
+    thread = RestoreThread(lambda: log, log.end_offsets, lambda: finished.append(None))  # type: ignore[arg-type,return-value]  # a stand-in
     thread.submit(job)
     assert thread.finished.get(timeout=10) is job
     thread.stop()
