@@ -4,7 +4,7 @@ Both run on this machine at the same time and are measured in turn, so that the 
 absolute figures are noisy: throughput in and out by Kafka's performance tools and by librdkafka, processor seconds
 of the broker a GB of payload, the round trip of a single record, start-up, memory. Needs Java 17 and Maven.
 
-Options: `--rounds N` (1; medians are shown), `--megabytes N` (40) a run, `--python PYTHON`: the interpreter of the
+Options: `--rounds N` (1; medians are shown), `--megabytes N` (200) a run, `--python PYTHON`: the interpreter of the
 bundled broker, for one with a compiled streamkit; `--only TEXT`: what contains this.
 """
 
@@ -44,7 +44,7 @@ from java import java_classpath  # noqa: E402
 from kafka_broker import KafkaBroker  # noqa: E402
 from wire_client import WireClient  # noqa: E402
 
-ROUND_TRIPS = 2_000
+ROUND_TRIPS = 5_000
 _FOR_QUICK_TESTS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
@@ -145,9 +145,11 @@ def java_tool(name: str, *arguments: str) -> str:
 
 
 def java_produce(bootstrap: str, topic: str, shape: Shape) -> float:
+    warm_up = shape.records // 4  # the tool's own JVM is cold too; what comes after is measured
     said = java_tool(
         "ProducerPerformance",
         *("--topic", topic, "--num-records", str(shape.records), "--throughput", "-1"),
+        *("--warmup-records", str(warm_up)),
         *("--record-size", str(shape.record_bytes), "--producer-props"),
         *(f"bootstrap.servers={bootstrap}", f"batch.size={shape.batch_bytes}"),
         *("linger.ms=5", f"acks={shape.acks}"),
@@ -197,6 +199,8 @@ def librdkafka_consume(bootstrap: str, topic: str, shape: Shape) -> float:
             "group.id": "bench",
             "enable.auto.commit": False,
             "fetch.message.max.bytes": 1 << 20,
+            # With its queue full it would fetch no more for a second, and show nothing of the broker.
+            "fetch.queue.backoff.ms": 1,
         }
     )
     consumer.assign([ck.TopicPartition(topic, 0, ck.OFFSET_BEGINNING)])
@@ -225,9 +229,11 @@ def round_trips(bootstrap: str, topic: str) -> dict[str, float]:
     with WireClient(bootstrap) as writer, WireClient(bootstrap) as waiter:
         for number in range(2 * ROUND_TRIPS):
             begun = time.perf_counter()
-            writer.ask(produce, 9)
+            answer = writer.ask(produce, 9)
             if number >= ROUND_TRIPS:  # the first half warms it up
                 acknowledged.append(time.perf_counter() - begun)
+            if error := answer.responses[0].partition_responses[0].error_code:
+                raise RuntimeError(f"record {number} was refused: error {error}")
         for number in range(ROUND_TRIPS):
             fetch = fetch_request(topic, [(0, 2 * ROUND_TRIPS + number)], max_wait_ms=1_000)
             waiter.send(fetch, 12)
@@ -253,6 +259,12 @@ CLIENTS: Mapping[str, tuple[Measure, Measure]] = {
     "librdkafka": (librdkafka_produce, librdkafka_consume),
 }
 MORE_IS_BETTER = "records/s"
+# Some 12,000 Produce requests and a thousand fetches.
+WARM_UP = [
+    *(Shape(400_000, 100, 4_096, acks) for acks in ("all", "1")),
+    *(Shape(60_000, 1000, 16_384, acks) for acks in ("all", "1")),
+    *(Shape(60_000, 1000, 262_144, acks) for acks in ("all", "1")),
+]
 
 
 def shapes(megabytes: int) -> list[Shape]:
@@ -312,16 +324,16 @@ class Run:
             self.note(row, broker, resident_bytes(broker.pid) / 2**20)
 
     def warm_up(self) -> None:
-        """A JVM is slow at first; both brokers get the same."""
+        """A JVM is slow until its compiler has seen each path often; both brokers get the same."""
         for broker in self._brokers:
             with self._console.status(f"{broker.name}: warming up"):
-                for shape in (
-                    Shape(300_000, 100, 16_384, "all"),
-                    Shape(100_000, 1000, 262_144, "1"),
-                ):
+                for shape in WARM_UP:
                     topic = self.new_topic(broker)
                     librdkafka_produce(broker.bootstrap, topic, shape)
-                    librdkafka_consume(broker.bootstrap, topic, shape)
+                    for _ in range(3):
+                        librdkafka_consume(broker.bootstrap, topic, shape)
+                    with Admin(broker.bootstrap) as admin:
+                        admin.delete_topics([topic])
 
 
 def table(figures: Figures) -> Table:
@@ -340,7 +352,7 @@ def table(figures: Figures) -> Table:
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench.broker", description=__doc__)
     options.add_argument("--rounds", type=int, default=1)
-    options.add_argument("--megabytes", type=int, default=40)
+    options.add_argument("--megabytes", type=int, default=200)
     options.add_argument("--python", default=sys.executable)
     options.add_argument("--only", default="")
     chosen = options.parse_args()
@@ -360,6 +372,7 @@ def main() -> None:
         run.memory("memory at rest, MB")
         run.warm_up()
         for _ in range(chosen.rounds):
+            brokers.reverse()  # none is always the one that finds the disk busy
             run.latency()
             for client, shape in itertools.product(CLIENTS, shapes(chosen.megabytes)):
                 if chosen.only in f"{client}: {shape}":
