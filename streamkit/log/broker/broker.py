@@ -84,6 +84,7 @@ class Broker:
         self._open_logs: dict[tuple[str, int], PartitionLog] = {}
         self._tick: TimerHandle | None = None
         self._compaction: TimerHandle | None = None
+        self._without_coordinator: set[TopicPartition] = set()
         self._epochs_are_due = False
 
     def open(self) -> None:
@@ -373,7 +374,6 @@ class Broker:
             logger.error("no new leader epochs yet; this is tried again: %s", error)
             return
         self._epochs_are_due = False
-        self._without_coordinator: set[TopicPartition] = set()
         for log in self.logs.logs():
             topic = self.metadata.image.topics.get(log.topic_partition.topic)
             if topic is not None and log.topic_partition.partition < topic.partitions:
