@@ -37,6 +37,7 @@ def examine(data_dir: Path) -> Checkup:
     finally:
         lock.release()
     metadata.compare(found)
+    metadata.check_gaps(found)
     return found
 
 
@@ -60,6 +61,20 @@ class _Metadata:
         except (ProtocolError, LookupError) as error:
             offset = header.base_offset
             self.problem = self.problem or f"the records from offset {offset} on: {error}"
+
+    def check_gaps(self, found: Checkup) -> None:
+        """Whether records are missing in the middle of logs that weren't compacted."""
+        for name, partition in found.partitions.items():
+            topic = self.image.topics.get(name.topic)
+            if topic is not None and "compact" in topic.configs.get("cleanup.policy", ""):
+                continue
+            for path, first, after in partition.gaps:
+                found.add(
+                    "error",
+                    path,
+                    f"records {first} to {after - 1} are missing before those that it holds, or a "
+                    "segment is",
+                )
 
     def compare(self, found: Checkup) -> None:
         """Whether there are logs of topics that aren't known, or of other topics of the same name."""

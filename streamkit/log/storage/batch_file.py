@@ -79,11 +79,19 @@ class BatchFile:
             yield position, header, data
             position += header.size
 
-    def verified(self, data: bytes | memoryview, position: int) -> tuple[bytes | memoryview, int]:
+    def verified(
+        self, data: bytes | memoryview, position: int, offset: int, whole_from: int
+    ) -> tuple[bytes | memoryview, int]:
         """The batches at the head of `data` whose checksums are right, and the offset after them.
 
+        Args:
+            data: read from `position`.
+            position: where a batch begins.
+            offset: the record that should be in the first one.
+            whole_from: from this offset on none may be missing between batches.
+
         Raises:
-            CorruptRecordError: the very first one is damaged.
+            CorruptRecordError: the very first one is damaged, or isn't the one that it should be.
         """
         start, next_offset = 0, -1
         while start < len(data):
@@ -91,12 +99,14 @@ class BatchFile:
                 header = self.header_at(data, start, position + start, position + len(data))
                 if not check_crc(data, start, header):
                     raise self.damaged(position + start, "its checksum is wrong")
+                if header.base_offset > offset >= whole_from:
+                    raise self.missing(offset, header.base_offset)
             except CorruptRecordError:
                 if start == 0:
                     raise
                 break
             start += header.size
-            next_offset = header.next_offset
+            next_offset = offset = header.next_offset
         return data[:start], next_offset
 
     def walk(self, data: bytes, start: int, position: int) -> tuple[int, int]:

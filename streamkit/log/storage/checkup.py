@@ -65,6 +65,8 @@ class PartitionCheck:
         segments, batches, size_bytes: whole batches count.
         start_offset, end_offset: the first base offset, and the one after the last record.
         topic_id: in text as Kafka writes it; None: not noted.
+        gaps: segment, and the offsets missing before or in it as `(first, after the last)`; compaction
+            leaves some too.
     """
 
     topic_partition: TopicPartition
@@ -74,6 +76,7 @@ class PartitionCheck:
     start_offset: int = 0
     end_offset: int = 0
     topic_id: object = None
+    gaps: list[tuple[Path, int, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -132,6 +135,7 @@ def check_data_folder(
     finally:
         files.close_all()
     _check_checkpoints(found)
+    _forget_compacted_gaps(found)
     return found
 
 
@@ -145,6 +149,7 @@ class _Partition:
         self._folder = folder
         self._files = files
         self._result = PartitionCheck(name)
+        self._is_after_damage = False
 
     def check(self, visit: BatchVisitor | None) -> PartitionCheck:
         with storage_errors("list", str(self._folder)):
@@ -176,6 +181,8 @@ class _Partition:
             self._found.add(
                 "error", path, f"begins before offset {result.end_offset}, where the last one ends"
             )
+        elif base_offset > result.end_offset and not self._is_after_damage:
+            result.gaps.append((path, result.end_offset, base_offset))
         result.segments += 1
         result.end_offset = max(result.end_offset, base_offset)
         with storage_errors("stat", str(path)):
@@ -192,6 +199,8 @@ class _Partition:
                         path,
                         f"the batch at byte {position} has offset {header.base_offset} again",
                     )
+                elif header.base_offset > result.end_offset:
+                    result.gaps.append((path, result.end_offset, header.base_offset))
                 ends[position] = header.last_offset
                 largest_timestamp = max(largest_timestamp, header.max_timestamp)
                 result.end_offset = header.next_offset
@@ -200,7 +209,9 @@ class _Partition:
                 good = position + header.size
                 if visit is not None:
                     visit(header, data)
+            self._is_after_damage = False
         except CorruptRecordError as error:
+            self._is_after_damage = True
             torn = is_last and not self._found.clean
             reason = str(error).rpartition("is damaged: ")[2]
             cut = f"; the next start checks the log from its recovery point, and cuts off {size - good:,} bytes"
@@ -301,6 +312,14 @@ def _check_checkpoints(found: Checkup) -> None:
                     f"{topic_partition} was on the disk up to offset {offset}, "
                     f"but its log ends at {partition.end_offset}",
                 )
+
+
+def _forget_compacted_gaps(found: Checkup) -> None:
+    """Where a log was compacted records may be missing."""
+    compacted = read_offsets(found.data_dir / CLEANER_OFFSET_FILE)
+    for name, partition in found.partitions.items():
+        clean_to = compacted.get(name, 0)
+        partition.gaps = [gap for gap in partition.gaps if gap[1] >= clean_to]
 
 
 def _is_damaged(path: Path, has_entries: bool) -> bool:

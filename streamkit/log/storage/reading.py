@@ -80,7 +80,7 @@ class Reader:
             if next_offset < 0:
                 next_offset = min(limit, following)
             if verify and (not last or position < segment.appended_from):
-                whole, after = segment.verified(data, position)
+                whole, after = segment.verified(data, position, offset, whole_from)
                 if len(whole) < len(data):
                     return whole, after
             self.remember(next_offset, segment, position + len(data))
