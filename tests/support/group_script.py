@@ -62,7 +62,7 @@ _NOT_READY = {
 def run_group_script(bootstrap: str) -> Iterator[Step]:
     """Each step's name and the broker's answer, comparable."""
     with WireClient(bootstrap, timeout=30) as client, WireClient(bootstrap, timeout=30) as other:
-        script = _Script(client, other)
+        script = GroupScript(client, other)
         script.prepare()
         for part in (
             script.coordinators,
@@ -90,7 +90,7 @@ def fitting(message: Any, version: int) -> Any:
     return type(message)(**values)
 
 
-class _Script:
+class GroupScript:
     def __init__(self, client: WireClient, other: WireClient) -> None:
         self.client = client
         self.other = other
