@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # an extra, loaded when it is asked for
 
 __all__ = ["broker"]
 
+logger = logging.getLogger(__name__)
+
 
 class _WithSettings(click.Command):
     """Lists every setting below the options."""
@@ -113,7 +115,11 @@ async def _run(
     async def ready(server: BrokerServer) -> None:
         if endpoint is not None:
             click.echo(f"metrics on {await endpoint.start(server)}")
-        write_address(settings.data_dir, server.broker.cluster_id, server.address)
+        try:
+            write_address(settings.data_dir, server.broker.cluster_id, server.address)
+        except OSError as error:
+            # The disk is full: what there is can be read all the same.
+            logger.error("other commands won't find this broker by its data folder: %s", error)
         click.echo(f"streamkit broker, data in {settings.data_dir}, listening on {server.address}")
 
     try:
