@@ -17,7 +17,8 @@ import confluent_kafka as ck
 import pytest
 from broker_lab import batch, fetch_request
 from broker_process import BrokerProcess
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from wire_client import WireClient
 
 from streamkit.log.broker.doctor import examine
@@ -100,7 +101,10 @@ def test_half_written_batches_leave_no_trace(process: BrokerProcess) -> None:
 @pytest.mark.slow
 def test_clients_are_told_to_repeat_and_reading_goes_on(process: BrokerProcess) -> None:
     """Producer, group, transaction and admin of an independent client, while the disk is full and after."""
-    base = {"bootstrap.servers": process.bootstrap, "retry.backoff.max.ms": 100}
+    base: dict[str, str | int | float | bool] = {
+        "bootstrap.servers": process.bootstrap,
+        "retry.backoff.max.ms": 100,
+    }
     producer = ck.Producer(base)
     delivered: list[bytes] = []
 
