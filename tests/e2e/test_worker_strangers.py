@@ -55,7 +55,9 @@ def test_worker_refuses_to_join_strangers_and_names_them(bootstrap: str, tmp_pat
         refused.start()
         while not refused._ended.is_set():
             other.poll(0.05)
-        with pytest.raises(StreamkitError, match=r"no streamkit workers .someone-else at") as caught:
+        with pytest.raises(
+            StreamkitError, match=r"no streamkit workers .someone-else at"
+        ) as caught:
             refused.join()
         assert "protocol 'range'" in str(caught.value)
         assert "another id" in str(caught.value)

@@ -114,9 +114,9 @@ class Run:
         self.bootstrap = bootstrap
         self.java = java
         self._folder = folder
-        self._settings = settings or {}
+        self.settings = settings or {}
         if case.optimize:
-            self._settings["topology.optimization"] = "all"
+            self.settings["topology.optimization"] = "all"
         self.topology = build(case.nodes).build(optimize=case.optimize)
         self.plan: TopologyPlan = plan(self.topology, application)
 
@@ -219,6 +219,11 @@ class Run:
                 ]
         return found
 
+    def delete(self) -> None:
+        """Delete the application's topics and its group, so that another can have their names."""
+        self.admin.delete_topics(self.admin.list_topics())
+        self.admin.delete_groups([self.application])
+
     def _internal_topics(self) -> dict[str, tuple[int, dict[str, str | None]]]:
         names = [name for name in self.admin.list_topics() if name.startswith(self.application)]
         return {
@@ -261,7 +266,7 @@ class Run:
     @contextmanager
     def _running_java(self, shift: Shift) -> Iterator[None]:
         self.java.start(
-            self.application, self.bootstrap, self._folder, self.case.nodes, self._settings
+            self.application, self.bootstrap, self._folder, self.case.nodes, self.settings
         )
         self._wait_for_java("RUNNING")
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from java import java_available
+from kafka_broker import KafkaBroker
 from streams_application import StreamsApplications
 from takeover_cases import CASES
 from takeover_lab import Results, Run, Shift
@@ -60,3 +61,17 @@ def test_takeover_gives_what_an_uninterrupted_kafka_streams_gives(
         assert found[JAVA, JAVA] != reference
         reference = found[JAVA, JAVA]
     assert found[PYTHON, JAVA] == reference
+
+
+def test_takeover_on_apache_kafka(java: StreamsApplications, tmp_path: Path) -> None:
+    """The same on Apache Kafka's own broker, which makes the internal topics and coordinates the group."""
+    # Times are those of 1970: a cleaner that came along would delete the changelogs of windows.
+    with KafkaBroker(tmp_path / "kafka", {"log.cleaner.backoff.ms": "3600000"}) as broker:
+        for name in ("left join by a foreign key", "two partitions"):
+            found = {}
+            for shifts in ((JAVA,), (JAVA, PYTHON), (PYTHON, JAVA)):
+                with Run(CASES[name], "takeover", broker.bootstrap, tmp_path / "s", java) as run:
+                    found[shifts] = run.work(*shifts)
+                    run.delete()
+            assert found[JAVA, PYTHON] == found[(JAVA,)]
+            assert found[PYTHON, JAVA] == found[(JAVA,)]
