@@ -152,13 +152,17 @@ app.stream("in").to("out")
 """
 
 
-def test_topology_command_prints_text_mermaid_and_json(tmp_path: Path) -> None:
+def test_topology_command_prints_every_form(tmp_path: Path) -> None:
     path = tmp_path / "copy_app_for_topology_command.py"
     path.write_text(APP)
     runner = CliRunner()
     text = runner.invoke(topology_command, [str(path)], catch_exceptions=False)
     assert text.output.startswith("Topologies:\n   Sub-topology: 0\n    Source: KSTREAM-SOURCE-")
-    mermaid = runner.invoke(topology_command, [str(path), "--mermaid"], catch_exceptions=False)
+    mermaid = runner.invoke(
+        topology_command, [str(path), "--format=mermaid"], catch_exceptions=False
+    )
     assert mermaid.output.startswith("flowchart TD\n")
-    as_json = runner.invoke(topology_command, [str(path), "--json"], catch_exceptions=False)
+    as_json = runner.invoke(topology_command, [str(path), "--format=json"], catch_exceptions=False)
     assert '"sub_topologies"' in as_json.output
+    svg = runner.invoke(topology_command, [str(path), "--format=svg"], catch_exceptions=False)
+    assert svg.output.startswith("<svg ")
