@@ -35,9 +35,19 @@ from streamkit.log.protocol.messages.consumer_protocol import (
 )
 from streamkit.log.protocol.messages.delete_groups import DeleteGroupsRequest
 from streamkit.log.protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
+from streamkit.log.protocol.messages.describe_configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
+)
 from streamkit.log.protocol.messages.find_coordinator import FindCoordinatorRequest
+from streamkit.log.protocol.messages.incremental_alter_configs import (
+    AlterableConfig,
+    AlterConfigsResource,
+    IncrementalAlterConfigsRequest,
+)
 from streamkit.log.protocol.messages.init_producer_id import InitProducerIdRequest
 from streamkit.log.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
+from streamkit.log.protocol.messages.list_config_resources import ListConfigResourcesRequest
 from streamkit.log.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
 from streamkit.log.protocol.messages.offset_delete import (
     OffsetDeleteRequest,
@@ -86,6 +96,7 @@ def run_consumer_group_script(bootstrap: str) -> Iterator[Step]:
             script.empty_groups,
             script.refused_upgrades,
             script.topics_change,
+            script.settings,
         ):
             yield from part()
 
@@ -702,6 +713,60 @@ class _ConsumerScript(GroupScript):
         self.create("consumer-script-late", 2)
         yield self.until_owns("tc", "one", 5)
         yield self.described("tc")
+
+    def settings(self) -> Iterator[Step]:
+        """Settings of groups; those of share and streams groups are left out."""
+        session, heartbeat = "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"
+        yield self.group_settings("gs")
+        yield self.group_settings("")
+        set_, delete, append = 0, 1, 2
+        changes: tuple[tuple[str, tuple[tuple[str, int, str | None], ...]], ...] = (
+            ("gs", ((session, set_, "50000"),)),
+            ("gs", ((session, set_, "5000"),)),
+            ("gs", ((session, set_, "5000000"),)),
+            ("gs", ((session, set_, "soon"),)),
+            ("gs", (("no.such", set_, "1"),)),
+            ("", ((session, set_, "50000"),)),
+            ("gs", ((heartbeat, append, "9000"),)),
+            ("gs", ((heartbeat, set_, None),)),
+            ("gs", ((heartbeat, set_, "9000"), (session, delete, None))),
+        )
+        for group, values in changes:
+            request = IncrementalAlterConfigsRequest(
+                resources=[
+                    AlterConfigsResource(
+                        resource_type=32,
+                        resource_name=PREFIX + group if group else "",
+                        configs=[
+                            AlterableConfig(name=name, config_operation=operation, value=value)
+                            for name, operation, value in values
+                        ],
+                    )
+                ]
+            )
+            yield self.step(f"set {group} {values}", request, 1)
+            time.sleep(0.2)  # Apache Kafka takes settings over in the background.
+            yield self.group_settings("gs")
+        for types in ([32], [99]):
+            resources = ListConfigResourcesRequest(resource_types=types)
+            yield self.step(f"list resources {types}", resources, 1)
+        yield self.beats("hears of the interval", "gs", "one", 0)
+
+    def group_settings(self, group: str) -> Step:
+        request = DescribeConfigsRequest(
+            resources=[
+                DescribeConfigsResource(
+                    resource_type=32,
+                    resource_name=PREFIX + group if group else "",
+                    configuration_keys=None,
+                )
+            ],
+            include_synonyms=True,
+        )
+        answer = self.ask(request, 4)
+        configs = answer.results[0].configs
+        answer.results[0].configs = [each for each in configs if each.name.startswith("consumer.")]
+        return f"settings of {group}", self.plain(answer)
 
     def until_owns(self, group: str, member: str, partitions: int) -> Step:
         """The answer that gives the member so many partitions."""

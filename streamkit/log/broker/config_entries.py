@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from streamkit.log.broker.group_configs import GROUP_SETTINGS
 from streamkit.log.broker.setting import Setting
 from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
 from streamkit.log.broker.topic_configs import broker_default
 from streamkit.log.storage import TOPIC_SETTINGS, SettingType
 
-__all__ = ["ConfigEntry", "ConfigSynonym", "broker_entries", "topic_entries"]
+__all__ = ["ConfigEntry", "ConfigSynonym", "broker_entries", "group_entries", "topic_entries"]
 
 TOPIC_CONFIG = 1
 STATIC_BROKER_CONFIG = 4
 DEFAULT_CONFIG = 5
+GROUP_CONFIG = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,26 @@ def topic_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Itera
             tuple(synonyms),
             setting.type,
             setting.documentation,
+            read_only=False,
+        )
+
+
+def group_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Iterator[ConfigEntry]:
+    """Every setting of a group whose own settings are `configs`."""
+    for name, setting in GROUP_SETTINGS.items():
+        value, default = Setting.text(settings.value(setting.name)), Setting.text(setting.default)
+        synonyms = [ConfigSynonym(setting.name, default, DEFAULT_CONFIG)]
+        if value != default:
+            synonyms.insert(0, ConfigSynonym(setting.name, value, STATIC_BROKER_CONFIG))
+        if name in configs:
+            synonyms.insert(0, ConfigSynonym(name, configs[name], GROUP_CONFIG))
+        yield ConfigEntry(
+            name,
+            synonyms[0].value,
+            synonyms[0].source,
+            tuple(synonyms),
+            setting.type,
+            setting.doc,
             read_only=False,
         )
 

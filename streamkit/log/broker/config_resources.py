@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.failures import refusal
+from streamkit.log.broker.group_configs import check_group_configs
 from streamkit.log.broker.topic_configs import check_topic_configs
 from streamkit.log.protocol import ErrorCode
 
-__all__ = ["BROKER", "TOPIC", "check_broker_name", "set_configs"]
+__all__ = ["BROKER", "GROUP", "TOPIC", "check_broker_name", "check_group_name", "set_configs"]
 
 TOPIC = 2
 BROKER = 4
+GROUP = 32
 
 
 def check_broker_name(name: str, node_id: int) -> None:
@@ -27,6 +29,16 @@ def check_broker_name(name: str, node_id: int) -> None:
         )
 
 
+def check_group_name(name: str) -> None:
+    """Check the name of a group as a resource.
+
+    Raises:
+        BrokerError: INVALID_REQUEST.
+    """
+    if not name:
+        raise refusal(ErrorCode.INVALID_REQUEST, "Group name must not be empty")
+
+
 def set_configs(
     broker: Broker, kind: int, name: str, changes: Mapping[str, str | None], *, validate_only: bool
 ) -> None:
@@ -36,6 +48,16 @@ def set_configs(
         ConfigError: an unknown setting or a value out of range.
         BrokerError: no such resource, or none whose settings can be changed while the broker runs.
     """
+    if kind == GROUP:
+        if not name:
+            raise refusal(ErrorCode.INVALID_REQUEST, "Default group resources are not allowed.")
+        kept = {**broker.cluster.group_configs(name), **changes}
+        check_group_configs(
+            {key: value for key, value in kept.items() if value is not None}, broker.settings
+        )
+        if not validate_only:
+            broker.metadata.set_group_configs(name, changes, broker.clock.now_ms())
+        return
     if kind != TOPIC:
         what = "of a broker" if kind == BROKER else f"of a resource of type {kind}"
         raise refusal(

@@ -53,6 +53,8 @@ class GroupConfig:
         consumer_session_timeout_ms, consumer_heartbeat_interval_ms: of members of the consumer protocol; a group's
             own settings come first.
         consumer_assignment_interval_ms: how long targets hold at least; a group's own setting comes first.
+        consumer_session_bounds_ms, consumer_heartbeat_bounds_ms, consumer_assignment_bounds_ms: what a group's own
+            settings are kept within.
         consumer_max_size: members a consumer group may have.
         consumer_assignors: the assignors that members may ask for; the first is the default.
         consumer_regex_refresh_interval_ms: how often patterns are matched again without a new topic.
@@ -71,6 +73,9 @@ class GroupConfig:
     consumer_session_timeout_ms: int = 45_000
     consumer_heartbeat_interval_ms: int = 5_000
     consumer_assignment_interval_ms: int = 1_000
+    consumer_session_bounds_ms: tuple[int, int] = (45_000, 60_000)
+    consumer_heartbeat_bounds_ms: tuple[int, int] = (5_000, 15_000)
+    consumer_assignment_bounds_ms: tuple[int, int] = (0, 15_000)
     consumer_max_size: int = 2**31 - 1
     consumer_assignors: tuple[str, ...] = ("uniform", "range")
     consumer_regex_refresh_interval_ms: int = 10 * _MINUTE_MS
@@ -91,6 +96,18 @@ class GroupConfig:
             consumer_session_timeout_ms=settings.group_consumer_session_timeout_ms,
             consumer_heartbeat_interval_ms=settings.group_consumer_heartbeat_interval_ms,
             consumer_assignment_interval_ms=settings.group_consumer_assignment_interval_ms,
+            consumer_session_bounds_ms=(
+                settings.group_consumer_min_session_timeout_ms,
+                settings.group_consumer_max_session_timeout_ms,
+            ),
+            consumer_heartbeat_bounds_ms=(
+                settings.group_consumer_min_heartbeat_interval_ms,
+                settings.group_consumer_max_heartbeat_interval_ms,
+            ),
+            consumer_assignment_bounds_ms=(
+                settings.group_consumer_min_assignment_interval_ms,
+                settings.group_consumer_max_assignment_interval_ms,
+            ),
             consumer_max_size=settings.group_consumer_max_size,
             consumer_assignors=settings.group_consumer_assignors,
             consumer_regex_refresh_interval_ms=settings.group_consumer_regex_refresh_interval_ms,
@@ -100,14 +117,19 @@ class GroupConfig:
     def session_timeout_ms(self, group_configs: Mapping[str, str]) -> int:
         """How long a group's members of the consumer protocol may be silent."""
         own = group_configs.get("consumer.session.timeout.ms")
-        return self.consumer_session_timeout_ms if own is None else int(own)
+        return _own(own, self.consumer_session_timeout_ms, self.consumer_session_bounds_ms)
 
     def heartbeat_interval_ms(self, group_configs: Mapping[str, str]) -> int:
         """How often they are to be heard of."""
         own = group_configs.get("consumer.heartbeat.interval.ms")
-        return self.consumer_heartbeat_interval_ms if own is None else int(own)
+        return _own(own, self.consumer_heartbeat_interval_ms, self.consumer_heartbeat_bounds_ms)
 
     def assignment_interval_ms(self, group_configs: Mapping[str, str]) -> int:
         """How long a group's targets hold at least."""
         own = group_configs.get("consumer.assignment.interval.ms")
-        return self.consumer_assignment_interval_ms if own is None else int(own)
+        return _own(own, self.consumer_assignment_interval_ms, self.consumer_assignment_bounds_ms)
+
+
+def _own(own: str | None, broker: int, bounds: tuple[int, int]) -> int:
+    """A group's own setting, if it has one, within bounds that may have changed since it was set."""
+    return broker if own is None else min(max(int(own), bounds[0]), bounds[1])

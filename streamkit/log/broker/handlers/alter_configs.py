@@ -10,7 +10,7 @@ Left out: settings of the broker, which are fixed while it runs.
 from __future__ import annotations
 
 from streamkit.log.broker.broker import Broker
-from streamkit.log.broker.config_resources import TOPIC, set_configs
+from streamkit.log.broker.config_resources import GROUP, TOPIC, set_configs
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of
 from streamkit.log.broker.registry import handles
@@ -55,5 +55,7 @@ def _changes(broker: Broker, resource: AlterConfigsResource) -> dict[str, str | 
     changes: dict[str, str | None] = {}
     if resource.resource_type == TOPIC:
         changes.update(dict.fromkeys(broker.topic(resource.resource_name).configs))
+    elif resource.resource_type == GROUP:
+        changes.update(dict.fromkeys(broker.cluster.group_configs(resource.resource_name)))
     changes.update({config.name: config.value for config in resource.configs})
     return changes

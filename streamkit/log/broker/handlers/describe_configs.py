@@ -1,4 +1,4 @@
-"""DescribeConfigs (key 32): settings of topics and of the broker.
+"""DescribeConfigs (key 32): settings of topics, of groups and of the broker.
 
 | version | change |
 | --- | --- |
@@ -6,7 +6,7 @@
 | 3 | types and documentation |
 | 4 | flexible |
 
-Left out: loggers, client metrics and groups, which have no settings here.
+Left out: loggers and client metrics, which have no settings here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from streamkit.log.broker.broker import Broker
-from streamkit.log.broker.config_entries import ConfigEntry, broker_entries, topic_entries
-from streamkit.log.broker.config_resources import BROKER, TOPIC, check_broker_name
+from streamkit.log.broker.config_entries import (
+    ConfigEntry,
+    broker_entries,
+    group_entries,
+    topic_entries,
+)
+from streamkit.log.broker.config_resources import (
+    BROKER,
+    GROUP,
+    TOPIC,
+    check_broker_name,
+    check_group_name,
+)
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
 from streamkit.log.broker.metadata.service import check_topic_name
@@ -63,6 +74,11 @@ def _entries(broker: Broker, resource: DescribeConfigsResource) -> Iterable[Conf
         case kind if kind == TOPIC:
             check_topic_name(resource.resource_name)
             return topic_entries(broker.topic(resource.resource_name).configs, broker.settings)
+        case kind if kind == GROUP:
+            check_group_name(resource.resource_name)
+            return group_entries(
+                broker.cluster.group_configs(resource.resource_name), broker.settings
+            )
         case kind if kind == BROKER:
             check_broker_name(resource.resource_name, broker.node_id)
             # Without a name: what holds for every broker, where nothing can be set.

@@ -12,7 +12,12 @@ from uuid import UUID
 
 from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.internal_log import batch_of, records_of
-from streamkit.log.broker.metadata.image import TOPIC_RESOURCE, ClusterImage, TopicImage
+from streamkit.log.broker.metadata.image import (
+    GROUP_RESOURCE,
+    TOPIC_RESOURCE,
+    ClusterImage,
+    TopicImage,
+)
 from streamkit.log.broker.metadata.topic_names import colliding_name, topic_name_problem
 from streamkit.log.protocol import ErrorCode, decode_metadata_record, encode_metadata_record
 from streamkit.log.protocol.messages.metadata_log import (
@@ -144,11 +149,20 @@ class Metadata:
         self, topic: TopicImage, changes: Mapping[str, str | None], now_ms: int
     ) -> None:
         """Change settings of `topic`, checked before; None takes one back to its default."""
+        self._set_configs(TOPIC_RESOURCE, topic.name, changes, now_ms)
+
+    def set_group_configs(
+        self, group_id: str, changes: Mapping[str, str | None], now_ms: int
+    ) -> None:
+        """Change settings of a group, checked before; None takes one back to its default."""
+        self._set_configs(GROUP_RESOURCE, group_id, changes, now_ms)
+
+    def _set_configs(
+        self, kind: int, resource: str, changes: Mapping[str, str | None], now_ms: int
+    ) -> None:
         records: list[tuple[object, int]] = [
             (
-                ConfigRecord(
-                    resource_type=TOPIC_RESOURCE, resource_name=topic.name, name=name, value=value
-                ),
+                ConfigRecord(resource_type=kind, resource_name=resource, name=name, value=value),
                 0,
             )
             for name, value in changes.items()
