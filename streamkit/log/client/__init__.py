@@ -11,7 +11,7 @@ from streamkit.log.client.assignors import (
     StickyAssignor,
     Subscription,
 )
-from streamkit.log.client.consumer import Consumer, RebalanceListener
+from streamkit.log.client.consumer import Consumer
 from streamkit.log.client.errors import CommitFailedError, FencedError, OffsetResetError
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.producer import Producer
@@ -23,6 +23,7 @@ from streamkit.log.client.records import (
     OffsetAndTimestamp,
     RecordMetadata,
 )
+from streamkit.log.client.subscriber import RebalanceListener
 from streamkit.log.client.topics import (
     ConfigEntry,
     GroupDescription,

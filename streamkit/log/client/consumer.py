@@ -7,9 +7,7 @@ polling thread, inside poll.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from re import Pattern
@@ -19,21 +17,18 @@ from streamkit.errors import (
     BrokerError,
     ClosedError,
     ConfigError,
-    CorruptRecordError,
-    StreamkitError,
 )
 from streamkit.log.client.assignors import (
     Assignor,
     CooperativeStickyAssignor,
     RangeAssignor,
 )
+from streamkit.log.client.auto_commit import AutoCommit
 from streamkit.log.client.cluster_client import ClusterClient
-from streamkit.log.client.columns import split_batch, take_batch, to_records
 from streamkit.log.client.committer import Committer
-from streamkit.log.client.consumer_protocol import encode_subscription
-from streamkit.log.client.fetch_state import Chunk, FetchState
+from streamkit.log.client.fetch_state import FetchState
 from streamkit.log.client.fetcher import Fetcher, FetchSettings
-from streamkit.log.client.member import GroupMember, MemberSettings
+from streamkit.log.client.member import MemberSettings
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.offsets import (
     EARLIEST,
@@ -41,7 +36,7 @@ from streamkit.log.client.offsets import (
     fetch_committed,
     list_offsets,
 )
-from streamkit.log.client.rebalance_events import Assigned, Lost, Prepare
+from streamkit.log.client.polling import Polling
 from streamkit.log.client.records import (
     ConsumerGroupMetadata,
     ConsumerRecord,
@@ -49,38 +44,21 @@ from streamkit.log.client.records import (
     OffsetAndMetadata,
     OffsetAndTimestamp,
 )
-from streamkit.log.client.settings import ClientSettings, parse_bootstrap, require_range
+from streamkit.log.client.settings import (
+    ClientSettings,
+    parse_bootstrap,
+    require_choice,
+    require_range,
+)
+from streamkit.log.client.subscriber import RebalanceListener, Subscriber
 from streamkit.log.protocol import ErrorCode
 from streamkit.model import TopicPartition
 
-__all__ = ["Consumer", "RebalanceListener"]
+__all__ = ["Consumer"]
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
-
 _DEFAULT_HEARTBEAT_MS = 3_000
-_WAIT_SECONDS = 0.5
-
-
-class RebalanceListener:
-    """Told of what a consumer gains and loses; override what you need.
-
-    All methods run on the polling thread, inside poll.
-    """
-
-    def on_assigned(self, partitions: list[TopicPartition]) -> None:
-        """Partitions that are new; called after on_revoked, also with none."""
-
-    def on_revoked(self, partitions: list[TopicPartition]) -> None:
-        """Partitions that are given up; offsets can still be committed here."""
-
-    def on_lost(self, partitions: list[TopicPartition]) -> None:
-        """Partitions that others may have already: nothing can be committed any more.
-
-        By default the same as on_revoked.
-        """
-        self.on_revoked(partitions)
 
 
 class Consumer:
@@ -156,8 +134,8 @@ class Consumer:
             retry_backoff_ms=retry_backoff_ms,
             metadata_max_age_ms=metadata_max_age_ms,
         )
-        _require_choice("auto_offset_reset", auto_offset_reset, ("earliest", "latest", "none"))
-        _require_choice("isolation_level", isolation_level, ("read_uncommitted", "read_committed"))
+        require_choice("auto_offset_reset", auto_offset_reset, "earliest", "latest", "none")
+        require_choice("isolation_level", isolation_level, "read_uncommitted", "read_committed")
         require_range("max_poll_records", max_poll_records, 1)
         require_range("max_partition_fetch_bytes", max_partition_fetch_bytes, 1)
         require_range("prefetch_bytes", prefetch_bytes, 1)
@@ -172,11 +150,6 @@ class Consumer:
         self._group_id = group_id
         self._group_instance_id = group_instance_id
         self._read_committed = isolation_level == "read_committed"
-        self._max_poll_records = max_poll_records
-        self._check_crcs = check_crcs
-        self._assignors = tuple(assignors) or (RangeAssignor(), CooperativeStickyAssignor())
-        # All members have to speak one protocol until the group's leader has chosen a strategy.
-        self._cooperative = all(a.cooperative for a in self._assignors)
         self._fetcher = Fetcher(
             self._network,
             self._cluster,
@@ -192,23 +165,36 @@ class Consumer:
                 prefetch_bytes=prefetch_bytes,
             ),
         )
-        self._member: GroupMember | None = None
-        self._member_settings = MemberSettings(
-            group_id=group_id or "",
-            group_instance_id=group_instance_id,
-            session_timeout_ms=session_timeout_ms,
-            heartbeat_interval_ms=heartbeat_interval_ms,
-            max_poll_interval_ms=max_poll_interval_ms,
-            assignors=self._assignors,
+        self._subscriber = Subscriber(
+            self._network,
+            self._cluster,
+            self._state,
+            MemberSettings(
+                group_id=group_id or "",
+                group_instance_id=group_instance_id,
+                session_timeout_ms=session_timeout_ms,
+                heartbeat_interval_ms=heartbeat_interval_ms,
+                max_poll_interval_ms=max_poll_interval_ms,
+                assignors=tuple(assignors) or (RangeAssignor(), CooperativeStickyAssignor()),
+            ),
+            assign=self._set_assignment,
+            before_loss=lambda timeout: self._auto_commit.commit_now(timeout),
         )
-        self._listener = RebalanceListener()
-        self._topics: set[str] = set()
-        # Of `poll` only: fetched under an epoch, and not returned yet.
-        self._leftover: deque[tuple[int, FetchedBatch]] = deque()
-        self._auto_commit = enable_auto_commit and group_id is not None
-        self._auto_commit_seconds = auto_commit_interval_ms / 1000
-        self._next_auto_commit = time.monotonic() + self._auto_commit_seconds
+        self._polling = Polling(
+            self._state,
+            fetch_more=self._fetcher.notify,
+            before_poll=self._before_poll,
+            interrupts=lambda: self._subscriber.polled() or self._auto_commit.is_due,
+            max_poll_records=max_poll_records,
+            check_crcs=check_crcs,
+        )
         self._committer = Committer(self._cluster, self._state)
+        self._auto_commit = AutoCommit(
+            group_id,
+            auto_commit_interval_ms if enable_auto_commit and group_id is not None else None,
+            commit=lambda timeout: self.commit(timeout=timeout),
+            commit_nowait=self.commit_nowait,
+        )
         self._closed = False
 
     # Which partitions
@@ -219,7 +205,7 @@ class Consumer:
         Positions of partitions that stay are kept.
         """
         self._check_open()
-        if self._member is not None:
+        if self._subscriber.is_active:
             raise ConfigError("the consumer subscribes to topics: unsubscribe before assign")
         self._set_assignment(partitions)
 
@@ -242,26 +228,16 @@ class Consumer:
         self._check_open()
         if self._group_id is None:
             raise ConfigError("subscribe needs a group_id; assign reads without a group")
-        if self._member is None and self._state.partitions:
+        if not self._subscriber.is_active and self._state.partitions:
             raise ConfigError("partitions are assigned by hand: unsubscribe before subscribe")
         if isinstance(topics, str):
             raise ConfigError(f"topics is the text {topics!r}: give a list, or a compiled pattern")
-        self._listener = listener or RebalanceListener()
-        if self._member is None:
-            self._member = GroupMember(
-                self._network, self._cluster, self._state, self._member_settings
-            )
-        if isinstance(topics, Pattern):
-            self._topics = set()
-            self._network.call_soon(self._member.subscribe, (), topics)
-        else:
-            self._topics = set(topics)
-            self._network.call_soon(self._member.subscribe, self._topics, None)
+        self._subscriber.subscribe(topics, listener)
 
     def unsubscribe(self) -> None:
         """Leave the group and drop all partitions."""
         self._check_open()
-        self._leave_group()
+        self._subscriber.leave()
         self._set_assignment(())
 
     def assignment(self) -> set[TopicPartition]:
@@ -270,7 +246,7 @@ class Consumer:
 
     def subscription(self) -> set[str]:
         """Names of the topics subscribed to."""
-        return set(self._topics)
+        return set(self._subscriber.topics)
 
     # Records
 
@@ -286,31 +262,7 @@ class Consumer:
             BrokerError: the broker refuses.
             CorruptRecordError: a batch is damaged.
         """
-        if not self._leftover:
-            for batch in self._take(timeout, self._max_poll_records, advance=False):
-                epoch = self._state.partitions[batch.topic_partition].epoch
-                self._leftover.append((epoch, batch))
-        else:
-            self._before_poll()
-        records: list[ConsumerRecord] = []
-        for _ in range(len(self._leftover)):
-            room = self._max_poll_records - len(records)
-            if room <= 0:
-                break
-            epoch, batch = self._leftover.popleft()
-            state = self._state.partitions.get(batch.topic_partition)
-            # A seek or a rebalance since it was fetched makes it void.
-            if state is None or state.epoch != epoch:
-                continue
-            if state.paused:
-                self._leftover.append((epoch, batch))
-                continue
-            taken, rest = split_batch(batch, room)
-            records += to_records(taken)
-            state.position = taken.next_offset
-            if rest is not None:
-                self._leftover.appendleft((epoch, rest))
-        return records
+        return self._polling.records(timeout)
 
     def poll_batches(
         self, timeout: float = 0.0, *, max_records: int = 10_000
@@ -327,7 +279,7 @@ class Consumer:
         Raises:
             As `poll`.
         """
-        return self._take(timeout, max_records, advance=True)
+        return self._polling.batches(timeout, max_records)
 
     def __iter__(self) -> Iterator[ConsumerRecord]:
         """Records for ever, waiting for more at the end."""
@@ -502,16 +454,13 @@ class Consumer:
 
     def group_metadata(self) -> ConsumerGroupMetadata:
         """Who this consumer is in its group, for transactions."""
-        if self._member is not None:
-            return self._member.metadata()
-        return ConsumerGroupMetadata(
+        return self._subscriber.metadata() or ConsumerGroupMetadata(
             self._require_group(), group_instance_id=self._group_instance_id
         )
 
     def enforce_rebalance(self) -> None:
         """Join the group again at the next poll (for assignors that want another round)."""
-        if self._member is not None:
-            self._network.call_soon(self._member.rejoin)
+        self._subscriber.rejoin()
 
     def close(self, timeout: float | None = None) -> None:
         """Commit if enable_auto_commit, leave the group, give up all resources.
@@ -521,9 +470,9 @@ class Consumer:
         if self._closed:
             return
         try:
-            self._leave_group(timeout)
-            if self._auto_commit and self._state.partitions:
-                self._commit_quietly(timeout)
+            self._subscriber.leave(timeout)
+            if self._state.partitions:
+                self._auto_commit.commit_now(timeout)
         finally:
             self._closed = True
             self._state.assign(())
@@ -537,80 +486,11 @@ class Consumer:
 
     # Polling
 
-    def _take(self, timeout: float, max_records: int, *, advance: bool) -> list[FetchedBatch]:
-        deadline = time.monotonic() + timeout
-        batches: list[FetchedBatch] = []
-        count = 0
-        while True:
-            self._before_poll()
-            while count < max_records:
-                with self._state.condition:
-                    chunk = self._state.next_chunk()
-                if chunk is None:
-                    break
-                state = chunk.state
-                try:
-                    batch = take_batch(chunk, check_crcs=self._check_crcs)
-                except CorruptRecordError:
-                    if not batches:
-                        raise
-                    # What came before it counts; the next poll meets it again.
-                    return batches
-                if batch is not None:
-                    batches.append(batch)
-                    count += len(batch.columns)
-                    if advance:
-                        state.position = batch.next_offset
-                else:
-                    self._pass_over(chunk, batches, advance=advance)
-                if chunk.next >= len(chunk.entries):
-                    self._state.finish(chunk)
-                    self._fetcher.notify()
-            if batches or not self._wait_for_news(deadline):
-                return batches
-
-    def _pass_over(self, chunk: Chunk, batches: list[FetchedBatch], *, advance: bool) -> None:
-        """Move past a batch without records: with the batch before it, if there is one."""
-        tp = chunk.state.topic_partition
-        offset = chunk.entries[chunk.next - 1][1].next_offset
-        before = next((b for b in reversed(batches) if b.topic_partition == tp), None)
-        if before is not None:
-            before.next_offset = offset
-        if before is None or advance:
-            chunk.state.position = offset
-
-    def _wait_for_news(self, deadline: float) -> bool:
-        """Wait until something has happened; False at the deadline, or when woken."""
-        condition = self._state.condition
-        with condition:
-            while True:
-                if self._state.woken:
-                    self._state.woken = False
-                    return False
-                if self._state.error is not None or self._state.next_chunk() is not None:
-                    return True
-                if self._member is not None and self._member.events:
-                    return True
-                rest = deadline - time.monotonic()
-                if rest <= 0:
-                    return False
-                # In slices: a caller that waits here is polling all the time.
-                condition.wait(min(rest, _WAIT_SECONDS))
-                if self._member is not None:
-                    self._member.last_poll = time.monotonic()
-                if self._auto_commit and time.monotonic() >= self._next_auto_commit:
-                    return True
-
     def _before_poll(self) -> None:
         self._check_open()
-        member = self._member
-        if member is not None:
-            member.last_poll = time.monotonic()
-            while member.events:
-                self._handle(member, member.events.popleft())
-        if self._auto_commit and time.monotonic() >= self._next_auto_commit:
-            self._next_auto_commit = time.monotonic() + self._auto_commit_seconds
-            self.commit_nowait().add_done_callback(self._log_failure)
+        if self._subscriber.polled():
+            self._subscriber.handle_events()
+        self._auto_commit.commit_if_due()
         with self._state.condition:
             self._raise_error()
 
@@ -618,79 +498,6 @@ class Consumer:
         error, self._state.error = self._state.error, None
         if error is not None:
             raise error
-
-    # Rebalances, on the polling thread
-
-    def _handle(self, member: GroupMember, event: Prepare | Assigned | Lost) -> None:
-        if isinstance(event, Lost):
-            lost = sorted(self._state.partitions)
-            self._set_assignment(())
-            if lost:
-                self._listener.on_lost(lost)
-        elif isinstance(event, Prepare):
-            self._prepare(member, event)
-        else:
-            self._take_assignment(member, event)
-
-    def _prepare(self, member: GroupMember, event: Prepare) -> None:
-        owned = sorted(self._state.partitions)
-        self._topics = set(event.topics)
-        if self._auto_commit and owned:
-            self._commit_quietly(None)
-        generation = member.metadata().generation_id
-        protocols = [
-            (
-                assignor.name,
-                encode_subscription(
-                    event.topics, owned, assignor.user_data(event.topics), generation
-                ),
-            )
-            for assignor in self._assignors
-        ]
-        try:
-            if not self._cooperative and owned:
-                self._listener.on_revoked(owned)
-        finally:
-            # Whatever a listener raises: the group must not wait for this member.
-            if not self._cooperative:
-                self._set_assignment(())
-            event.answer(protocols)
-
-    def _take_assignment(self, member: GroupMember, event: Assigned) -> None:
-        if member.metadata().generation_id != event.generation:
-            # Lost in the meantime: what was assigned belongs to others.
-            event.answer(True)
-            return
-        before = set(self._state.partitions)
-        after = set(event.assignment.partitions)
-        revoked = sorted(before - after)
-        try:
-            if revoked:
-                if self._auto_commit:
-                    self._commit_quietly(None)
-                self._listener.on_revoked(revoked)
-                self._set_assignment(before & after)
-            event.assignor.on_assignment(event.assignment, event.generation)
-            self._set_assignment(after)
-            self._listener.on_assigned(sorted(after - before))
-        finally:
-            # Whatever a listener raises: the group must not wait for this member.
-            self._set_assignment(after)
-            event.answer(bool(revoked) and self._cooperative)
-
-    def _leave_group(self, timeout: float | None = None) -> None:
-        member = self._member
-        if member is None:
-            return
-        owned = sorted(self._state.partitions)
-        if owned:
-            if self._auto_commit:
-                self._commit_quietly(timeout)
-            self._listener.on_revoked(owned)
-        self._set_assignment(())
-        self._network.run(member.close())
-        self._member = None
-        self._topics = set()
 
     # Positions
 
@@ -738,17 +545,6 @@ class Consumer:
             for tp, o in offsets.items()
         }
 
-    def _commit_quietly(self, timeout: float | None) -> None:
-        """Commit positions where a failure only means that records come again."""
-        try:
-            self.commit(timeout=5.0 if timeout is None else timeout)
-        except StreamkitError as error:
-            _log.warning("group %s: offsets are not committed: %s", self._group_id, error)
-
-    def _log_failure(self, committed: Future[None]) -> None:
-        if not committed.cancelled() and (error := committed.exception()) is not None:
-            _log.warning("group %s: offsets are not committed: %s", self._group_id, error)
-
     # Checks and calls
 
     def _check_open(self) -> None:
@@ -776,8 +572,3 @@ class Consumer:
     async def _shut(self) -> None:
         await self._fetcher.close()
         await self._cluster.close()
-
-
-def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{name} is {value!r}: it has to be one of {', '.join(choices)}")

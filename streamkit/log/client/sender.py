@@ -11,7 +11,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +21,9 @@ from streamkit.log.client.cluster import broker_error
 from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.connection import Connection
 from streamkit.log.client.network import NetworkThread
+from streamkit.log.client.outstanding import Outstanding
 from streamkit.log.client.pipeline import Identity, Pipeline
 from streamkit.log.client.produce_request import answers_of, halves, produce_request
-from streamkit.log.client.records import RecordMetadata
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.compression import Compression
 from streamkit.log.protocol.messages import (
@@ -87,8 +86,7 @@ class Sender:
         self._settings = settings
         self._pipelines: dict[tuple[str, int], Pipeline] = {}
         self._busy: dict[tuple[str, int], Pipeline] = {}
-        self._incomplete: dict[int, int] = {}
-        self._flushes: list[tuple[int, asyncio.Future[None]]] = []
+        self._outstanding = Outstanding(self._accumulator)
         self._in_flight: dict[int, int] = {}
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,23 +118,20 @@ class Sender:
         """Wait until every batch up to a number is acknowledged or has failed."""
         self._collect()
         self._drain()
-        if self._oldest_incomplete() <= number:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._flushes.append((number, waiter))
-            await waiter
+        await self._outstanding.flushed(number)
 
     async def abort_unsent(self, failure: StreamkitError) -> None:
         """Drop what is not under way, and wait for the rest."""
         self._collect()
         for key, pipeline in list(self._busy.items()):
             for batch in pipeline.drop():
-                self._failed(batch, failure)
+                self._outstanding.failed(batch, failure)
             self._tidy(key, pipeline)
         while self._tasks:
             await asyncio.wait(set(self._tasks))
             for key, pipeline in list(self._busy.items()):
                 for batch in pipeline.drop():
-                    self._failed(batch, failure)
+                    self._outstanding.failed(batch, failure)
                 self._tidy(key, pipeline)
 
     async def hold(self) -> None:
@@ -170,7 +165,7 @@ class Sender:
         self._collect()
         for pipeline in self._busy.values():
             for batch in pipeline.drop():
-                self._failed(batch, failure)
+                self._outstanding.failed(batch, failure)
         for running in list(self._tasks):
             running.cancel()
         if self._tasks:
@@ -196,7 +191,7 @@ class Sender:
                 self._pipelines[key] = pipeline
             pipeline.add(batch)
             self._busy[key] = pipeline
-            self._incomplete[int(batch.number)] = 1
+            self._outstanding.add(batch)
 
     def _drain(self) -> None:
         """Send what can be sent now, and set the timer for what comes later."""
@@ -265,7 +260,7 @@ class Sender:
         if self.fatal is not None:
             for key, pipeline in list(self._busy.items()):
                 for batch in pipeline.drop():
-                    self._failed(batch, self.fatal)
+                    self._outstanding.failed(batch, self.fatal)
                 self._tidy(key, pipeline)
             return False
         if not self._settings.idempotence or self.identity.producer_id >= 0:
@@ -380,19 +375,7 @@ class Sender:
         pipeline.acknowledged(batch)
         pipeline.not_before = 0.0
         self._backoff.reset()
-        partition = int(batch.partition)
-        for index, timestamp, future in batch.futures:
-            offset = base_offset + index if base_offset >= 0 else -1
-            _resolve(
-                future,
-                RecordMetadata(
-                    batch.topic,
-                    partition,
-                    offset,
-                    append_time_ms if append_time_ms >= 0 else timestamp,
-                ),
-            )
-        self._finish(batch)
+        self._outstanding.acknowledged(batch, base_offset, append_time_ms)
         self._tidy(key, pipeline)
 
     def _refused(self, batch: ProducerBatch, code: ErrorCode, message: str | None) -> None:
@@ -403,8 +386,7 @@ class Sender:
                 batch, self._settings.compression, self._settings.compression_level
             )
             pipeline.split(batch, first, second)
-            del self._incomplete[int(batch.number)]
-            self._incomplete[int(first.number)] = self._incomplete[int(second.number)] = 1
+            self._outstanding.split(batch, first, second)
             return
         if code in _FENCED and self._settings.transactional_id is not None:
             self.fatal = broker_error(
@@ -449,7 +431,7 @@ class Sender:
         key = (batch.topic, int(batch.partition))
         pipeline = self._pipelines[key]
         pipeline.failed(batch)
-        self._failed(batch, error)
+        self._outstanding.failed(batch, error)
         self._tidy(key, pipeline)
 
     def _expire(self) -> None:
@@ -457,7 +439,7 @@ class Sender:
         for key, pipeline in list(self._busy.items()):
             for batch in pipeline.expire(before):
                 cause = f": {self._last_failure}" if self._last_failure is not None else ""
-                self._failed(
+                self._outstanding.failed(
                     batch,
                     BrokerError(
                         f"{batch.count} records for {batch.topic}-{batch.partition} were not "
@@ -473,32 +455,9 @@ class Sender:
             if now - self._cluster.refreshed_at > self._cluster.settings.metadata_max_age_ms / 1000:
                 self._refresh()
 
-    def _failed(self, batch: ProducerBatch, error: StreamkitError) -> None:
+    def _accumulator(self) -> Accumulator:
         assert self.accumulator is not None
-        if batch.plain:
-            self.accumulator.fail(error)
-        for _, _, future in batch.futures:
-            _reject(future, error)
-        self._finish(batch)
-
-    def _finish(self, batch: ProducerBatch) -> None:
-        assert self.accumulator is not None
-        self._incomplete.pop(int(batch.number), None)
-        self.accumulator.release(int(batch.size))
-        if not self._flushes:
-            return
-        oldest = self._oldest_incomplete()
-        waiting = []
-        for number, waiter in self._flushes:
-            if oldest <= number:
-                waiting.append((number, waiter))
-            elif not waiter.done():
-                waiter.set_result(None)
-        self._flushes = waiting
-
-    def _oldest_incomplete(self) -> float:
-        # Keys go in by number, except for parts of a batch that was split.
-        return min(self._incomplete, default=float("inf"))
+        return self.accumulator
 
     def _tidy(self, key: tuple[str, int], pipeline: Pipeline) -> None:
         if not len(pipeline):
@@ -517,9 +476,8 @@ class Sender:
             self._last_failure = error
             _log.debug("metadata: %s", error)
         else:
-            assert self.accumulator is not None
             for name, info in cluster.topics.items():
-                self.accumulator.set_partitions(name, len(info.partitions))
+                self._accumulator().set_partitions(name, len(info.partitions))
         self._network.loop.call_soon(self._drain)
 
     def _wake_at(self, when: float) -> None:
@@ -553,13 +511,3 @@ async def _init_producer_id(cluster: ClusterClient) -> Identity:
     if response.error_code != ErrorCode.NONE:
         raise broker_error(response.error_code, "asking for a producer id")
     return Identity(response.producer_id, response.producer_epoch)
-
-
-def _resolve(future: Future[Any], result: RecordMetadata) -> None:
-    if future.set_running_or_notify_cancel():
-        future.set_result(result)
-
-
-def _reject(future: Future[Any], error: StreamkitError) -> None:
-    if future.set_running_or_notify_cancel():
-        future.set_exception(error)

@@ -7,7 +7,7 @@ from random import Random
 
 from streamkit.errors import ConfigError
 
-__all__ = ["ClientSettings", "parse_bootstrap", "require_range"]
+__all__ = ["ClientSettings", "parse_bootstrap", "require_choice", "require_range"]
 
 _DEFAULT_PORT = 9092
 
@@ -78,3 +78,13 @@ def require_range(name: str, value: int, low: int, high: int | None = None) -> N
     if value < low or (high is not None and value > high):
         limit = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ConfigError(f"{name} is {value}: it has to be {limit}")
+
+
+def require_choice(name: str, value: str, *choices: str) -> None:
+    """Check a setting.
+
+    Raises:
+        ConfigError: `value` is not one of `choices`.
+    """
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}: it has to be one of {', '.join(choices)}")
