@@ -24,6 +24,7 @@ __all__ = [
     "LEDGER",
     "MOVED",
     "MOVERS",
+    "NEW_READERS",
     "PARTITIONS",
     "PLAIN",
     "READERS",
@@ -33,10 +34,11 @@ __all__ = [
 ]
 
 PARTITIONS = 3
-PLAIN = "plain"  # what idempotent producers write, and the group of readers reads
+PLAIN = "plain"  # what idempotent producers write, and both groups of readers read
 LEDGER = "ledger"  # what transactional producers write
 MOVED = "moved"  # what movers copy from the ledger, exactly once
-READERS = "readers"
+READERS = "readers"  # of the classic protocol
+NEW_READERS = "new-readers"  # of the consumer protocol (KIP-848)
 MOVERS = "movers"
 
 Fact = str | int

@@ -23,6 +23,7 @@ from torture_journal import (
     LEDGER,
     MOVED,
     MOVERS,
+    NEW_READERS,
     PARTITIONS,
     PLAIN,
     READERS,
@@ -38,6 +39,10 @@ with warnings.catch_warnings():
 
 _PATIENCE_S = 35.0  # more than the load's transactions may take
 _SHOWN = 5
+READING = {
+    READERS: "reader",
+    NEW_READERS: "new_reader",
+}  # groups, and how their members' names begin
 
 Log = dict[int, dict[int, str]]  # values by partition and offset
 Entries = Mapping[str, list[tuple[str, list[Fact]]]]  # by journal
@@ -94,7 +99,9 @@ def check(journals: Entries, found: Found) -> list[str]:
     for name, of_one in journals.items():
         _check_transactions(name, of_one, places[LEDGER], violations)
     _check_moved(found, violations)
-    _check_readers(journals, found, violations)
+    for group, prefix in READING.items():
+        of_group = [one for name, one in journals.items() if name.startswith(prefix)]
+        _check_readers(group, of_group, found, violations)
     return violations.sentences()
 
 
@@ -187,12 +194,17 @@ def _check_moved(found: Found, violations: Violations) -> None:
             )
 
 
-def _check_readers(journals: Entries, found: Found, violations: Violations) -> None:
+def _check_readers(
+    group: str,
+    journals: Iterable[list[tuple[str, list[Fact]]]],
+    found: Found,
+    violations: Violations,
+) -> None:
     """Commits never go back, pass no record that none has read, and what was read is still there."""
     read: dict[int, set[int]] = {partition: set() for partition in range(PARTITIONS)}
     acknowledged: dict[int, list[tuple[int, int]]] = {each: [] for each in range(PARTITIONS)}
     answers: dict[int, list[tuple[int, int, str]]] = {each: [] for each in range(PARTITIONS)}
-    for of_one in journals.values():
+    for of_one in journals:
         for kind, facts in of_one:
             if kind == "read":
                 partition, offset, value = int(facts[0]), int(facts[1]), facts[2]
@@ -201,7 +213,7 @@ def _check_readers(journals: Entries, found: Found, violations: Violations) -> N
                 if stands != value:
                     violations.add(
                         "a record that was read has changed",
-                        f"{PLAIN}-{partition}, offset {offset}: {value}, now {stands}",
+                        f"{group}, {PLAIN}-{partition}, offset {offset}: {value}, now {stands}",
                     )
             elif kind == "offset_committed":
                 partition, offset, sent, acked = map(int, facts)
@@ -210,20 +222,21 @@ def _check_readers(journals: Entries, found: Found, violations: Violations) -> N
             elif kind == "fetched":
                 partition, offset, asked = map(int, facts)
                 answers[partition].append((asked, offset, "the broker's answer"))
-    for partition, at in found.committed[READERS].items():
+    for partition, at in found.committed[group].items():
         answers[partition].append((sys.maxsize, at, "the offset in the end"))
         missed = {offset for offset in found.logs[PLAIN][partition] if offset < at}
         missed -= read[partition]
         if missed:
             violations.add(
                 "an offset was committed past a record that none has read",
-                f"{PLAIN}-{partition}: {at}, not read: {sorted(missed)[:3]}",
+                f"{group}, {PLAIN}-{partition}: {at}, not read: {sorted(missed)[:3]}",
             )
     for partition, told in answers.items():
-        _check_advance(partition, sorted(acknowledged[partition]), sorted(told), violations)
+        _check_advance(group, partition, sorted(acknowledged[partition]), sorted(told), violations)
 
 
 def _check_advance(
+    group: str,
     partition: int,
     acknowledged: list[tuple[int, int]],
     told: list[tuple[int, int, str]],
@@ -238,7 +251,7 @@ def _check_advance(
         if offset < highest:
             violations.add(
                 "a committed offset went back",
-                f"{PLAIN}-{partition}: {highest} was acknowledged, {what} is {offset}",
+                f"{group}, {PLAIN}-{partition}: {highest} was acknowledged, {what} is {offset}",
             )
 
 
@@ -299,7 +312,8 @@ def main(bootstrap: str, folder: str) -> None:
     found = Found()
     for topic in (PLAIN, LEDGER, MOVED):
         read_topic(bootstrap, topic, found)
-    found.committed[READERS] = committed_offsets(bootstrap, READERS, PLAIN)
+    for group in READING:
+        found.committed[group] = committed_offsets(bootstrap, group, PLAIN)
     found.committed[MOVERS] = committed_offsets(bootstrap, MOVERS, LEDGER)
     told = Counter(kind for of_one in journals.values() for kind, _ in of_one)
     copies = sum(len(values) for values in found.logs[MOVED].values())
@@ -309,7 +323,7 @@ def main(bootstrap: str, folder: str) -> None:
         "transactions aborted": told["aborted"],
         "transactions of unknown end": told["unknown"],
         "records copied exactly once": copies,
-        "records read by the group": told["read"],
+        "records read by the groups": told["read"],
         "offset commits": told["offset_committed"],
     }
     print(json.dumps({"violations": check(journals, found), "figures": figures}))

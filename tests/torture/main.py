@@ -3,7 +3,7 @@
     python tests/torture/main.py [--seconds 60] [--seed 1] [--bug NAME] [--patience 40] [--folder FOLDER]
 
 Two idempotent and two transactional producers, two movers (consume, produce and commit in one transaction) and
-a group of two readers, each a process of its own, write journals of what they are told (`workload.py`). In the end
+two groups of two readers, of the classic and of the consumer protocol, each a process of its own, write journals of what they are told (`workload.py`). In the end
 `checker.py` reads everything by another client. The log's settings are such that segments roll and are compacted
 all the time. Exit code 1 if a promise was broken. `--bug` runs `broken_broker.py`, to see that it is found.
 """
@@ -32,6 +32,7 @@ LOAD = {
     "transactional": 2,
     "mover": 2,
     "reader": 2,
+    "new_reader": 2,
 }
 SETTINGS = {
     "offsets.topic.num.partitions": "4",

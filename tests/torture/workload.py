@@ -3,7 +3,7 @@
     python workload.py ROLE NAME BOOTSTRAP JOURNAL SEED
 
 Roles: `idempotent` and `transactional` write, `mover` copies records by consuming and producing in transactions,
-`reader` is a member of a group that commits by itself. It runs until SIGTERM, then brings to an end what it is at.
+`reader` is a member of a group that commits by itself, `new_reader` too, by the new consumer protocol. It runs until SIGTERM, then brings to an end what it is at.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from torture_journal import (
     LEDGER,
     MOVED,
     MOVERS,
+    NEW_READERS,
     PARTITIONS,
     PLAIN,
     READERS,
@@ -87,15 +88,20 @@ class Load:
         return producer
 
     def consumer(self, group: str) -> ck.Consumer:
+        protocol = (
+            # Its broker says how often to tell that one is alive.
+            {"group_protocol": "consumer"}
+            if group == NEW_READERS
+            else {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500}
+        )
         return ck.Consumer(
             self._settings(
                 group_id=group,
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,
                 isolation_level="read_committed",
-                session_timeout_ms=6_000,
-                heartbeat_interval_ms=500,
                 fetch_wait_max_ms=50,
+                **protocol,
             )
         )
 
@@ -243,9 +249,9 @@ def rewound(load: Load, consumer: ck.Consumer) -> ck.Consumer:
         return consumer
 
 
-def reader(load: Load) -> None:
+def reader(load: Load, group: str = READERS) -> None:
     """A member of a group: notes what it reads, commits it, and now and then asks what is committed."""
-    consumer = load.consumer(READERS)
+    consumer = load.consumer(group)
     positions: dict[int, int] = {}
     consumer.subscribe([PLAIN], on_revoke=lambda *_: positions.clear())
     due = time.monotonic()
@@ -291,11 +297,12 @@ def ask(load: Load, consumer: ck.Consumer) -> None:
             load.journal.write("fetched", each.partition, max(each.offset, 0), asked)
 
 
-ROLES = {
+ROLES: dict[str, Callable[[Load], None]] = {
     "idempotent": idempotent,
     "transactional": transactional,
     "mover": mover,
     "reader": reader,
+    "new_reader": lambda load: reader(load, NEW_READERS),
 }
 
 
