@@ -4,7 +4,8 @@ One operator a side. A match goes out at once, with the later timestamp of the t
 join a record without a partner waits, under (time, side, key), until no partner can come any more: then
 it goes out with None, in the order of those keys. Waiting records are looked for only when a record takes
 the join's stream time to its own timestamp, at most once an interval of wall-clock time, and only if the
-oldest time seen since the last look may have run out. A match takes the partner's waiting records away.
+oldest time seen since the last look may have run out; that time is saved with the commit, which Kafka Streams
+forgets, so a restart changes no result. A match takes the partner's waiting records away.
 
 Source: KStreamKStreamJoin (KAFKA-10847).
 """
@@ -89,6 +90,7 @@ class StreamStreamJoin(Operator):
         self._shared: Final = shared
         self._look_every: Final[i64] = look_every_ms
         self._with_key: Final = with_key
+        self._oldest_as: Final = f"{shared}:oldest"
         self._pending = None
 
     def init(self, context: TaskContext) -> None:
@@ -106,6 +108,8 @@ class StreamStreamJoin(Operator):
         if not isinstance(time, JoinTime):
             time = JoinTime()
             time.stream_time = context.node_times.get(self._shared, -1)
+            time.oldest = context.node_times.get(self._oldest_as, -1)
+            time.has_oldest = time.oldest >= 0
             context.shared[self._shared] = time
         self._time = time
 
@@ -123,11 +127,13 @@ class StreamStreamJoin(Operator):
         if self._pending is not None and timestamp == time.stream_time:
             self._look(headers)
         first = timestamp - self._before
+        if first < 0:
+            first = 0
         last = timestamp + self._after
+        if last < 0:
+            last = 0
         matched = False
-        found = list(
-            self._other.fetch_range(key, first if first > 0 else 0, last if last > 0 else 0)
-        )
+        found = list(self._other.fetch_range(key, first, last))
         for other_start, other in found:
             matched = True
             other_timestamp: i64 = other_start
@@ -148,6 +154,7 @@ class StreamStreamJoin(Operator):
         if not time.has_oldest or timestamp < time.oldest:
             time.oldest = timestamp
             time.has_oldest = True
+            self.context.node_times[self._oldest_as] = timestamp
         assert self._pending is not None
         place = (timestamp, self._is_left, key)
         waiting = self._pending.get(place)
@@ -182,6 +189,7 @@ class StreamStreamJoin(Operator):
             for value in values:
                 self.forward(key, self._alone(key, value, is_left), timestamp, headers)
             self._pending.put((timestamp, is_left, key), None)
+        self.context.node_times[self._oldest_as] = time.oldest if time.has_oldest else -1
 
     def _reach(self, is_left: bool) -> i64:
         """How long a waiting record of that side may still find a later partner."""

@@ -1,0 +1,94 @@
+"""A test driver that can be stopped after a commit and started again, as a worker would be.
+
+What survives is what a worker would find: committed offsets with their metadata, the changelogs, and, after a
+clean stop, the state folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from streamkit.model.records import TopicPartition
+from streamkit.model.tasks import TaskId
+from streamkit.runtime.commit import offsets_of, saved_state
+from streamkit.runtime.task import Committable, Task
+from streamkit.state import StateStore
+from streamkit.testing.driver import TopologyTestDriver
+
+__all__ = ["RestartingDriver"]
+
+
+class RestartingDriver(TopologyTestDriver):
+    """A driver that commits when told to.
+
+    Args:
+        commit_every: how many records of a task lie between two commits.
+    """
+
+    def __init__(self, source: Any, *, commit_every: int = 1, **options: Any) -> None:
+        self._commit_every = commit_every
+        self._since_commit = 0
+        self._saved: dict[TaskId, dict[TopicPartition, Committable]] = {}
+        self._changelogs: dict[str, list[tuple[bytes | None, bytes | None, int]]] = {}
+        super().__init__(source, **options)
+
+    def restart(self, *, crash: bool) -> None:
+        """Commit, stop every task and start it again.
+
+        Args:
+            crash: the state folder is lost too; stores in memory are lost in any case.
+        """
+        for task in self._tasks:
+            self._really_commit(task)
+        self._collect()
+        global_stores: dict[str, StateStore] = {}
+        for task in self._global_tasks:
+            global_stores.update(task.stores)
+        for number, task in enumerate(self._tasks):
+            task.close()
+            folder = self._task_folder(task.task_id)
+            if crash and folder is not None:
+                shutil.rmtree(folder)
+                folder.mkdir()
+            again = self._factory.task(task.task_id, directory=folder, global_stores=global_stores)
+            self._restore(again)
+            again.start(self._saved.get(task.task_id, {}))
+            self._tasks[number] = again
+            for partition in again.inputs:
+                self._readers[partition.topic] = again
+
+    def _task_folder(self, task_id: TaskId) -> Path | None:
+        if self._folder is None:
+            return None
+        return Path(self._folder.name) / self._plan.application_id / str(task_id)
+
+    def _restore(self, task: Task) -> None:
+        for partition, store in task.restorable().items():
+            records = self._changelogs.get(partition.topic, [])
+            begin = max(store.checkpoint(), 0)
+            assert begin <= len(records)
+            if begin < len(records):
+                keys, values, timestamps = zip(*records[begin:], strict=True)
+                store.restore_batch(list(keys), list(values), list(timestamps), len(records))
+
+    def _commit(self, task: Task) -> None:
+        self._since_commit += 1
+        if self._since_commit >= self._commit_every:
+            self._since_commit = 0
+            self._really_commit(task)
+
+    def _really_commit(self, task: Task) -> None:
+        super()._commit(task)
+        offsets = offsets_of(task.committable())
+        self._saved[task.task_id] = saved_state(offsets)
+
+    def _collect(self) -> None:
+        written = self._topics.take_written()
+        for topic, record in written:
+            if topic.endswith("-changelog"):
+                entry = (record.key, record.value, record.timestamp_ms)
+                self._changelogs.setdefault(topic, []).append(entry)
+        self._topics._written = written
+        super()._collect()
