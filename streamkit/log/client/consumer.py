@@ -26,6 +26,7 @@ from streamkit.log.client.assignors import (
 from streamkit.log.client.auto_commit import AutoCommit
 from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.committer import Committer
+from streamkit.log.client.errors import CommitFailedError
 from streamkit.log.client.fetch_state import FetchState
 from streamkit.log.client.fetcher import Fetcher, FetchSettings
 from streamkit.log.client.member import MemberSettings
@@ -424,7 +425,7 @@ class Consumer:
         entries = self._to_commit(offsets)
         if entries:
             self._run(
-                lambda deadline: self._committer.commit(entries, self.group_metadata, deadline),
+                lambda deadline: self._committer.commit(entries, self._committing_as, deadline),
                 timeout,
             )
 
@@ -436,7 +437,7 @@ class Consumer:
 
         async def run() -> None:
             if entries:
-                await self._committer.commit(entries, self.group_metadata, self._cluster.deadline())
+                await self._committer.commit(entries, self._committing_as, self._cluster.deadline())
 
         return self._network.submit(run())
 
@@ -527,6 +528,17 @@ class Consumer:
         return {tp: entry.offset for tp, entry in found.items() if entry is not None}
 
     # Commits
+
+    def _committing_as(self) -> ConsumerGroupMetadata:
+        """Who commits. One that has lost its membership may not: an empty group takes anybody's commit."""
+        member = self._subscriber.metadata()
+        if member is not None and member.generation_id < 0:
+            raise CommitFailedError(
+                f"group {member.group_id}: this consumer is no member of its group, it has not joined "
+                "yet or was lost; poll more often, or raise max_poll_interval_ms",
+                code=ErrorCode.UNKNOWN_MEMBER_ID,
+            )
+        return self.group_metadata()
 
     def _to_commit(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None
