@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from streamkit.dsl.backing import SourceBacking, TableBacking
 from streamkit.dsl.options import optional_serde, resolve_store
 from streamkit.dsl.stream_node import StreamNode
+from streamkit.errors import ConfigError, TopologyError
 from streamkit.operators.foreign_key_join import (
     ForeignTableJoin,
     ResponseJoin,
@@ -25,15 +27,15 @@ from streamkit.serde.subscription import (
 )
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.graph_nodes import (
-    RawKey,
     InternalSourceGraphNode,
     OperatorGraphNode,
+    RawKey,
     SinkGraphNode,
     StoreGraphNode,
 )
-from streamkit.topology.nodes import MakeOperator
+from streamkit.topology.nodes import MakeOperator, StreamPartitioner
 
-__all__ = ["join_by_foreign_key"]
+__all__ = ["ForeignKey", "foreign_key_of", "join_by_foreign_key"]
 
 _REGISTRATION = "KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-"
 _RESPONSE = "KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-"
@@ -43,10 +45,48 @@ _STORE = "KTABLE-FK-JOIN-SUBSCRIPTION-STATE-STORE-"
 _OUTPUT = "KTABLE-FK-JOIN-OUTPUT-"
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """How rows of one table name their partners in another one.
+
+    Attributes:
+        extractor: `f(value)`, or `f(key, value)` if `with_key`.
+        partitioner, other_partitioner: how the topics of this table and of the other one were partitioned;
+            None: by murmur2 of the key.
+    """
+
+    extractor: Callable[..., Any]
+    with_key: bool = False
+    partitioner: StreamPartitioner | None = None
+    other_partitioner: StreamPartitioner | None = None
+
+
+def foreign_key_of(
+    extractor: Callable[[Any], Any] | None,
+    extractor_with_key: Callable[[Any, Any], Any] | None,
+    partitioner: StreamPartitioner | None,
+    other_partitioner: StreamPartitioner | None,
+) -> ForeignKey | None:
+    """What a join was asked for; None: it is one by equal keys.
+
+    Raises:
+        ConfigError: two extractors, or partitioners without one.
+    """
+    if extractor is not None and extractor_with_key is not None:
+        raise ConfigError("give foreign_key or foreign_key_with_key, not both")
+    if extractor_with_key is not None:
+        return ForeignKey(extractor_with_key, True, partitioner, other_partitioner)
+    if extractor is not None:
+        return ForeignKey(extractor, False, partitioner, other_partitioner)
+    if partitioner is not None or other_partitioner is not None:
+        raise ConfigError("a join takes partitioners only with a foreign key")
+    return None
+
+
 def join_by_foreign_key(
     left: tuple[StreamNode, TableBacking],
     right: tuple[StreamNode, TableBacking],
-    extractor: Callable[[Any], Any],
+    foreign_key: ForeignKey,
     joiner: Callable[[Any, Any], Any],
     name: str | None,
     value: Serde[Any] | None,
@@ -59,6 +99,7 @@ def join_by_foreign_key(
     Names are handed out in the order in which Kafka Streams does it.
 
     Args:
+        foreign_key: how rows of the left table name their partners, and where the two topics' records go.
         keeps_left: rows of the left table without a partner are in the result.
     """
     place, left_backing = left
@@ -66,18 +107,19 @@ def join_by_foreign_key(
     graph, names = place.graph, place.graph.names
     right_backing.enable_old(force=True)
     left_backing.enable_old(force=True)
-    primary_key, foreign_key = place.key_serde, other.key_serde
+    primary_key, other_key = place.key_serde, other.key_serde
     subscriptions = SubscriptionSerde()
 
     topic = names.suffixed(name, "-subscription-registration", _REGISTRATION) + "-topic"
     make_send = partial(
         SubscriptionSend,
-        extractor,
+        foreign_key.extractor,
         primary_key,
         place.value_serde,
-        foreign_key,
+        other_key,
         topic,
         left=keeps_left,
+        with_key=foreign_key.with_key,
     )
     send = OperatorGraphNode(
         names.suffixed(name, "-subscription-registration-processor", _REGISTRATION),
@@ -87,15 +129,15 @@ def join_by_foreign_key(
     sink = SinkGraphNode(
         names.suffixed(name, "-subscription-registration-sink", "KTABLE-SINK-"),
         topic,
-        foreign_key,
+        other_key,
         subscriptions,
-        None,
+        _subscription_partitioner(foreign_key.other_partitioner),
     )
     graph.add(sink, send)
     source = InternalSourceGraphNode(
         names.suffixed(name, "-subscription-registration-source", "KTABLE-SOURCE-"),
         topic,
-        foreign_key,
+        other_key,
         subscriptions,
     )
     graph.add(source, sink)
@@ -121,7 +163,7 @@ def join_by_foreign_key(
         connect=right_backing.store_names,
     )
     graph.add(lookup, receive)
-    make_scan = partial(ForeignTableJoin, store, foreign_key, topic)
+    make_scan = partial(ForeignTableJoin, store, other_key, topic)
     scan = OperatorGraphNode(
         names.suffixed(name, "-foreign-join-subscription", _PROCESSOR),
         lambda: make_scan,
@@ -136,7 +178,7 @@ def join_by_foreign_key(
         response_topic,
         BytesSerde(),
         responses,
-        _to_primary_partition,
+        _response_partitioner(foreign_key.partitioner, primary_key),
     )
     graph.add(response_sink, lookup, scan)
     response_source = InternalSourceGraphNode(
@@ -201,6 +243,42 @@ def _result(
 
     node = OperatorGraphNode(result, make, store=backing.store)
     return place.then(node, key=key, value=value), backing
+
+
+def _subscription_partitioner(partitioner: StreamPartitioner | None) -> StreamPartitioner | None:
+    """Sees keys of the other table, and no value."""
+    if partitioner is None:
+        return None
+    return partial(_ask_partitioner, partitioner, None)
+
+
+def _response_partitioner(
+    partitioner: StreamPartitioner | None, primary_key: Serde[Any]
+) -> StreamPartitioner:
+    """Sees keys of this table, which come as bytes, and no value."""
+    if partitioner is None:
+        return _to_primary_partition
+    return partial(_ask_partitioner, partitioner, primary_key)
+
+
+def _ask_partitioner(
+    partitioner: StreamPartitioner,
+    serde: Serde[Any] | None,
+    topic: str,
+    key: Any,
+    _value: object,
+    partitions: int,
+) -> int | None:
+    chosen = partitioner(
+        topic, key if serde is None else serde.deserialize(topic, key), None, partitions
+    )
+    if chosen is None or isinstance(chosen, int):
+        return chosen
+    if len(chosen) != 1:
+        raise TopologyError(
+            f"the partitioner of a foreign-key join gives one partition a key, not {sorted(chosen)}"
+        )
+    return next(iter(chosen))
 
 
 def _to_primary_partition(

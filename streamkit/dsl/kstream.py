@@ -252,8 +252,8 @@ class KStream(Generic[K, V]):
             topic: its name, or `f(key, value, info)` that names the topic of each record; `info` is a
                 `RecordInfo`.
             key, value: types or serdes; by default the stream's.
-            partitioner: `f(topic, key, value, partitions)` -> partition; by default murmur2 of the key, as
-                every Kafka producer's.
+            partitioner: `f(topic, key, value, partitions)` -> a partition or several, see
+                `StreamPartitioner`; by default murmur2 of the key, as every Kafka producer's.
         """
         place = self._place
         if not callable(topic) and not topic:
@@ -287,7 +287,7 @@ class KStream(Generic[K, V]):
         Args:
             name: the topic is called `<app>-<name>-repartition`.
             partitions: of the topic; by default as many as the widest topic above it.
-            partitioner: by default murmur2 of the key.
+            partitioner: as for `to`.
         """
         if partitions is not None and partitions < 1:
             raise ConfigError(f"partitions is 1 or more, not {partitions}")

@@ -22,7 +22,7 @@ from streamkit.dsl.backing import (
     TransformView,
     ViewBacking,
 )
-from streamkit.dsl.foreign_key_joins import join_by_foreign_key
+from streamkit.dsl.foreign_key_joins import ForeignKey, foreign_key_of, join_by_foreign_key
 from streamkit.dsl.named_aggregates import (
     Aggregates,
     NamedAggregation,
@@ -59,7 +59,7 @@ from streamkit.topology.graph_nodes import (
     OperatorGraphNode,
     RawKey,
 )
-from streamkit.topology.nodes import MakeOperator
+from streamkit.topology.nodes import MakeOperator, StreamPartitioner
 
 if TYPE_CHECKING:  # a stream becomes a table and a table a stream again: the one cycle of the DSL
     from streamkit.dsl.kstream import KStream
@@ -177,7 +177,9 @@ class KTable(Generic[K, V]):
             options: see `StoreOptions`; the result is materialized if `store` is given.
         """
         serde = optional_serde(value)
-        store = self._own_store("KTABLE-TRANSFORMVALUES-", serde, options)
+        store = None
+        if options.get("store") is not None:
+            store = self._own_store("KTABLE-TRANSFORMVALUES-", serde, options)
         name = self._place.graph.names.node("KTABLE-TRANSFORMVALUES-", name)
         own = store.name if store else None
         backing = ViewBacking(self._backing, own, TransformView(supplier))
@@ -286,6 +288,22 @@ class KTable(Generic[K, V]):
         joiner: Callable[[V, V2], A],
         *,
         foreign_key: Callable[[V], K2 | None],
+        partitioner: StreamPartitioner | None = None,
+        other_partitioner: StreamPartitioner | None = None,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]: ...
+
+    @overload
+    def join(
+        self,
+        other: KTable[K2, V2],
+        joiner: Callable[[V, V2], A],
+        *,
+        foreign_key_with_key: Callable[[K, V], K2 | None],
+        partitioner: StreamPartitioner | None = None,
+        other_partitioner: StreamPartitioner | None = None,
         name: str | None = None,
         value: SerdeLike[A] | None = None,
         **options: Unpack[StoreOptions],
@@ -297,6 +315,9 @@ class KTable(Generic[K, V]):
         joiner: Callable[[V, V2], A],
         *,
         foreign_key: Callable[[V], Any] | None = None,
+        foreign_key_with_key: Callable[[K, V], Any] | None = None,
+        partitioner: StreamPartitioner | None = None,
+        other_partitioner: StreamPartitioner | None = None,
         name: str | None = None,
         value: SerdeLike[A] | None = None,
         **options: Unpack[StoreOptions],
@@ -310,12 +331,17 @@ class KTable(Generic[K, V]):
             foreign_key: `f(value)` -> key of the other table's row that belongs to a row of this one;
                 None: the row has none. Any number of rows may share a partner, and a change of
                 either side updates the result. None: both rows have the same key.
+            foreign_key_with_key: the same as `f(key, value)`.
+            partitioner, other_partitioner: with a foreign key: how the topics of this and the other table are
+                partitioned, if not by murmur2 of the key; they see a topic, a key of that table, None
+                for the value, and a count, and give one partition.
             value: type or serde of the results; by default the app's.
             options: see `StoreOptions`; with any of them the result is materialized, with
                 `foreign_key` if `store` is given.
         """
-        if foreign_key is not None:
-            return self._join_foreign(other, foreign_key, joiner, name, value, options, left=False)
+        by = foreign_key_of(foreign_key, foreign_key_with_key, partitioner, other_partitioner)
+        if by is not None:
+            return self._join_foreign(other, by, joiner, name, value, options, left=False)
         return self._join(other, joiner, name, value, options, keeps_left=False, keeps_right=False)
 
     @overload
@@ -336,6 +362,22 @@ class KTable(Generic[K, V]):
         joiner: Callable[[V, V2 | None], A],
         *,
         foreign_key: Callable[[V], K2 | None],
+        partitioner: StreamPartitioner | None = None,
+        other_partitioner: StreamPartitioner | None = None,
+        name: str | None = None,
+        value: SerdeLike[A] | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> KTable[K, A]: ...
+
+    @overload
+    def left_join(
+        self,
+        other: KTable[K2, V2],
+        joiner: Callable[[V, V2 | None], A],
+        *,
+        foreign_key_with_key: Callable[[K, V], K2 | None],
+        partitioner: StreamPartitioner | None = None,
+        other_partitioner: StreamPartitioner | None = None,
         name: str | None = None,
         value: SerdeLike[A] | None = None,
         **options: Unpack[StoreOptions],
@@ -347,13 +389,17 @@ class KTable(Generic[K, V]):
         joiner: Callable[[V, V2 | None], A],
         *,
         foreign_key: Callable[[V], Any] | None = None,
+        foreign_key_with_key: Callable[[K, V], Any] | None = None,
+        partitioner: StreamPartitioner | None = None,
+        other_partitioner: StreamPartitioner | None = None,
         name: str | None = None,
         value: SerdeLike[A] | None = None,
         **options: Unpack[StoreOptions],
     ) -> KTable[K, A]:
         """Like `join`, but rows of this table without a partner are there too, with None for it."""
-        if foreign_key is not None:
-            return self._join_foreign(other, foreign_key, joiner, name, value, options, left=True)
+        by = foreign_key_of(foreign_key, foreign_key_with_key, partitioner, other_partitioner)
+        if by is not None:
+            return self._join_foreign(other, by, joiner, name, value, options, left=True)
         return self._join(other, joiner, name, value, options, keeps_left=True, keeps_right=False)
 
     def outer_join(
@@ -394,7 +440,7 @@ class KTable(Generic[K, V]):
     def _join_foreign(
         self,
         other: KTable[Any, Any],
-        foreign_key: Callable[[Any], Any],
+        foreign_key: ForeignKey,
         joiner: Callable[..., Any],
         name: str | None,
         value: SerdeLike[Any] | None,

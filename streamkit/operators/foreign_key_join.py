@@ -57,7 +57,7 @@ class SubscriptionSend(Operator):
     """Sends subscriptions, under the foreign key, as rows of the left table change.
 
     Args:
-        extractor: `f(value)` -> foreign key, None if the row has none.
+        extractor: `f(value)`, or `f(key, value)` if `with_key`, -> foreign key, None if the row has none.
         key_serde, value_serde: of the left table.
         foreign_key_serde: keys of the right table.
         topic: of the subscriptions, without the app's prefix; serdes get to see it.
@@ -66,16 +66,18 @@ class SubscriptionSend(Operator):
 
     def __init__(
         self,
-        extractor: Callable[[Any], Any],
+        extractor: Callable[..., Any],
         key_serde: Serde[Any],
         value_serde: Serde[Any],
         foreign_key_serde: Serde[Any],
         topic: str,
         *,
         left: bool,
+        with_key: bool = False,
     ) -> None:
         super().__init__()
         self._extractor: Final[Any] = extractor
+        self._with_key: Final = with_key
         self._key_serde: Final[Any] = key_serde
         self._value_serde: Final[Any] = value_serde
         self._foreign_key_serde: Final[Any] = foreign_key_serde
@@ -96,8 +98,8 @@ class SubscriptionSend(Operator):
             return
         if value.old is None and value.new is None:
             return
-        old: object = None if value.old is None else self._extractor(value.old)
-        new: object = None if value.new is None else self._extractor(value.new)
+        old = self._foreign_key(key, value.old)
+        new = self._foreign_key(key, value.new)
         moved = old is not None and self._changed(old, new)
         if self._left:
             if moved:
@@ -118,6 +120,12 @@ class SubscriptionSend(Operator):
             # What the row was joined with is over, even if nothing comes in its place.
             instruction = PROPAGATE_NULL_IF_NO_FK_VAL_AVAILABLE
         self._send(key, new, instruction, value.new, timestamp, headers)
+
+    def _foreign_key(self, key: object, row: object) -> object:
+        if row is None:
+            return None
+        found: object = self._extractor(key, row) if self._with_key else self._extractor(row)
+        return found
 
     def _changed(self, old: object, new: object) -> bool:
         if new is None:

@@ -5,11 +5,12 @@ A record with a negative timestamp can't be written and is an error, as in Kafka
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from mypy_extensions import i64
 
-from streamkit.errors import ConfigError, SerdeError
+from streamkit.errors import ConfigError, SerdeError, TopologyError
 from streamkit.model.records import Headers, RecordInfo
 from streamkit.operators.base import Operator
 from streamkit.operators.change_codec import encode_change
@@ -25,7 +26,8 @@ class SinkOperator(Operator):
         topic: name of the topic; None: `topic_extractor` names it for each record.
         topic_extractor: `f(key, value, info)` -> topic.
         key_serde, value_serde: None: keys and values are bytes already.
-        partitioner: `f(topic, key, value, partitions)` -> partition or None; None: murmur2 of the key.
+        partitioner: `f(topic, key, value, partitions)` -> a partition, several (the record goes to each; none:
+            it is dropped), or None, which leaves it to the producer; None: murmur2 of the key.
         reuse_raw_key: send the source record's key bytes instead of encoding the key again.
         changes: values are changes of a table on their way to an aggregation.
     """
@@ -58,6 +60,12 @@ class SinkOperator(Operator):
         topic = (
             self._topic if self._topic is not None else self._named(key, value, timestamp, headers)
         )
+        partitions: list[int] | None = None
+        if self._partitioner is not None:
+            partitions = self._partitions(topic, key, value)
+            if partitions is not None and not partitions:
+                self.context.drop(self.name, "no partition")
+                return
         raw_key: bytes | None = None
         raw_value: bytes | None = None
         try:
@@ -80,20 +88,40 @@ class SinkOperator(Operator):
         except SerdeError as error:
             error.node = self.name
             raise
-        partition: i64 = -1
-        if self._partitioner is not None:
-            chosen = self._partitioner(
-                topic, key, value, self.context.collector.partitions_for(topic)
-            )
-            if chosen is not None:
-                partition = chosen
-        self.context.collector.send(topic, partition, raw_key, raw_value, timestamp, headers)
+        if partitions is None:
+            self.context.collector.send(topic, -1, raw_key, raw_value, timestamp, headers)
+            return
+        for partition in partitions:
+            self.context.collector.send(topic, partition, raw_key, raw_value, timestamp, headers)
+
+    def _partitions(self, topic: str, key: object, value: object) -> list[int] | None:
+        """The partitions that the user's partitioner wants; None leaves it to the producer."""
+        count = self.context.collector.partitions_for(topic)
+        chosen: object = self._partitioner(topic, key, value, count)
+        if chosen is None:
+            return None
+        partitions: list[int] = []
+        for partition in _iterable(chosen):
+            if not isinstance(partition, int) or not 0 <= partition < count:
+                raise TopologyError(
+                    f"sink {self.name!r}: the partitioner gave {chosen!r}, but topic {topic!r} has partitions "
+                    f"0 to {count - 1}"
+                )
+            if partition not in partitions:
+                partitions.append(partition)
+        return partitions
 
     def _named(self, key: object, value: object, timestamp: i64, headers: Headers) -> str:
         record = self.context.record
         info = RecordInfo(record.topic, record.partition, record.offset, timestamp, headers)
         topic: str = self._topic_extractor(key, value, info)
         return topic
+
+
+def _iterable(chosen: object) -> Iterable[object]:
+    if isinstance(chosen, (list, tuple, set, frozenset, range)):
+        return chosen
+    return (chosen,)
 
 
 def _as_bytes(data: object, node: str, part: str) -> bytes:

@@ -7,7 +7,7 @@ cloudpickle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from re import Pattern
 from typing import Any, Protocol, TypeAlias
@@ -57,9 +57,17 @@ class TopicNameExtractor(Protocol):
 
 
 class StreamPartitioner(Protocol):
-    """The partition of each record that a sink writes; None leaves it to the producer."""
+    """Where each record goes that a sink writes.
 
-    def __call__(self, topic: str, key: Any, value: Any, partitions: int, /) -> int | None: ...
+    It gives a partition, or several: the record then goes to each of them, and nowhere if there are none (it is
+    counted as dropped). None leaves it to the producer: murmur2 of the key.
+
+    Source: org.apache.kafka.streams.processor.StreamPartitioner (KIP-837).
+    """
+
+    def __call__(
+        self, topic: str, key: Any, value: Any, partitions: int, /
+    ) -> int | Collection[int] | None: ...
 
 
 @dataclass(frozen=True, slots=True)

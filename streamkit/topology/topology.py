@@ -139,7 +139,7 @@ class Topology:
             topic: a topic's name or `f(key, value, info)`.
             parents: sources or processors.
             key, value: types or serdes; bytes as they are by default.
-            partitioner: `f(topic, key, value, partitions)`; None: murmur2 of the key.
+            partitioner: `f(topic, key, value, partitions)`, see `StreamPartitioner`; None: murmur2 of the key.
 
         Raises:
             TopologyError: the name is taken, a parent is unknown, or none is given.

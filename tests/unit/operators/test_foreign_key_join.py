@@ -5,6 +5,7 @@ The expected bytes and hashes were printed by Kafka Streams 4.3.0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from operator_lab import Lab, Sent
 
 from streamkit import StreamsBuilder
-from streamkit.errors import SerdeError
+from streamkit.errors import ConfigError, ProcessingError, SerdeError
 from streamkit.model import Change
 from streamkit.model.murmur3 import murmur3_128
 from streamkit.operators.foreign_key_join import (
@@ -299,3 +300,80 @@ def test_result_can_be_joined_and_grouped_again() -> None:
             ("k", "a1b/c")
         ]
         assert [(r.key, r.value) for r in driver.read_all("n", key=str, value=int)] == [("b", 1)]
+
+
+@pytest.mark.parametrize("left_join", [False, True])
+def test_foreign_key_may_be_of_key_and_value(left_join: bool) -> None:
+    """KIP-1104."""
+    b = StreamsBuilder()
+    left = b.table("l", key=str, value=str)
+    right = b.table("r", key=str, value=str)
+    method: Any = left.left_join if left_join else left.join
+    joined = method(
+        right, "{}+{}".format, foreign_key_with_key=lambda key, row: key[0] + row[0], value=str
+    )
+    joined.to_stream().to("out")
+    with TopologyTestDriver(b, backend="memory") as driver:
+        driver.pipe_input("r", "ka", "A", 1)
+        driver.pipe_input("l", "k1", "a", 2)
+        driver.pipe_input("l", "x1", "a", 3)
+        driver.pipe_input("r", "xa", "X", 4)
+        found = [(r.key, r.value) for r in driver.read_all("out", key=str, value=str)]
+    expected = [("k1", "a+A"), ("x1", "a+None"), ("x1", "a+X")]
+    assert found == [row for row in expected if left_join or "None" not in row[1]]
+
+
+def test_partitioners_of_the_two_tables_see_their_keys_and_no_value() -> None:
+    asked: list[tuple[str, str, Any, Any]] = []
+
+    def partitioner(side: str) -> Callable[[str, Any, Any, int], int]:
+        def choose(topic: str, key: Any, value: Any, partitions: int) -> int:
+            asked.append((side, topic, key, value))
+            return partitions - 1
+
+        return choose
+
+    b = StreamsBuilder()
+    left = b.table("l", key=int, value=str)
+    right = b.table("r", key=str, value=str)
+    joined = left.join(
+        right,
+        "{}{}".format,
+        foreign_key=lambda row: row[0],
+        partitioner=partitioner("left"),
+        other_partitioner=partitioner("right"),
+        name="j",
+        value=str,
+    )
+    joined.to_stream().to("out")
+    with TopologyTestDriver(b, backend="memory") as driver:
+        driver.pipe_input("r", "a", "A", 1)
+        driver.pipe_input("l", 7, "a", 2)
+    topics = [(side, topic.partition("-j-")[2], *rest) for side, topic, *rest in asked]
+    assert topics == [
+        ("right", "subscription-registration-topic", "a", None),
+        ("left", "subscription-response-topic", 7, None),
+    ]
+
+
+def test_partitioner_of_a_foreign_key_join_gives_one_partition() -> None:
+    b = StreamsBuilder()
+    left = b.table("l", key=str, value=str)
+    joined = left.join(
+        left, "{}{}".format, foreign_key=lambda v: v, other_partitioner=lambda *_: {0, 1}, value=str
+    )
+    joined.to_stream().to("out")
+    with (
+        TopologyTestDriver(b, backend="memory") as driver,
+        pytest.raises(ProcessingError, match=r"one partition a key, not \[0, 1\]"),
+    ):
+        driver.pipe_input("l", "k", "v", 2)
+
+
+def test_joins_with_contradicting_options_are_refused() -> None:
+    t = StreamsBuilder().table("l", key=str, value=str)
+    untyped: Any = t.join
+    with pytest.raises(ConfigError, match="not both"):
+        untyped(t, max, foreign_key=len, foreign_key_with_key=max)
+    with pytest.raises(ConfigError, match="partitioners only with a foreign key"):
+        untyped(t, max, partitioner=lambda *_: 0)

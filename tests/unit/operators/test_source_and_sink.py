@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from operator_lab import Lab, Sent, Written
 
-from streamkit.errors import ConfigError, SerdeError
+from streamkit.errors import ConfigError, SerdeError, TopologyError
 from streamkit.model import Change, RecordInfo
 from streamkit.operators.change_codec import decode_change, encode_change
 from streamkit.operators.sink import SinkOperator
@@ -115,6 +116,33 @@ def test_partitioner_decides_or_leaves_it_to_the_producer() -> None:
 
     assert written(sink(), "any", "v")[0].partition == -1
     assert written(sink(), "last", "v")[0].partition == 3
+
+
+def test_partitioner_may_send_a_record_to_several_partitions_or_to_none() -> None:
+    """KIP-837; a partition that is named twice gets the record once."""
+    chosen: dict[str, Any] = {"some": [2, 0, 2], "all": range(4), "none": (), "set": frozenset({1})}
+
+    def partition(_topic: str, key: str, _value: str, _partitions: int) -> Collection[int] | None:
+        found: Collection[int] | None = chosen[key]
+        return found
+
+    def partitions(key: str) -> list[int]:
+        sink = SinkOperator("out", StringSerde(), StringSerde(), partitioner=partition)
+        return [record.partition for record in written(sink, key, "v")]
+
+    assert partitions("some") == [2, 0]
+    assert partitions("all") == [0, 1, 2, 3]
+    assert partitions("none") == []
+    assert partitions("set") == [1]
+
+
+@pytest.mark.parametrize("chosen", [4, -1, [0, 4], "0", [None]])
+def test_partition_that_is_not_there_is_refused(chosen: Any) -> None:
+    sink = SinkOperator(
+        "out", StringSerde(), StringSerde(), partitioner=lambda _t, _k, _v, _n: chosen
+    )
+    with pytest.raises(TopologyError, match=r"topic 'out' has partitions 0 to 3"):
+        written(sink, "k", "v")
 
 
 def test_value_that_the_serde_cant_write_names_the_sink() -> None:
