@@ -13,9 +13,12 @@ from datetime import timedelta
 import pytest
 from kafka_broker import KafkaBroker
 
+from streamkit.errors import BrokerError, ConfigError
 from streamkit.log.client import (
     Admin,
+    CommitFailedError,
     Consumer,
+    ConsumerGroupMetadata,
     FencedError,
     NewTopic,
     OffsetAndMetadata,
@@ -244,3 +247,60 @@ def test_each_transaction_counts_once_over_lost_replies_and_passing_errors(seed:
             broker.faults.clear()
             assert consumer.committed([tp]) == {tp: OffsetAndMetadata(at, "", -1)}
         assert committed_values(broker.bootstrap, topic) == wanted
+
+
+@pytest.mark.usefixtures("version")
+def test_transaction_with_a_lost_record_can_only_be_aborted(bootstrap: str, topic: str) -> None:
+    """Whether or not anybody looked at the record's future; else a commit would leave it out."""
+    with Admin(bootstrap) as admin:
+        small = f"small-{topic}"
+        admin.create_topics([NewTopic(small, 1, configs={"max.message.bytes": "200"})])
+    with Producer(bootstrap, transactional_id=f"t-{topic}") as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"kept", partition=0)
+        producer.send(small, b"x" * 1_000, partition=0)
+        for _ in range(2):
+            with pytest.raises(BrokerError, match="MESSAGE_TOO_LARGE"):
+                producer.commit_transaction()
+        producer.abort_transaction()
+        producer.begin_transaction()
+        producer.send(topic, b"again", partition=0)
+        producer.commit_transaction()
+    assert committed_values(bootstrap, topic) == [b"again"]
+
+
+@pytest.mark.usefixtures("version")
+def test_transaction_whose_offsets_were_refused_can_only_be_aborted(
+    bootstrap: str, topic: str
+) -> None:
+    tp = TopicPartition(topic, 0)
+    stranger = ConsumerGroupMetadata(f"g-{topic}", 7, "nobody")
+    with Producer(bootstrap, transactional_id=f"t-{topic}") as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"lost", partition=0)
+        with pytest.raises(CommitFailedError):
+            producer.send_offsets_to_transaction({tp: OffsetAndMetadata(7)}, stranger)
+        with pytest.raises(CommitFailedError):
+            producer.commit_transaction()
+        with pytest.raises(ConfigError, match="open"):
+            producer.init_transactions()
+        producer.abort_transaction()
+    assert committed_values(bootstrap, topic) == []
+
+
+@pytest.mark.usefixtures("version")
+def test_records_of_a_fenced_producer_say_so(bootstrap: str, topic: str) -> None:
+    with (
+        Producer(bootstrap, transactional_id=f"t-{topic}") as old,
+        Producer(bootstrap, transactional_id=f"t-{topic}") as new,
+    ):
+        old.init_transactions()
+        old.begin_transaction()
+        old.send(topic, b"x", partition=0).result(20)
+        new.init_transactions()
+        with pytest.raises(FencedError, match=f"t-{topic}"):
+            old.send(topic, b"y", partition=0).result(20)
+        with pytest.raises(FencedError):
+            old.commit_transaction()

@@ -22,9 +22,13 @@ class Outstanding:
 
     Args:
         accumulator: gives their memory back, and takes failures of records without a future.
+
+    Attributes:
+        failure: of the first batch that failed since this was set to None.
     """
 
     def __init__(self, accumulator: Callable[[], Accumulator]) -> None:
+        self.failure: StreamkitError | None = None
         self._accumulator = accumulator
         self._numbers: dict[int, None] = {}
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
@@ -60,6 +64,7 @@ class Outstanding:
 
     def failed(self, batch: ProducerBatch, error: StreamkitError) -> None:
         """The batch will not be sent any more."""
+        self.failure = self.failure or error
         if batch.plain:
             self._accumulator().fail(error)
         for _, _, future in batch.futures:

@@ -20,6 +20,7 @@ from streamkit.log.client.backoff import Backoff
 from streamkit.log.client.cluster import broker_error
 from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.connection import Connection
+from streamkit.log.client.errors import FencedError
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.outstanding import Outstanding
 from streamkit.log.client.pipeline import Identity, Pipeline
@@ -145,6 +146,11 @@ class Sender:
         self._held = False
         if not self._closed:
             self._drain()
+
+    def take_failure(self) -> StreamkitError | None:
+        """Why a record failed, with or without a future; None if none has since the last call."""
+        failure, self._outstanding.failure = self._outstanding.failure, None
+        return failure
 
     def use_identity(self, identity: Identity) -> None:
         """Go on under another producer id or epoch. Nothing may be under way."""
@@ -389,8 +395,10 @@ class Sender:
             self._outstanding.split(batch, first, second)
             return
         if code in _FENCED and self._settings.transactional_id is not None:
-            self.fatal = broker_error(
-                code, f"a newer producer uses transactional id {self._settings.transactional_id}"
+            self.fatal = FencedError(
+                f"a newer producer uses transactional id {self._settings.transactional_id}: "
+                f"{code.name} ({code})",
+                code=code,
             )
             self._give_up(batch, self.fatal)
             return

@@ -20,7 +20,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from streamkit.errors import BrokerError, ConfigError
+from streamkit.errors import BrokerError, ConfigError, StreamkitError
 from streamkit.log.client.cluster import broker_error
 from streamkit.log.client.cluster_client import TRANSACTION_COORDINATOR, ClusterClient
 from streamkit.log.client.errors import CommitFailedError, FencedError
@@ -85,11 +85,20 @@ class Transactions:
         self._version = 1  # of the transaction that is open
         self._added: set[tuple[str, int]] = set()
         self._has_offsets = False
+        self._failure: StreamkitError | None = None  # the transaction can only be aborted
         self._adding = asyncio.Lock()
         sender.before_send = self._take_in
 
     async def init(self) -> None:
-        """Take over the id, or raise its epoch if this producer has it already."""
+        """Take over the id, or raise its epoch if this producer has it already.
+
+        Raises:
+            ConfigError: a transaction is open.
+        """
+        if self._open:
+            raise ConfigError(
+                "a transaction is open: commit or abort it before init_transactions()"
+            )
 
         async def ask() -> None:
             request = InitProducerIdRequest(
@@ -102,10 +111,12 @@ class Transactions:
             self._check(response.error_code, "starting transactions")
             self._identity = Identity(response.producer_id, response.producer_epoch)
 
-        await self._retrying(ask)
-        self._sender.use_identity(self._identity)
-        self._open = False
-        self._added.clear()
+        await self._sender.hold()
+        try:
+            await self._retrying(ask)
+            self._sender.use_identity(self._identity)
+        finally:
+            self._sender.release()
 
     def begin(self) -> None:
         """Start a transaction. Any thread, while nothing is under way.
@@ -159,13 +170,21 @@ class Transactions:
                 for partition in topic.partitions:
                     self._check_offset(partition.error_code, group.group_id)
 
-        if self._version < 2:
-            await self._retrying(add)
-        self._has_offsets = True
-        await self._retrying(commit)
+        try:
+            if self._version < 2:
+                await self._retrying(add)
+            self._has_offsets = True
+            await self._retrying(commit)
+        except StreamkitError as error:
+            self._failure = self._failure or error
+            raise
 
     async def end(self, *, committed: bool) -> None:
-        """Commit or abort what the coordinator knows of the transaction."""
+        """Commit or abort what the coordinator knows of the transaction.
+
+        Raises:
+            StreamkitError: to be committed, but a record or the offsets failed: it can only be aborted.
+        """
         self.check_open()
 
         async def ask() -> None:
@@ -182,11 +201,15 @@ class Transactions:
 
         await self._sender.hold()
         try:
+            self._failure = self._failure or self._sender.take_failure()
+            if committed and self._failure is not None:
+                raise self._failure
             if self._added or self._has_offsets:
                 await self._retrying(ask)
                 if self._version >= 2:
                     self._sender.use_identity(self._identity)
             self._open = self._has_offsets = False
+            self._failure = None
             self._added.clear()
         finally:
             self._sender.release()
