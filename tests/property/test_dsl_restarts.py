@@ -202,7 +202,8 @@ def run(
     build(builder)
     steps = []
     dropped: dict[tuple[str, str], int] = {}
-    with RestartingDriver(builder, backend=backend, commit_every=commit_every) as driver:
+    driver = RestartingDriver(builder, backend=backend, commit_every=commit_every)
+    with driver:
         read = {topic for task in driver.tasks for topic in (p.topic for p in task.inputs)}
         for event in history:
             if isinstance(event, Restart):
