@@ -85,10 +85,13 @@ if TYPE_CHECKING:
         NullableSerde,
         SchemaRegistry,
         Serde,
+        SessionWindowedSerde,
         StringSerde,
+        TimeWindowedSerde,
         UUIDSerde,
         XmlSerde,
         serde_for,
+        serde_from,
     )
     from streamkit.state.spec import StoreKind, StoreSpec
     from streamkit.topology import Topology
@@ -130,6 +133,7 @@ __all__ = [
     "Serde",
     "SerdeError",
     "SessionWindowedKStream",
+    "SessionWindowedSerde",
     "SessionWindows",
     "SlidingWindows",
     "StorageError",
@@ -140,6 +144,7 @@ __all__ = [
     "StringSerde",
     "TaskId",
     "TimeWindowedKStream",
+    "TimeWindowedSerde",
     "Topic",
     "TopicPartition",
     "Topology",
@@ -167,6 +172,7 @@ __all__ = [
     "record_time",
     "record_time_or_fail",
     "serde_for",
+    "serde_from",
     "sum_of",
     "top_k",
     "wall_clock_time",
@@ -248,7 +254,10 @@ _HOMES = {
     "partition_time_if_negative": "streamkit.operators.timestamps",
     "record_time": "streamkit.operators.timestamps",
     "record_time_or_fail": "streamkit.operators.timestamps",
+    "SessionWindowedSerde": "streamkit.serde",
+    "TimeWindowedSerde": "streamkit.serde",
     "serde_for": "streamkit.serde",
+    "serde_from": "streamkit.serde",
     "wall_clock_time": "streamkit.operators.timestamps",
 }
 

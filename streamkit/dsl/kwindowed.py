@@ -30,6 +30,7 @@ from streamkit.dsl.window_tables import (
 )
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.dsl.windows.session import SessionWindows
+from streamkit.dsl.windows.sliding import SlidingWindows
 from streamkit.dsl.windows.unlimited import UnlimitedWindows
 from streamkit.errors import TopologyError
 from streamkit.model.windowed import Windowed
@@ -90,7 +91,8 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         Args:
             options: see `WindowStoreOptions`.
         """
-        use_up_number(self._grouping.place, options)
+        if not isinstance(self._windows, SlidingWindows):
+            use_up_number(self._grouping.place, options)
         return self._table(_AGGREGATE, CountFold, name, serde_for(int), options, ignores_value=True)
 
     def reduce(
@@ -205,6 +207,7 @@ class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         Args:
             options: see `WindowStoreOptions`.
         """
+        use_up_number(self._grouping.place, options)
         return self._table(_AGGREGATE, CountFold, name, serde_for(int), options, ignores_value=True)
 
     def reduce(

@@ -7,6 +7,7 @@ from streamkit.serde.boolean import BooleanSerde
 from streamkit.serde.byte_string import BytesSerde
 from streamkit.serde.date_time import DateTimeSerde
 from streamkit.serde.float64 import FloatSerde
+from streamkit.serde.functions import serde_from
 from streamkit.serde.integer import IntegerSerde
 from streamkit.serde.json import JsonSerde
 from streamkit.serde.lists import ListSerde
@@ -39,4 +40,5 @@ __all__ = [
     "UUIDSerde",
     "XmlSerde",
     "serde_for",
+    "serde_from",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from topology_json import Input, Node, answer
+from topology_json import Input, Node, answer, build
 
 
 def given(key: str, value: str, timestamp: int, **rest: Any) -> Input:
@@ -140,3 +140,37 @@ def test_timers_of_one_time_ring_in_the_order_of_javas_priority_queue() -> None:
         {"op": "to", "of": [3], "topic": "out"},
     ]
     assert steps(nodes, given("c", "v", 2)) == [[["out", "tick", "2", 2]]]
+
+
+def test_left_join_with_earlier_records_only_waits_near_the_beginning_of_time() -> None:
+    """A span that ends before 0 ends at 0."""
+    nodes: list[Node] = [
+        {
+            "op": "stream_join",
+            "of": [0, 0],
+            "before": 6,
+            "after": -2,
+            "grace": 6,
+            "how": "left",
+        },
+        {"op": "to", "of": [1], "topic": "out"},
+    ]
+    assert steps(nodes, given("b", "x", 0), given("b", "y", 9)) == [
+        [],
+        [["out", "b", "x+null", 0], ["out", "b", "y+null", 9]],
+    ]
+
+
+def test_count_of_sessions_with_options_but_no_store_takes_one_number_more() -> None:
+    """As one of time windows does; one of sliding windows doesn't."""
+    names = {}
+    for windows in ({"gap": 5, "grace": 0}, {"difference": 5, "grace": 0}):
+        nodes: list[Node] = [
+            {"op": "stream", "topic": "in"},
+            {"op": "aggregate", "of": [0], "how": "count", "windows": windows, "retention": 50},
+        ]
+        names.update(dict.fromkeys(build(nodes).build().stores, windows))
+    assert names == {
+        "KSTREAM-AGGREGATE-STATE-STORE-0000000002": {"gap": 5, "grace": 0},
+        "KSTREAM-AGGREGATE-STATE-STORE-0000000001": {"difference": 5, "grace": 0},
+    }

@@ -34,8 +34,9 @@ import org.apache.kafka.streams.test.TestRecord;
 
 /**
  * Answers topologies. Each line of the input is a JSON object with "nodes" (see tests/support/topology_json.py, which
- * builds the same topology with our DSL), "inputs", and "optimize"; stores are of RocksDB. The answer is a line with "steps", the
- * records that each input caused (an error ends them), and "stores", or with "error" when no topology came about.
+ * builds the same topology with our DSL), "inputs", and "optimize"; stores are of RocksDB. The answer is a line with "described",
+ * the topology as text, "steps", the records that each input caused (an error ends them), and "stores", or with "error"
+ * when no topology came about.
  */
 public class StreamsOracle {
     static final ObjectMapper JSON = new ObjectMapper();
@@ -83,6 +84,7 @@ public class StreamsOracle {
         List<String> outputs = new ArrayList<>();
         new Nodes(builder, asked.get("nodes"), outputs).build();
         Topology topology = builder.build(settings);
+        answer.put("described", topology.describe().toString());
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, settings, Instant.ofEpochMilli(0))) {
             ArrayNode steps = answer.putArray("steps");
             for (JsonNode given : asked.get("inputs")) {
@@ -357,6 +359,9 @@ public class StreamsOracle {
 
         static boolean stored(JsonNode node) { return node.hasNonNull("store"); }
 
+        /** Whether anything is said of the store: Kafka Streams counts on for generated names then. */
+        static boolean said(JsonNode node) { return stored(node) || node.has("retention"); }
+
         static <V, S extends StateStore> Materialized<String, V, S> as(JsonNode node, Serde<V> serde) {
             Materialized<String, V, S> with;
             if (node.has("history")) with = (Materialized<String, V, S>) Materialized.<String, V>as(
@@ -392,7 +397,9 @@ public class StreamsOracle {
                     for (JsonNode more : node.path("more")) topics.add(more.asText());
                     return builder.stream(topics, consumed(node));
                 }
-                case "table": return builder.table(node.get("topic").asText(), consumed(node), table(node, TEXT));
+                case "table": return stored(node)
+                    ? builder.table(node.get("topic").asText(), consumed(node), table(node, TEXT))
+                    : builder.table(node.get("topic").asText(), consumed(node));
                 case "global": return stored(node)
                     ? builder.globalTable(node.get("topic").asText(), consumed(node), table(node, TEXT))
                     : builder.globalTable(node.get("topic").asText(), consumed(node));
@@ -409,7 +416,7 @@ public class StreamsOracle {
                 case "merge": return stream(node, 0).merge(stream(node, 1));
                 case "split": return split(node, f);
                 case "repartition": return stream(node, 0).repartition();
-                case "to_table": return stream(node, 0).toTable(table(node, TEXT));
+                case "to_table": return stored(node) ? stream(node, 0).toTable(table(node, TEXT)) : stream(node, 0).toTable();
                 case "aggregate": return aggregate(node, f);
                 case "cogroup": return cogroup(node, f);
                 case "table_filter": return stored(node)
@@ -534,48 +541,69 @@ public class StreamsOracle {
         Object aggregate(JsonNode node, int f) {
             KGroupedStream<String, String> grouped = grouped(node, 0, node.get("by"), Grouped.with(TEXT, TEXT));
             String how = node.get("how").asText();
+            Reducer<String> reducer = (a, b) -> cap(a + "," + b);
+            Initializer<String> empty = () -> "";
+            Aggregator<String, String, String> adder = (k, v, a) -> added(f, v, a);
             if (!node.hasNonNull("windows")) {
-                if (how.equals("count")) return grouped.count(table(node, Serdes.Long())).mapValues(String::valueOf);
-                if (how.equals("reduce")) return grouped.reduce((a, b) -> cap(a + "," + b), table(node, TEXT));
-                return grouped.aggregate(() -> "", (k, v, a) -> added(f, v, a), table(node, TEXT));
+                if (how.equals("count"))
+                    return (said(node) ? grouped.count(table(node, Serdes.Long())) : grouped.count()).mapValues(String::valueOf);
+                if (how.equals("reduce")) return said(node) ? grouped.reduce(reducer, table(node, TEXT)) : grouped.reduce(reducer);
+                return said(node) ? grouped.aggregate(empty, adder, table(node, TEXT)) : grouped.aggregate(empty, adder);
             }
             JsonNode given = node.get("windows");
             EmitStrategy emit = node.path("on_close").asBoolean() ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate();
             if (given.has("gap")) {
                 SessionWindowedKStream<String, String> sessions = grouped.windowedBy(sessions(given)).emitStrategy(emit);
-                if (how.equals("count")) return sessions.count(Nodes.<Long, SessionStore<Bytes, byte[]>>as(node, Serdes.Long())).mapValues(String::valueOf);
+                if (how.equals("count"))
+                    return (said(node) ? sessions.count(Nodes.<Long, SessionStore<Bytes, byte[]>>as(node, Serdes.Long())) : sessions.count())
+                        .mapValues(String::valueOf);
                 Materialized<String, String, SessionStore<Bytes, byte[]>> store = as(node, TEXT);
-                if (how.equals("reduce")) return sessions.reduce((a, b) -> cap(a + "," + b), store);
-                return sessions.aggregate(() -> "", (k, v, a) -> added(f, v, a), (k, a, b) -> cap(a + "&" + b), store);
+                if (how.equals("reduce")) return said(node) ? sessions.reduce(reducer, store) : sessions.reduce(reducer);
+                return said(node) ? sessions.aggregate(empty, adder, (k, a, b) -> cap(a + "&" + b), store)
+                    : sessions.aggregate(empty, adder, (k, a, b) -> cap(a + "&" + b));
             }
             TimeWindowedKStream<String, String> windowed = given.has("difference")
                 ? grouped.windowedBy(sliding(given)) : grouped.windowedBy(windows(given));
             windowed = windowed.emitStrategy(emit);
-            if (how.equals("count")) return windowed.count(Nodes.<Long, WindowStore<Bytes, byte[]>>as(node, Serdes.Long())).mapValues(String::valueOf);
+            if (how.equals("count"))
+                return (said(node) ? windowed.count(Nodes.<Long, WindowStore<Bytes, byte[]>>as(node, Serdes.Long())) : windowed.count())
+                    .mapValues(String::valueOf);
             Materialized<String, String, WindowStore<Bytes, byte[]>> store = as(node, TEXT);
-            if (how.equals("reduce")) return windowed.reduce((a, b) -> cap(a + "," + b), store);
-            return windowed.aggregate(() -> "", (k, v, a) -> added(f, v, a), store);
+            if (how.equals("reduce")) return said(node) ? windowed.reduce(reducer, store) : windowed.reduce(reducer);
+            return said(node) ? windowed.aggregate(empty, adder, store) : windowed.aggregate(empty, adder);
         }
 
         Object cogroup(JsonNode node, int f) {
             CogroupedKStream<String, String> cogrouped = grouped(node, 0, node.get("by").get(0), cogrouped(0)).cogroup((k, v, a) -> added(f, v, a));
             for (int place = 1; place < node.get("of").size(); place++)
                 cogrouped = cogrouped.cogroup(grouped(node, place, node.get("by").get(place), cogrouped(place)), (k, v, a) -> cap(a + "/" + v));
-            if (!node.hasNonNull("windows")) return cogrouped.aggregate(() -> "", table(node, TEXT));
+            Initializer<String> empty = () -> "";
+            if (!node.hasNonNull("windows")) return said(node) ? cogrouped.aggregate(empty, table(node, TEXT)) : cogrouped.aggregate(empty);
             JsonNode given = node.get("windows");
-            if (given.has("gap")) return cogrouped.windowedBy(sessions(given)).aggregate(() -> "", (k, a, b) -> cap(a + "&" + b),
-                Nodes.<String, SessionStore<Bytes, byte[]>>as(node, TEXT));
-            Materialized<String, String, WindowStore<Bytes, byte[]>> store = as(node, TEXT);
-            if (given.has("difference")) return cogrouped.windowedBy(sliding(given)).aggregate(() -> "", store);
-            return cogrouped.windowedBy(windows(given)).aggregate(() -> "", store);
+            if (given.has("gap")) {
+                SessionWindowedCogroupedKStream<String, String> sessions = cogrouped.windowedBy(sessions(given));
+                Merger<String, String> merger = (k, a, b) -> cap(a + "&" + b);
+                return said(node) ? sessions.aggregate(empty, merger, Nodes.<String, SessionStore<Bytes, byte[]>>as(node, TEXT))
+                    : sessions.aggregate(empty, merger);
+            }
+            TimeWindowedCogroupedKStream<String, String> windowed = given.has("difference")
+                ? cogrouped.windowedBy(sliding(given)) : cogrouped.windowedBy(windows(given));
+            return said(node) ? windowed.aggregate(empty, Nodes.<String, WindowStore<Bytes, byte[]>>as(node, TEXT)) : windowed.aggregate(empty);
         }
 
         Object tableGroup(JsonNode node, int f) {
             KGroupedTable<String, String> grouped = table(node, 0).groupBy((k, v) -> KeyValue.pair(rekeyed(f, k, v), v));
             String how = node.get("how").asText();
-            if (how.equals("count")) return grouped.count(table(node, Serdes.Long())).mapValues(String::valueOf);
-            if (how.equals("reduce")) return grouped.reduce((a, v) -> cap(a + "," + v), (a, v) -> cap(a + "-" + v), table(node, TEXT));
-            return grouped.aggregate(() -> "", (k, v, a) -> cap(a + v + ";"), (k, v, a) -> cap(a + "!" + v), table(node, TEXT));
+            if (how.equals("count"))
+                return (said(node) ? grouped.count(table(node, Serdes.Long())) : grouped.count()).mapValues(String::valueOf);
+            if (how.equals("reduce")) {
+                Reducer<String> adder = (a, v) -> cap(a + "," + v);
+                Reducer<String> subtractor = (a, v) -> cap(a + "-" + v);
+                return said(node) ? grouped.reduce(adder, subtractor, table(node, TEXT)) : grouped.reduce(adder, subtractor);
+            }
+            Aggregator<String, String, String> adder = (k, v, a) -> cap(a + v + ";");
+            Aggregator<String, String, String> subtractor = (k, v, a) -> cap(a + "!" + v);
+            return said(node) ? grouped.aggregate(() -> "", adder, subtractor, table(node, TEXT)) : grouped.aggregate(() -> "", adder, subtractor);
         }
 
         Object tableJoin(JsonNode node) {

@@ -1,4 +1,7 @@
-"""Each of our names in the table from Kafka Streams' names exists, option or call."""
+"""The table from Kafka Streams' names: all of Java's are there, and each of ours exists, option or call.
+
+`tests/golden/kafka_streams_api.txt` holds the public methods of Kafka Streams 4.3.0, as `javap` lists them.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from java import java_available
+from java_api import public_methods
 
 import streamkit
 from streamkit.dsl.options import SourceTableOptions, WindowStoreOptions
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/from-kafka-streams.md"
 ROW = re.compile(r"^\| `.*\| (?P<ours>[^|]*) \|$", re.MULTILINE)
+GOLDEN = Path(__file__).resolve().parents[1] / "golden/kafka_streams_api.txt"
 OURS = [
     name
     for row in ROW.finditer(PAGE.read_text(encoding="utf-8"))
@@ -63,3 +69,26 @@ def test_options_in_the_table_exist() -> None:
 
 def test_table_is_read() -> None:
     assert len(OURS) > 100
+
+
+def named_methods() -> set[str]:
+    """Java's methods in the first column; one without a class is of the class before it."""
+    found: set[str] = set()
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `"):
+            owner = ""
+            for name in re.findall(r"`([\w.]+)", line.split("|")[1]):
+                owner = name.partition(".")[0] or owner
+                found.add(owner + name if name.startswith(".") else name)
+    return found
+
+
+def test_every_java_method_has_a_row() -> None:
+    missing = set(GOLDEN.read_text(encoding="utf-8").split()) - named_methods()
+    assert sorted(missing) == []
+
+
+@pytest.mark.kafka
+@pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars")
+def test_recorded_java_methods_are_those_of_the_jars() -> None:
+    assert public_methods() == GOLDEN.read_text(encoding="utf-8").split()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from topology_json import Node, answer
 
 __all__ = ["differences", "report", "smaller"]
 
+_EXTRACTOR = re.compile(r"extractor class: [^)]*")
 _BUG = "java.lang.NullPointerException"
 """Where Kafka Streams stops with it, nobody wants the same: what came before is compared."""
 
@@ -26,6 +29,10 @@ def differences(oracle: StreamsOracle, case: Case) -> tuple[dict[str, Any], list
 
 
 def _compared(case: Case, expected: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    described, own = (_EXTRACTOR.sub("", each.get("described", "")) for each in (expected, found))
+    if described and own and described != own:
+        lines = difflib.unified_diff(described.splitlines(), own.splitlines(), "Kafka", "ours", n=1)
+        yield "\n".join(["described:", *lines])
     inputs = case["inputs"]
     theirs, ours = expected.get("steps", []), found.get("steps", [])
     if expected.get("failed", "").startswith(_BUG):

@@ -24,7 +24,7 @@ class Operator:
         node: what stands in its node in any case.
         details: the rest of its node.
         stateful: it keeps state or reads that of others.
-        final: it results in final results of windows.
+        final: it results in final results of windows, or in windows that never close.
     """
 
     takes: tuple[str, ...]
@@ -84,6 +84,10 @@ def _sessions(choices: Any, _number: int) -> dict[str, Any]:
     return {"windows": {"gap": choices.number(1, 12), "grace": choices.pick((0, 5, 20))}}
 
 
+def _unlimited(choices: Any, _number: int) -> dict[str, Any]:
+    return {"windows": {"from": choices.number(0, 30)}}
+
+
 def _time_windows(choices: Any, number: int) -> dict[str, Any]:
     return dict(choices.pick((_tumbling, _hopping, _sliding))(choices, number))
 
@@ -93,8 +97,12 @@ def _retention(choices: Any, _number: int) -> dict[str, Any]:
 
 
 def _join_span(choices: Any, _number: int) -> dict[str, Any]:
-    before = choices.number(0, 15)
-    return {"before": before, "after": choices.number(0, 15), "grace": choices.number(0, 10)}
+    before, after = choices.number(0, 15), choices.number(0, 15)
+    if choices.chance(12):  # only later ones, or only earlier ones
+        before = -choices.number(1, after) if after else before
+    elif choices.chance(12):
+        after = -choices.number(1, before) if before else after
+    return {"before": before, "after": after, "grace": choices.number(0, 10)}
 
 
 def _bounds(choices: Any, _number: int) -> dict[str, Any]:
@@ -186,6 +194,9 @@ OPERATORS: dict[str, Operator] = {
     "aggregate_hopping": _windowed(_hopping, "window"),
     "aggregate_sliding": _windowed(_sliding, "window"),
     "aggregate_session": _windowed(_sessions, "session"),
+    "aggregate_unlimited": _stateful(
+        "aggregate", _S, "windowed", *_FOLD, _unlimited, _stored("window"), final=True
+    ),
     "aggregate_on_close": _windowed(_time_windows, "window", on_close=True, final=True),
     "session_on_close": _windowed(_sessions, "session", on_close=True, final=True),
     "cogroup": _cogroup("table", _stored()),

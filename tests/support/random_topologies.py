@@ -256,7 +256,7 @@ class _Build:
             "nodes": self._nodes,
             "inputs": self._inputs(),
             "backend": self._choices.pick(("memory", "memory", "rocksdb")),
-            "optimize": False,
+            "optimize": self._choices.chance(50) and not any(map(_moves_repartition, self._nodes)),
         }
 
     def _link(self) -> None:
@@ -322,3 +322,8 @@ class _Build:
             ]
             later.append({"advance": 15})
         return later
+
+
+def _moves_repartition(node: Node) -> bool:
+    """Optimized, Kafka Streams repartitions before a processor, whatever keys that forwards."""
+    return node["op"] in ("process", "punctuate")

@@ -38,6 +38,7 @@ from streamkit.dsl import (
     SlidingWindows,
     StreamsBuilder,
     TumblingWindows,
+    UnlimitedWindows,
     UntilTimeLimit,
     UntilWindowCloses,
 )
@@ -74,7 +75,7 @@ def answer(
     except StreamkitError as error:
         return {"error": repr(error)}
     outputs = [topic for node in nodes if node["op"] == "to" for topic in topics_of(node)]
-    found: dict[str, Any] = {"steps": []}
+    found: dict[str, Any] = {"described": str(topology.describe()), "steps": []}
     # The application's name is part of topics' names, whose length counts in bounded buffers.
     with TopologyTestDriver(topology, application_id="oracle", backend=backend) as driver:
         for given in inputs:
@@ -225,6 +226,8 @@ def _split(_builder: StreamsBuilder, node: Node, stream: Any) -> Any:
 
 
 def _windows(given: Mapping[str, int]) -> Any:
+    if "from" in given:
+        return UnlimitedWindows(start=given["from"])
     grace = given["grace"]
     if "gap" in given:
         return SessionWindows(given["gap"], grace=grace)
