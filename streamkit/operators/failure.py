@@ -30,10 +30,11 @@ __all__ = ["explain", "failed_operator"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SHORT = 120
+_HOW_TO_SKIP = ' To skip such records: App(on_processing_error="continue").'
 
 
 def explain(
-    error: Exception,
+    error: BaseException,
     start: Operator,
     context: TaskContext,
     *,
@@ -60,16 +61,16 @@ def explain(
     lines = [_headline(error, node, when)]
     if place is not None:
         lines.append(f"  at {place}")
+    if isinstance(error, SystemExit):
+        lines.append("  a user's function can't end a worker: stop its process, as with SIGTERM.")
     if record.topic is not None:
         key, value = _record_texts(start, context)
         lines.append(
             f"  record: topic {record.topic}, partition {record.partition}, offset {record.offset}, "
             f"key {key}, value {value}"
         )
-        lines.append(
-            "  nothing of this record was committed. To skip such records: "
-            'App(on_processing_error="continue").'
-        )
+        skip = "" if isinstance(error, SystemExit) else _HOW_TO_SKIP
+        lines.append(f"  nothing of this record was committed.{skip}")
     explained = ProcessingError(
         "\n".join(lines),
         node=node,
@@ -115,7 +116,7 @@ def _first_common(operators: Sequence[Operator]) -> Operator | None:
     return operators[0] if operators else None
 
 
-def _headline(error: Exception, node: str, when: str) -> str:
+def _headline(error: BaseException, node: str, when: str) -> str:
     if isinstance(error, (SerdeError, TopologyError)):
         return f"operator {node!r}: {error}"
     moment = f" {when}" if when else ""

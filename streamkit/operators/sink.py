@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mypy_extensions import i64
 
-from streamkit.errors import ConfigError, SerdeError, TopologyError
+from streamkit.errors import SerdeError, TopologyError
 from streamkit.model.records import Headers, RecordInfo
 from streamkit.operators.base import Operator
 from streamkit.operators.change_codec import encode_change
@@ -54,7 +54,7 @@ class SinkOperator(Operator):
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         if timestamp < 0:
-            raise ConfigError(
+            raise TopologyError(
                 f"sink {self.name!r} can't write a record with the negative timestamp {timestamp}"
             )
         topic = (

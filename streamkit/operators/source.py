@@ -13,7 +13,7 @@ from streamkit.errors import SerdeError
 from streamkit.model.records import Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.change_codec import decode_change
-from streamkit.operators.timestamps import is_record_time
+from streamkit.operators.timestamps import is_record_time, record_time
 from streamkit.serde.base import Serde
 
 __all__ = ["SourceOperator"]
@@ -41,6 +41,7 @@ class SourceOperator(Operator):
         self.timestamp_extractor: Final[Any] = (
             None if is_record_time(timestamp_extractor) else timestamp_extractor
         )
+        self.skips_negative: Final = timestamp_extractor is record_time
         self._key_serde: Final[Any] = key_serde
         self._value_serde: Final[Any] = value_serde
         self._changes: Final = changes

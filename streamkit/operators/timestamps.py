@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from streamkit.errors import ConfigError
+from streamkit.errors import TopologyError
 
 __all__ = [
     "FieldTime",
@@ -31,13 +31,13 @@ def record_time(_key: Any, _value: Any, record_timestamp_ms: int, _partition_tim
 def record_time_or_fail(
     _key: Any, _value: Any, record_timestamp_ms: int, _partition_time_ms: int
 ) -> int:
-    """The timestamp in the log.
+    """The timestamp in the log; what a source does that is told nothing else.
 
     Raises:
-        ConfigError: it is negative (written by a producer that sets none).
+        TopologyError: it is negative (written by a producer that sets none).
     """
     if record_timestamp_ms < 0:
-        raise ConfigError(
+        raise TopologyError(
             f"a record has the negative timestamp {record_timestamp_ms}: its producer set none; use the "
             "extractor record_time to skip such records, or partition_time_if_negative"
         )
@@ -47,8 +47,19 @@ def record_time_or_fail(
 def partition_time_if_negative(
     _key: Any, _value: Any, record_timestamp_ms: int, partition_time_ms: int
 ) -> int:
-    """The timestamp in the log; where it is negative, the highest of the partition so far."""
-    return record_timestamp_ms if record_timestamp_ms >= 0 else partition_time_ms
+    """The timestamp in the log; where it is negative, the highest of the partition so far.
+
+    Raises:
+        TopologyError: it is negative, and no record of the partition has had a time yet.
+    """
+    if record_timestamp_ms >= 0:
+        return record_timestamp_ms
+    if partition_time_ms < 0:
+        raise TopologyError(
+            f"a record has the negative timestamp {record_timestamp_ms}, and no record before it in its "
+            "partition has had one that could stand in"
+        )
+    return partition_time_ms
 
 
 def wall_clock_time(
@@ -71,8 +82,5 @@ class FieldTime:
 
 
 def is_record_time(extractor: object) -> bool:
-    """True if an extractor only passes the record's own timestamp, so nothing needs to be decoded for it.
-
-    A negative timestamp drops the record whichever of the two it is: repartition topics never hold one.
-    """
+    """True if an extractor only passes the record's own timestamp, so nothing needs to be decoded for it."""
     return extractor is None or extractor is record_time or extractor is record_time_or_fail

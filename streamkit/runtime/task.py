@@ -27,12 +27,13 @@ from typing import Final, NoReturn
 from mypy_extensions import i64
 
 from streamkit.clock import Clock
-from streamkit.errors import ProcessingError, SerdeError, caused_by
+from streamkit.errors import ProcessingError, SerdeError, TopologyError, caused_by
 from streamkit.model.records import EMPTY_HEADERS, TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.operators.base import Operator
 from streamkit.operators.context import RecordCollector
 from streamkit.operators.failure import explain
+from streamkit.operators.timestamps import record_time_or_fail
 from streamkit.runtime.operator_graph import OperatorGraph
 from streamkit.runtime.partition_group import (
     DISABLED,
@@ -160,7 +161,7 @@ class Task:
             context.node = operator.name
             try:
                 operator.init(context)
-            except Exception as error:  # noqa: BLE001  # a user's init: explained, never passed over
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # explained, never passed over
                 raise_error(explain(error, operator, context, when="while it started"))
         context.node = ""
         self.running = True
@@ -360,8 +361,11 @@ class Task:
                     buffer.position = position
                     buffer.head_timestamp = timestamp
                     return True
+                if buffer.source.skips_negative:
+                    self.context.drop(buffer.source.name, NEGATIVE_TIMESTAMP)
+                else:
+                    self._refuse_time(buffer, position, timestamp)
                 position += 1
-                self.context.drop(buffer.source.name, NEGATIVE_TIMESTAMP)
                 self._pass_over(buffer, position)
             if not buffer.advance_columns():
                 return False
@@ -386,7 +390,7 @@ class Task:
                             f"a record's time is an int, milliseconds since the epoch, not {extracted!r}"
                         )
                     timestamp: i64 = extracted
-                except Exception as error:  # noqa: BLE001  # judged, counted or raised again
+                except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
                     self._point_at(buffer, position)
                     self._failed(source, error)
                     self._pass_over(buffer, position + 1)
@@ -402,6 +406,13 @@ class Task:
                 return True
             if not buffer.advance_columns():
                 return False
+
+    def _refuse_time(self, buffer: PartitionBuffer, position: i64, timestamp: i64) -> None:
+        try:
+            record_time_or_fail(None, None, timestamp, buffer.partition_time)
+        except TopologyError as error:
+            self._point_at(buffer, position)
+            self._failed(buffer.source, error)
 
     def _pass_over(self, buffer: PartitionBuffer, position: i64) -> None:
         """Be done with the record before `position`, unprocessed."""
@@ -461,7 +472,7 @@ class Task:
                 store_context.timestamp = timestamp
                 try:
                     source.process_raw(topic, raw_key, raw_value, timestamp, headers)
-                except Exception as error:  # noqa: BLE001  # judged, counted or raised again
+                except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
                     self._failed(source, error)
                 position += 1
                 if stream_time >= stream_queue.next_due_ms:
@@ -497,7 +508,7 @@ class Task:
                     context.stream_time = timestamp
             try:
                 source.process(key, value, timestamp, record.headers)
-            except Exception as error:  # noqa: BLE001  # judged, counted or raised again
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
                 self._failed(source, error)
             buffer.position = position + 1
             buffer.buffered -= 1
@@ -522,7 +533,7 @@ class Task:
     def _punctuate(self, punctuator: Punctuator, timestamp_ms: int) -> None:
         try:
             punctuator.callback(timestamp_ms)
-        except Exception as error:  # noqa: BLE001  # judged, counted or raised again
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
             self._failed(self._graph.operator(punctuator.node), error, "in a punctuator")
 
     def _leave_record(self, timestamp_ms: i64) -> None:
@@ -550,8 +561,12 @@ class Task:
 
     # -- errors ------------------------------------------------------------------------------------
 
-    def _failed(self, start: Operator, error: Exception, when: str = "") -> None:
-        """Count the record if the app goes on after such errors; else raise what the user shall see."""
+    def _failed(self, start: Operator, error: BaseException, when: str = "") -> None:
+        """Count the record if the app goes on after such errors; else raise what the user shall see.
+
+        `sys.exit()` in a user's function is such an error, and none to go on after: on this thread it would
+        end the worker without a word.
+        """
         context = self.context
         if isinstance(error, SerdeError) and error.node == start.name:
             if not self._continue_on_undecodable:
@@ -559,7 +574,11 @@ class Task:
             context.drop(start.name, UNDECODABLE)
             return
         explained = explain(error, start, context, when=when)
-        if self._continue_on_failure and isinstance(explained, ProcessingError):
+        if (
+            self._continue_on_failure
+            and isinstance(explained, ProcessingError)
+            and not isinstance(error, SystemExit)
+        ):
             context.drop(explained.node, FAILED)
             return
         raise explained

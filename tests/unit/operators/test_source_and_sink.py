@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from operator_lab import Lab, Sent, Written
 
-from streamkit.errors import ConfigError, SerdeError, TopologyError
+from streamkit.errors import SerdeError, TopologyError
 from streamkit.model import Change, RecordInfo
 from streamkit.operators.change_codec import decode_change, encode_change
 from streamkit.operators.sink import SinkOperator
@@ -67,7 +67,7 @@ def test_extractors_for_records_without_a_timestamp() -> None:
     assert partition_time_if_negative("k", "v", 7, 40) == 7
     assert record_time_or_fail("k", "v", 7, 40) == 7
     assert wall_clock_time("k", "v", -1, 40) > 1_600_000_000_000
-    with pytest.raises(ConfigError, match="negative timestamp -1"):
+    with pytest.raises(TopologyError, match="negative timestamp -1"):
         record_time_or_fail("k", "v", -1, 40)
 
 
@@ -158,7 +158,7 @@ def test_sink_without_a_serde_takes_bytes_only() -> None:
 
 
 def test_negative_timestamp_cant_be_written() -> None:
-    with pytest.raises(ConfigError, match="negative timestamp -5"):
+    with pytest.raises(TopologyError, match="negative timestamp -5"):
         written(SinkOperator("out"), b"k", b"v", -5)
 
 

@@ -11,6 +11,7 @@ from streamkit.errors import ProcessingError, SerdeError
 from streamkit.model import EMPTY_HEADERS, Headers, Record, TaskId, TopicPartition
 from streamkit.operators.context import RecordCollector
 from streamkit.operators.process import Processor, ProcessorContext
+from streamkit.operators.timestamps import partition_time_if_negative, record_time
 from streamkit.runtime.partition_group import Columns
 from streamkit.runtime.task import Committable, Task
 from streamkit.runtime.task_factory import TaskFactory
@@ -134,8 +135,39 @@ def test_processing_stops_when_a_buffer_runs_empty() -> None:
     assert task.process(100) == 2
 
 
+def test_record_without_a_timestamp_stops_the_task() -> None:
+    """As FailOnInvalidTimestamp, which is Kafka Streams' default too."""
+    task, _ = make()
+    task.start({})
+    task.add(LEFT, columns([(4, "a"), (-1, "x")]))
+    assert task.process(1) == 1
+    with pytest.raises(ProcessingError, match="negative timestamp -1") as caught:
+        task.process(1)
+    assert (caught.value.node, caught.value.topic, caught.value.offset) == (
+        "left-source",
+        "left",
+        1,
+    )
+
+
+def test_partition_time_stands_in_for_a_missing_timestamp() -> None:
+    """As UsePartitionTimeOnInvalidTimestamp."""
+    task, sent = make(extractor=partition_time_if_negative)
+    task.start({})
+    task.add(LEFT, columns([(4, "a"), (-1, "b"), (2, "c")]))
+    while task.process(10):
+        pass
+    assert [timestamp for *_, timestamp in sent.records] == [4, 4, 2]
+    task, _ = make(extractor=partition_time_if_negative)
+    task.start({})
+    task.add(LEFT, columns([(-1, "x"), (4, "a")]))
+    with pytest.raises(ProcessingError, match="no record before it in its partition"):
+        task.process(1)
+
+
 def test_negative_timestamps_are_dropped_and_counted_and_their_offsets_committed() -> None:
-    task, sent = make()
+    """As LogAndSkipOnInvalidTimestamp."""
+    task, sent = make(extractor=record_time)
     task.start({})
     task.add(LEFT, columns([(-1, "x"), (4, "a"), (-7, "y")]))
     while task.process(10):
