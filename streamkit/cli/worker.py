@@ -102,7 +102,8 @@ def worker(
         loaded.topology()  # what is wrong with it shall be said once, not by each worker
         verbose = bool(context.find_root().params.get("verbose"))
         with _broker(bootstrap or settings_bootstrap) as address:
-            code = _supervise(app, workers, options, address, verbose=verbose)
+            name = loaded.settings.app_id
+            code = _supervise(app, name, workers, options, address, verbose=verbose)
         context.exit(code)
     loaded = unshipped(app) if app.endswith(SHIPPED) else load_app(app)
     with _broker(bootstrap or loaded.settings.bootstrap) as address:
@@ -147,7 +148,8 @@ def run_app(
         with tempfile.TemporaryDirectory(prefix="streamkit-app-") as folder:
             file = Path(folder) / f"app{SHIPPED}"
             file.write_bytes(shipped(app))
-            code = _supervise(str(file), workers, options, address, verbose=False)
+            name = app.settings.app_id
+            code = _supervise(str(file), name, workers, options, address, verbose=False)
         if code:
             raise StreamkitError(f"a worker ended with exit code {code}; its message stands above")
 
@@ -310,7 +312,9 @@ def _stopped_by_signals(stop: Any) -> Iterator[None]:
 # -- several workers -------------------------------------------------------------------------------
 
 
-def _supervise(app: str, workers: int, options: _Options, address: str, *, verbose: bool) -> int:
+def _supervise(
+    app: str, name: str, workers: int, options: _Options, address: str, *, verbose: bool
+) -> int:
     console = Console(stderr=True)
     shown = _Shown(console, quiet=options.quiet)
 
@@ -323,7 +327,7 @@ def _supervise(app: str, workers: int, options: _Options, address: str, *, verbo
 
     supervisor = Supervisor(command, workers, on_status=shown.show)
     if not options.quiet:
-        console.print(f"{workers} workers of [bold]{app}[/] on {address}", soft_wrap=True)
+        console.print(f"{workers} workers of [bold]{name}[/] on {address}", soft_wrap=True)
     try:
         with _stopped_by_signals(supervisor.stop):
             code = supervisor.run()

@@ -13,6 +13,7 @@ import threading
 from dataclasses import replace
 
 from streamkit.clock import Clock, SystemClock
+from streamkit.errors import StreamkitError, caused_by
 from streamkit.log.client import NetworkThread
 from streamkit.runtime.worker_run import WorkerRun
 from streamkit.runtime.worker_settings import WorkerSettings
@@ -106,6 +107,11 @@ class Worker:
         try:
             self._work.run()
             self._publish(replace(self.status, state="stopped"))
+        except SystemExit as error:
+            # Raised again by join, it would end the process as if all were well.
+            ended = StreamkitError(f"the application called sys.exit({error.code!r}) in a worker")
+            self._error = caused_by(ended, error)
+            self._publish(replace(self.status, state="failed"))
         except BaseException as error:  # noqa: BLE001  # the thread's boundary: join raises it
             self._error = error
             self._publish(replace(self.status, state="failed"))

@@ -114,6 +114,20 @@ def test_function_that_raises(bootstrap: str, tmp_path: Path) -> None:
     assert "errors_app.py:8" in said
 
 
+@pytest.mark.parametrize("policy", ["", ', on_processing_error="continue"'])
+def test_function_that_calls_exit(bootstrap: str, tmp_path: Path, policy: str) -> None:
+    """It would end the worker without a word, and as if all were well."""
+    text = COPY.replace("10 // value", "exit(0) if value == 2 else value").replace(
+        '("copy", ', f'("leaving-{len(policy)}", on_deserialization_error="continue"{policy}, '
+    )
+    app = app_file(tmp_path, text)
+    said = worker(app, "--bootstrap", bootstrap, "--state-dir", tmp_path, folder=tmp_path)
+    for fact in ("'divide' raised SystemExit: 0", "numbers, partition 1, offset 1", "SIGTERM"):
+        assert fact in said
+    assert "errors_app.py:8" in said
+    assert "on_processing_error" not in said
+
+
 def test_records_are_passed_over_where_the_app_says_so(bootstrap: str, tmp_path: Path) -> None:
     options = 'on_deserialization_error="continue", on_processing_error="continue", '
     app = app_file(tmp_path, COPY.replace('("copy", ', f'("skipping", {options}'))
