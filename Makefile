@@ -54,4 +54,4 @@ bench: $(DEV_STAMP)  ## speed beside Kafka Streams and librdkafka in the same ru
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) $(COMPILED) build dist .demo *.egg-info tests/java/target
+	rm -rf $(VENV) $(COMPILED) build dist .demo *.egg-info tests/java/target tests/go/target tests/node/target tests/node/node_modules tests/clients/target

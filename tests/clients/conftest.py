@@ -1,18 +1,21 @@
-"""The same suite on two brokers: the bundled one, and (marked `kafka`) Apache Kafka 4.3.0."""
+"""The same suite on two brokers: the bundled one, and (marked `kafka`) Apache Kafka 4.3.0.
+
+Each runs once for the whole session. Tests that show a scenario of `conformance_scenarios` name it with the
+marker `scenario`; at the end of a run in which both brokers were asked, a table tells what was seen.
+"""
 
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
+from broker_pair import apache_kafka, bundled
 from client_drivers import DRIVERS, Driver
-from kafka_broker import KafkaBroker
-
-from streamkit.testing.embedded_broker import EmbeddedBroker
-
-_SETTINGS = {"group.min.session.timeout.ms": "1000"}
+from conformance_scenarios import CLIENTS, DIFFERENCES, SCENARIOS, clients_of
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,37 @@ class Cluster:
     bootstrap: str
 
 
+@dataclass(frozen=True)
+class Brokers:
+    """Both brokers' addresses."""
+
+    bundled: str
+    kafka: str
+
+
+@pytest.fixture(scope="session")
+def bundled_broker() -> Iterator[str]:
+    with bundled() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def kafka_broker_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with apache_kafka(tmp_path_factory.mktemp("kafka")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def brokers(bundled_broker: str, kafka_broker_of_the_session: str) -> Brokers:
+    return Brokers(bundled_broker, kafka_broker_of_the_session)
+
+
 @pytest.fixture(
     scope="session", params=["streamkit", pytest.param("kafka", marks=pytest.mark.kafka)]
 )
-def cluster(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
-    if request.param == "streamkit":
-        with EmbeddedBroker(settings=_SETTINGS) as broker:
-            yield Cluster("streamkit", broker.bootstrap)
-    else:
-        with KafkaBroker(tmp_path_factory.mktemp("kafka"), _SETTINGS) as kafka:
-            yield Cluster("kafka", kafka.bootstrap)
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    fixture = "bundled_broker" if request.param == "streamkit" else "kafka_broker_of_the_session"
+    return Cluster(request.param, request.getfixturevalue(fixture))
 
 
 @pytest.fixture(scope="session", params=list(DRIVERS))
@@ -59,3 +81,75 @@ def topic(driver: Driver, name: Callable[[str], str]) -> str:
     topic = name("topic")
     driver.create_topic(topic, 4)
     return topic
+
+
+# The table.
+
+_outcomes: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+"""What happened to the tests of a client, a scenario and a column."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "scenario(name, client=None): shows a scenario of the conformance suite"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Write client, scenario and column of each test into its report."""
+    for item in items:
+        place = _place(item)
+        # Parametrised tests skip the clients that lack a feature.
+        if place is not None and place[0] in clients_of(place[1]):
+            item.user_properties.append(("conformance", place))
+
+
+def _place(item: pytest.Item) -> tuple[str, str, str] | None:
+    params: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    if {"client", "scenario"} <= params.keys():
+        return params["client"], params["scenario"], "both"
+    marker = item.get_closest_marker("scenario")
+    if marker is None:
+        return None
+    client = str(marker.kwargs.get("client") or params["driver"])
+    column = str(params.get("cluster", "both"))
+    scenario = str(marker.args[0]).format(
+        **{k: str(v).replace("-", "_") for k, v in params.items()}
+    )
+    return client, scenario, column
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    for key, place in report.user_properties:
+        if key == "conformance" and (report.when == "call" or report.outcome != "passed"):
+            client, scenario, column = cast(tuple[str, str, str], place)
+            columns = ("streamkit", "kafka") if column == "both" else (column,)
+            for each in columns:
+                _outcomes[client, scenario, each].add(report.outcome)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not any(column == "kafka" for _, _, column in _outcomes):
+        return
+    terminalreporter.section("conformance: the bundled broker and Apache Kafka 4.3.0")
+    width = max(map(len, SCENARIOS))
+    terminalreporter.write_line(" " * width + "  " + "  ".join(CLIENTS))
+    for scenario in SCENARIOS:
+        cells = [_cell(client, scenario).center(len(client)) for client in CLIENTS]
+        terminalreporter.write_line(f"{scenario.ljust(width)}  " + "  ".join(cells).rstrip())
+    terminalreporter.write_line(
+        "= alike on both, ≠ a difference with a reason, ! not alike, - skipped, ? not run"
+    )
+    for (client, scenario), reason in DIFFERENCES.items():
+        terminalreporter.write_line(f"≠ {client}, {scenario}: {reason}")
+
+
+def _cell(client: str, scenario: str) -> str:
+    if client not in clients_of(scenario):
+        return ""
+    seen = [_outcomes.get((client, scenario, column), set()) for column in ("streamkit", "kafka")]
+    if any("failed" in outcomes for outcomes in seen):
+        return "!"
+    if all("passed" in outcomes for outcomes in seen):
+        return "≠" if (client, scenario) in DIFFERENCES else "="
+    return "-" if any("skipped" in outcomes for outcomes in seen) else "?"

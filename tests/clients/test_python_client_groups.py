@@ -79,6 +79,7 @@ def fill(driver: Driver, topic: str, count: int, partitions: Iterable[int] = ALL
     driver.produce(topic, [Message(b"v", partition=p) for p in partitions for _ in range(count)])
 
 
+@pytest.mark.scenario("group_{assignor}")
 @pytest.mark.parametrize("assignor", ["range", "roundrobin", "sticky", "cooperative-sticky"])
 def test_group_of_two_shares_the_partitions_and_goes_on_where_it_was(
     driver: Driver, name: Name, topic: str, group: Callable[..., Group], assignor: str
@@ -117,6 +118,7 @@ def test_group_of_two_shares_the_partitions_and_goes_on_where_it_was(
     assert set(resumed.seen) == {(partition, 30) for partition in ALL}
 
 
+@pytest.mark.scenario("committed_offsets")
 def test_what_was_not_committed_is_read_again(
     driver: Driver, name: Name, topic: str, group: Callable[..., Group]
 ) -> None:
@@ -136,6 +138,7 @@ def test_what_was_not_committed_is_read_again(
     assert {offset for _, offset in again.seen} == {5, 6, 7, 8, 9}
 
 
+@pytest.mark.scenario("lost_member")
 def test_member_that_vanishes_is_replaced_after_its_session(
     driver: Driver, topic: str, group: Callable[..., Group]
 ) -> None:
@@ -150,6 +153,7 @@ def test_member_that_vanishes_is_replaced_after_its_session(
     assert time.monotonic() - started > SESSION_MS / 1000 / 2
 
 
+@pytest.mark.scenario("static_member")
 def test_static_member_that_restarts_has_its_partitions_again_without_a_rebalance(
     driver: Driver, topic: str, group: Callable[..., Group]
 ) -> None:
@@ -165,6 +169,7 @@ def test_static_member_that_restarts_has_its_partitions_again_without_a_rebalanc
     assert stays.assignment() == before
 
 
+@pytest.mark.scenario("committed_offsets")
 def test_positions_can_be_committed_without_a_group(driver: Driver, name: Name, topic: str) -> None:
     group_id = name("simple")
     assert driver.committed(group_id, topic, 1) is None
@@ -175,6 +180,7 @@ def test_positions_can_be_committed_without_a_group(driver: Driver, name: Name, 
     assert driver.committed(group_id, topic, 0) is None
 
 
+@pytest.mark.scenario("committed_offsets")
 def test_outsider_can_not_commit_for_a_group_with_members(
     driver: Driver, name: Name, topic: str, group: Callable[..., Group]
 ) -> None:
@@ -186,6 +192,7 @@ def test_outsider_can_not_commit_for_a_group_with_members(
         driver.commit_offset(group_id, topic, 0, 1, "")
 
 
+@pytest.mark.scenario("committed_offsets")
 def test_metadata_longer_than_4096_is_refused(driver: Driver, name: Name, topic: str) -> None:
     with pytest.raises(RefusedError) as refused:
         driver.commit_offset(name("simple"), topic, 0, 1, "x" * 4097)

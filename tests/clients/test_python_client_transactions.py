@@ -27,6 +27,7 @@ def values(messages: list[Message]) -> list[bytes | None]:
     return [message.value for message in messages]
 
 
+@pytest.mark.scenario("transactions")
 def test_committed_records_are_seen_and_aborted_ones_are_not(
     driver: Driver, topic: str, begin: Begin, name: Callable[[str], str]
 ) -> None:
@@ -44,6 +45,7 @@ def test_committed_records_are_seen_and_aborted_ones_are_not(
     assert driver.watermarks(topic, 0)[1] == len(everything) + 3, "each transaction has its marker"
 
 
+@pytest.mark.scenario("fencing")
 def test_newer_producer_of_the_same_id_fences_the_older_one(
     driver: Driver, topic: str, begin: Begin, name: Callable[[str], str]
 ) -> None:
@@ -58,6 +60,7 @@ def test_newer_producer_of_the_same_id_fences_the_older_one(
     assert values(driver.read(topic, [0], 1, committed=True)) == [b"of the newer one"]
 
 
+@pytest.mark.scenario("transaction_offsets")
 def test_offsets_are_committed_with_their_transaction_or_not_at_all(
     driver: Driver, topic: str, begin: Begin, name: Callable[[str], str]
 ) -> None:

@@ -11,6 +11,7 @@ from client_drivers import Driver, Message, RefusedError
 Name = Callable[[str], str]
 
 
+@pytest.mark.scenario("codec_{codec}")
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 def test_records_come_back_as_they_were_sent(driver: Driver, topic: str, codec: str) -> None:
     if codec not in driver.codecs:
@@ -33,12 +34,14 @@ def test_records_come_back_as_they_were_sent(driver: Driver, topic: str, codec: 
     assert [m.offset for m in found] == list(range(len(sent)))
 
 
+@pytest.mark.scenario("acks")
 @pytest.mark.parametrize("acks", ["1", "all"])
 def test_acknowledged_records_have_their_offsets(driver: Driver, topic: str, acks: str) -> None:
     for expected in range(3):
         assert driver.produce(topic, [Message(b"v", partition=2)], acks=acks) == [(2, expected)]
 
 
+@pytest.mark.scenario("acks")
 def test_records_without_acknowledgement_arrive(driver: Driver, topic: str) -> None:
     """After one with: a new topic of a cluster takes a moment to have a leader, and nobody would tell."""
     driver.produce(topic, [Message(b"a")])
@@ -46,6 +49,7 @@ def test_records_without_acknowledgement_arrive(driver: Driver, topic: str) -> N
     assert [m.value for m in driver.read(topic, [0], 3)] == [b"a", b"b", b"c"]
 
 
+@pytest.mark.scenario("idempotence")
 def test_idempotent_producer_keeps_order_over_partitions(driver: Driver, topic: str) -> None:
     sent = [Message(str(n).encode(), partition=n % 4) for n in range(400)]
     driver.produce(topic, sent, idempotent=True)
@@ -55,6 +59,7 @@ def test_idempotent_producer_keeps_order_over_partitions(driver: Driver, topic: 
         assert values == list(range(partition, 400, 4))
 
 
+@pytest.mark.scenario("auto_created_topic")
 def test_topic_is_created_when_it_is_first_written_to(driver: Driver, name: Name) -> None:
     topic = name("auto")
     driver.produce(topic, [Message(b"v", partition=-1, key=b"k")])
@@ -62,6 +67,7 @@ def test_topic_is_created_when_it_is_first_written_to(driver: Driver, name: Name
     assert [m.value for m in driver.read(topic, [0], 1)] == [b"v"]
 
 
+@pytest.mark.scenario("topics")
 def test_topics_are_made_listed_and_deleted(driver: Driver, name: Name) -> None:
     topic = name("made")
     driver.create_topic(topic, 3)
@@ -79,6 +85,7 @@ def test_topics_are_made_listed_and_deleted(driver: Driver, name: Name) -> None:
     assert refused.value.name == "UNKNOWN_TOPIC_OR_PART"
 
 
+@pytest.mark.scenario("refused_topics")
 @pytest.mark.parametrize(
     ("topic", "partitions", "configs", "error"),
     [
@@ -96,6 +103,7 @@ def test_topic_that_can_not_be_is_refused(
     assert refused.value.name == error
 
 
+@pytest.mark.scenario("topic_configs")
 def test_topic_has_the_settings_it_was_made_with(driver: Driver, name: Name) -> None:
     topic = name("configured")
     driver.create_topic(topic, 1, {"retention.ms": "1234567", "cleanup.policy": "compact"})
@@ -106,6 +114,7 @@ def test_topic_has_the_settings_it_was_made_with(driver: Driver, name: Name) -> 
     assert configs["message.timestamp.type"] == "CreateTime"
 
 
+@pytest.mark.scenario("too_large_record")
 def test_record_larger_than_the_topic_takes_is_refused(driver: Driver, name: Name) -> None:
     topic = name("small")
     driver.create_topic(topic, 1, {"max.message.bytes": "1000"})
@@ -115,6 +124,7 @@ def test_record_larger_than_the_topic_takes_is_refused(driver: Driver, name: Nam
     assert driver.produce(topic, [Message(b"x" * 100)]) == [(0, 0)]
 
 
+@pytest.mark.scenario("offsets_by_time")
 def test_offsets_are_found_by_time(driver: Driver, topic: str) -> None:
     base_ms = 1_600_000_000_000
     driver.produce(
@@ -127,12 +137,14 @@ def test_offsets_are_found_by_time(driver: Driver, topic: str) -> None:
     assert driver.offsets_for_time(topic, 1, base_ms) is None
 
 
+@pytest.mark.scenario("watermarks")
 def test_watermarks_bound_what_is_there(driver: Driver, topic: str) -> None:
     assert driver.watermarks(topic, 0) == (0, 0)
     driver.produce(topic, [Message(b"v")] * 5)
     assert driver.watermarks(topic, 0) == (0, 5)
 
 
+@pytest.mark.scenario("timestamps")
 def test_broker_stamps_records_where_the_topic_says_so(driver: Driver, name: Name) -> None:
     topic = name("stamped")
     driver.create_topic(topic, 1, {"message.timestamp.type": "LogAppendTime"})

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from java import JAVA_FOLDER, run_java
-from kafka_broker import KafkaBroker
 
 from streamkit.log.client import (
     Admin,
@@ -24,34 +23,34 @@ from streamkit.testing import EmbeddedBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
 
-CHECKS = [
-    "abort_by_admin",
-    "commit_and_abort",
-    "describe",
-    "fence_by_admin",
-    "fencing",
-    "new_epoch_each_transaction",
-    "offsets",
-    "streams_exactly_once",
-    "timeout",
-    "timeout_too_long",
-]
-SETTINGS = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "200"}
+CHECKS = {
+    "abort_by_admin": "transactions_admin",
+    "commit_and_abort": "transactions",
+    "describe": "transactions_admin",
+    "fence_by_admin": "fencing",
+    "fencing": "fencing",
+    "new_epoch_each_transaction": "transactions",
+    "offsets": "transaction_offsets",
+    "streams_exactly_once": "transactions",
+    "timeout": "transaction_timeout",
+    "timeout_too_long": "transaction_timeout",
+}
+"""What the judge prints for each check, and the scenario that it shows."""
 
 
-@pytest.fixture(scope="module", params=["streamkit", "kafka"])
-def bootstrap(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    if request.param == "streamkit":
-        with EmbeddedBroker(settings=SETTINGS) as broker:
-            yield broker.bootstrap
-    else:
-        with KafkaBroker(tmp_path_factory.mktemp("kafka"), SETTINGS) as kafka:
-            yield kafka.bootstrap
+class Cluster(Protocol):
+    """The broker to be judged, from the fixture in `conftest`."""
+
+    @property
+    def bootstrap(self) -> str: ...
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def bootstrap(cluster: Cluster) -> str:
+    return cluster.bootstrap
+
+
+@pytest.fixture(scope="session")
 def verdicts(bootstrap: str) -> dict[str, str]:
     """What the judge says of each check."""
     output = run_java(JAVA_FOLDER / "TransactionJudge.java", bootstrap, timeout=350)
@@ -59,7 +58,10 @@ def verdicts(bootstrap: str) -> dict[str, str]:
     return {name: verdict for name, _, verdict in lines if name in CHECKS}
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    "check",
+    [pytest.param(c, marks=pytest.mark.scenario(s, client="java")) for c, s in CHECKS.items()],
+)
 def test_java_transactions_work(verdicts: dict[str, str], check: str) -> None:
     assert verdicts[check] == "ok"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import confluent_kafka as ck
@@ -12,6 +13,13 @@ from client_driver import SESSION_MS, TIMEOUT_S, Member, Message, RefusedError, 
 
 _ck_admin: Any = confluent_kafka.admin
 """Its names are not declared as exported."""
+
+
+@dataclass(frozen=True)
+class DescribedGroup:
+    state: str
+    assignor: str
+    shares: Sequence[set[int]]
 
 
 class ConfluentMember:
@@ -245,6 +253,20 @@ class Confluent:
             raise RefusedError(error.args[0].name().lstrip("_")) from error
         finally:
             consumer.close()
+
+    def delete_records(self, topic: str, partition: int, before: int) -> int:
+        """Delete what lies before an offset; the new start."""
+        wanted = ck.TopicPartition(topic, partition, before)
+        (future,) = self._admin.delete_records([wanted]).values()
+        return int(self._result(future).low_watermark)
+
+    def describe_group(self, group: str) -> DescribedGroup:
+        """As an administrator sees it."""
+        found = self._result(self._admin.describe_consumer_groups([group])[group])
+        shares = [
+            {tp.partition for tp in member.assignment.topic_partitions} for member in found.members
+        ]
+        return DescribedGroup(found.state.name, found.partition_assignor, shares)
 
     def close(self) -> None:
         pass

@@ -42,7 +42,9 @@ def api_versions(
     Left out: the other features, since one node has none to agree on.
     """
     if context.api_version > _NEWEST:
-        return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=_served())
+        # Only what the client needs to ask again: given all the others it would go without the features.
+        own = [each for each in _served() if each.api_key == ApiKey.API_VERSIONS]
+        return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=own)
     if context.api_version >= 3 and not (
         _SOFTWARE_NAME.fullmatch(request.client_software_name)
         and _SOFTWARE_NAME.fullmatch(request.client_software_version)

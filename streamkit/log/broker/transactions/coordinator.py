@@ -134,6 +134,9 @@ class TransactionCoordinator:
         elif expected.epoch == self._last_epochs.get(transactional_id):
             # The answer got lost: the epoch that it told is still the newest.
             return Outcome(ProducerReply(ErrorCode.NONE, _producer(known)))
+        elif _repeats_end(expected, known):
+            # The answer to its EndTxn got lost, which told that same epoch.
+            producer = _producer(known)
         else:
             return _refused(ErrorCode.PRODUCER_FENCED)
         return self._empty(transactional_id, producer, timeout_ms, now_ms, known.producer_id)
@@ -319,8 +322,8 @@ class TransactionCoordinator:
             state=_PREPARE_ABORT,
             producer_epoch=known.producer_epoch + 1,
             updated_ms=now_ms,
-            # The end is not the producer's own, so that a repetition of it is none.
-            client_version=0,
+            # With version 2 a producer that then aborts it himself goes on with this epoch, as in Apache Kafka.
+            client_version=known.client_version,
         )
         return TransactionRecord(transactional_id, value)
 

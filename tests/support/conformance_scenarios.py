@@ -1,0 +1,120 @@
+"""What the conformance suite asks, and which client can be asked it.
+
+The rows of the table in `docs/reference/clients.md` and at the end of a run. A client that lacks a feature isn't
+asked for it: its library has no such call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["CLIENTS", "DIFFERENCES", "SCENARIOS", "Scenario", "clients_of", "page_table"]
+
+CLIENTS = (
+    "confluent-kafka",
+    "kafka-python",
+    "aiokafka",
+    "java",
+    "kafka-tools",
+    "kcat",
+    "kafkajs",
+    "franz-go",
+)
+"""In the order of the table's columns."""
+
+_PYTHON = "confluent-kafka kafka-python aiokafka"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One question.
+
+    Attributes:
+        title: what is shown.
+        clients: who is asked, separated by spaces.
+    """
+
+    title: str
+    clients: str
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "codec_none": Scenario(
+        "headers, nulls, keys, timestamps", f"{_PYTHON} java kcat kafkajs franz-go"
+    ),
+    "codec_gzip": Scenario("the same in gzip", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "codec_snappy": Scenario("the same in snappy", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "codec_lz4": Scenario("the same in lz4", f"{_PYTHON} java kcat franz-go"),
+    "codec_zstd": Scenario("the same in zstd", f"{_PYTHON} java kcat franz-go"),
+    "acks": Scenario("acks 0, 1 and all", f"{_PYTHON} kcat kafkajs franz-go"),
+    "idempotence": Scenario("idempotent producer", f"{_PYTHON} kcat kafkajs franz-go"),
+    "large_record": Scenario("records of 5 MB, fetched with small limits", "kcat kafkajs franz-go"),
+    "too_large_record": Scenario("too large records", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "timestamps": Scenario(
+        "LogAppendTime; timestamps out of range", f"{_PYTHON} kcat kafkajs franz-go"
+    ),
+    "offsets_by_time": Scenario("offsets by time", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "watermarks": Scenario("where a partition begins and ends", _PYTHON),
+    "unknown_topic": Scenario("unknown topics", "kcat kafkajs franz-go"),
+    "auto_created_topic": Scenario(
+        "topics made at their first use", f"{_PYTHON} kcat kafkajs franz-go"
+    ),
+    "delete_records": Scenario("delete records", "java kcat kafkajs franz-go"),
+    "compaction": Scenario("compaction", "kafkajs franz-go"),
+    "retention": Scenario("retention", "kafkajs franz-go"),
+    "small_fetches": Scenario("fetches of a byte", "kcat kafkajs franz-go"),
+    "patient_fetches": Scenario("fetches that wait for more than comes", "kcat kafkajs franz-go"),
+    "json_envelope": Scenario("records as JSON", "kcat"),
+    "topics": Scenario("topics: create, list, delete", f"{_PYTHON} java kafkajs franz-go"),
+    "refused_topics": Scenario("topics that can't be", f"{_PYTHON} franz-go"),
+    "partitions": Scenario("more partitions", "kafkajs franz-go"),
+    "topic_configs": Scenario("settings of topics", f"{_PYTHON} java kafkajs franz-go"),
+    "cluster": Scenario("nodes and coordinators", "java kafkajs franz-go"),
+    "metadata": Scenario("metadata", "kcat"),
+    "single_node": Scenario("elections and reassignments, on one node", "kafkajs franz-go"),
+    "broker_configs": Scenario("settings of the running broker", "kafkajs franz-go"),
+    "log_dirs": Scenario("log folders", "franz-go"),
+    "leader_epochs": Scenario("ends of leader epochs", "franz-go"),
+    "group_range": Scenario("group: range", f"{_PYTHON} java kcat franz-go"),
+    "group_roundrobin": Scenario("group: round robin", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "group_sticky": Scenario("group: sticky", "kafka-python aiokafka java franz-go"),
+    "group_cooperative_sticky": Scenario(
+        "group: cooperative sticky", "confluent-kafka kafka-python java kcat franz-go"
+    ),
+    "static_member": Scenario("static membership", f"{_PYTHON} java franz-go"),
+    "lost_member": Scenario("members that vanish or are late", f"{_PYTHON} java"),
+    "committed_offsets": Scenario("committed offsets", f"{_PYTHON} kafkajs franz-go"),
+    "groups_admin": Scenario("groups: list, describe, delete", "java kafkajs franz-go"),
+    "transactions": Scenario(
+        "transactions: commit, abort, read_committed", f"{_PYTHON} java kcat kafkajs franz-go"
+    ),
+    "open_transaction": Scenario("an open transaction", "kafkajs franz-go"),
+    "fencing": Scenario("fencing", f"{_PYTHON} java kafkajs franz-go"),
+    "transaction_offsets": Scenario("offsets in transactions", f"{_PYTHON} java kafkajs franz-go"),
+    "transaction_timeout": Scenario("transactions that take too long", "java kafkajs franz-go"),
+    "transactions_admin": Scenario("transactions and producers, described", "java franz-go"),
+}
+
+DIFFERENCES: Mapping[tuple[str, str], str] = {}
+"""Where client and scenario show that the brokers differ, and why that is right: at most five."""
+
+
+def clients_of(scenario: str) -> tuple[str, ...]:
+    """Who is asked it."""
+    return tuple(SCENARIOS[scenario].clients.split())
+
+
+def page_table() -> str:
+    """The table of the documentation: who is asked what."""
+    rows = [
+        "| scenario | " + " | ".join(CLIENTS) + " |",
+        "| --- |" + " :---: |" * len(CLIENTS),
+    ]
+    for name, scenario in SCENARIOS.items():
+        cells = []
+        for client in CLIENTS:
+            differs = (client, name) in DIFFERENCES
+            cells.append(("≠" if differs else "=") if client in clients_of(name) else "")
+        rows.append(f"| {scenario.title} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
