@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ import click
 from streamkit.errors import ConfigError
 from streamkit.log.broker.configuration import collect_settings
 from streamkit.log.broker.local import default_data_dir, remove_address, write_address
+from streamkit.log.broker.registry import apis
 from streamkit.log.broker.server import BrokerServer, new_event_loop, serve
 from streamkit.log.broker.setting import Setting
 from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings, parse_listener
@@ -90,8 +92,13 @@ def broker(
     settings = BrokerSettings.from_properties(values)
     endpoint = None if metrics is None else _endpoint(*parse_listener(metrics))
     logging.getLogger("streamkit.log").setLevel(logging.INFO)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_run(settings, idle_exit, endpoint))
+    # Until it serves, all that is made stays.
+    gc.disable()
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(_run(settings, idle_exit, endpoint))
+    finally:
+        gc.enable()
 
 
 def _endpoint(host: str, port: int) -> MetricsEndpoint:
@@ -120,6 +127,10 @@ async def _run(
         except OSError as error:
             # The disk is full: what there is can be read all the same.
             logger.error("other commands won't find this broker by its data folder: %s", error)
+        # What a start leaves behind stays for good: it isn't to be looked through for garbage again.
+        apis()
+        gc.freeze()
+        gc.enable()
         click.echo(f"streamkit broker, data in {settings.data_dir}, listening on {server.address}")
 
     try:

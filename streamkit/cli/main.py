@@ -6,6 +6,7 @@ message on standard error and exit code 1, wrong usage in exit code 2; `--verbos
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -39,7 +40,12 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"streamkit.cli.{cmd_name}"), cmd_name)
+        # Modules leave no garbage, and looking for it takes a tenth of their time.
+        gc.disable()
+        try:
+            command = getattr(importlib.import_module(f"streamkit.cli.{cmd_name}"), cmd_name)
+        finally:
+            gc.enable()
         assert isinstance(command, click.Command)
         return command
 

@@ -12,7 +12,6 @@ Everywhere a name that isn't known and a value out of range are refused, with th
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +63,9 @@ def _checked(values: Mapping[str, str], where: str) -> Mapping[str, str]:
 
 
 def _read_toml(path: Path) -> Mapping[str, str]:
+    # Few files are of that form, and each broker's start would pay for it.
+    import tomllib
+
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

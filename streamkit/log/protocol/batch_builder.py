@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from crc32c import crc32c
 from mypy_extensions import i64
 
 from streamkit.errors import ProtocolError, caused_by
@@ -21,6 +20,7 @@ from streamkit.log.protocol.batch_header import (
 )
 from streamkit.log.protocol.compression import MAX_BATCH_BYTES, compress
 from streamkit.log.protocol.control_kind import ControlKind
+from streamkit.log.protocol.crc import crc32c
 from streamkit.model.records import Headers
 
 __all__ = ["BatchBuilder", "control_batch"]

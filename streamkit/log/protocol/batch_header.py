@@ -8,9 +8,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from crc32c import crc32c
-
 from streamkit.errors import CorruptRecordError
+from streamkit.log.protocol.crc import crc32c
 
 __all__ = [
     "CONTROL",

@@ -16,9 +16,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-import crc32c
-
 from streamkit.log.protocol import HEADER_BYTES, BatchHeader, RecordColumns, compress
+from streamkit.log.protocol.crc import crc32c
 
 __all__ = ["delete_horizon_ms", "emptied", "with_records"]
 
@@ -95,7 +94,7 @@ def _batch(
         HEADER_BYTES + len(records) - _LENGTH_COUNTS_FROM,
         header.partition_leader_epoch,
         _MAGIC,
-        crc32c.crc32c(records, crc32c.crc32c(checked)),
+        crc32c(records, crc32c(checked)),
     )
     return head + checked + records
 

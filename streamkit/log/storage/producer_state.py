@@ -28,10 +28,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import crc32c
-
 from streamkit.errors import CorruptRecordError
 from streamkit.log.protocol import BatchHeader
+from streamkit.log.protocol.crc import crc32c
 from streamkit.log.storage.errors import (
     CoordinatorFencedError,
     InvalidProducerEpochError,
@@ -313,7 +312,7 @@ def encode_snapshot(entries: Iterable[ProducerEntry]) -> bytes:
             )
         )
     body = struct.pack(">I", len(rows)) + b"".join(rows)
-    return struct.pack(">hI", _SNAPSHOT_VERSION, crc32c.crc32c(body)) + body
+    return struct.pack(">hI", _SNAPSHOT_VERSION, crc32c(body)) + body
 
 
 def decode_snapshot(data: bytes, path: str) -> list[ProducerEntry]:
@@ -328,7 +327,7 @@ def decode_snapshot(data: bytes, path: str) -> list[ProducerEntry]:
         sound = (
             version == _SNAPSHOT_VERSION
             and len(data) == _HEAD.size + count * _ENTRY.size
-            and crc == crc32c.crc32c(data[6:])
+            and crc == crc32c(data[6:])
         )
     if not sound:
         raise CorruptRecordError(f"producer snapshot {path} is damaged", path=path)

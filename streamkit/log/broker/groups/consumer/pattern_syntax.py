@@ -22,6 +22,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import TypeAlias
 
 __all__ = [
@@ -129,12 +130,17 @@ _POSIX = {
     "xdigit": _DIGITS | _mask("abcdefABCDEF"),
 }
 _CONTROLS = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
-_CATEGORIES = frozenset(
-    found[:size]
-    for code in range(0x3000)
-    for found in [unicodedata.category(chr(code))]
-    for size in (1, 2)
-) | {"Co", "Cs"}
+
+
+@cache
+def _categories() -> frozenset[str]:
+    """Unicode's categories and their first letters; few patterns name one, and it takes its time."""
+    return frozenset(
+        found[:size]
+        for code in range(0x3000)
+        for found in [unicodedata.category(chr(code))]
+        for size in (1, 2)
+    ) | {"Co", "Cs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self._names: set[str] = set()
 
     @property
     def done(self) -> bool:
@@ -244,6 +251,9 @@ class _Parser:
                     each.isascii() and (each.isalnum() or each == "_") for each in name
                 ):
                     raise PatternSyntaxError(f"invalid named capture {name}")
+                if name in self._names:
+                    raise PatternSyntaxError(f"duplicate capture group name {name}")
+                self._names.add(name)
             else:
                 inner, ends = self._flags(flags)
                 if ends:
@@ -425,7 +435,7 @@ def _is_number(text: str) -> bool:
 def _unicode_class(name: str) -> int:
     if name == "Any":
         return _ALL
-    if name in _CATEGORIES:
+    if name in _categories():
         codes = range(128)
         return sum(1 << c for c in codes if unicodedata.category(chr(c)).startswith(name))
     if name == "Latin":
