@@ -83,7 +83,7 @@ def fixed_windows(draw: st.DrawFn) -> tuple[int, int, int]:
     return size, draw(st.integers(max(1, size // 4), size)), draw(st.sampled_from((0, 3, 25)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(records=streams(), lengths=fixed_windows())
 def test_record_updates_every_window_that_it_is_in_and_that_is_open(
     records: list[Given], lengths: tuple[int, int, int]
@@ -112,7 +112,7 @@ def test_record_updates_every_window_that_it_is_in_and_that_is_open(
     assert found == Result(found.steps, late, missed, dict(held))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(records=streams(), lengths=fixed_windows(), tumbling=st.booleans())
 def test_closed_windows_go_out_once_and_in_order(
     records: list[Given], lengths: tuple[int, int, int], tumbling: bool
@@ -138,7 +138,7 @@ def test_closed_windows_go_out_once_and_in_order(
 # -- sliding -----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(records=streams(), difference=st.integers(0, 15))
 def test_sliding_windows_are_all_sets_of_records_near_each_other(
     records: list[Given], difference: int
@@ -162,7 +162,7 @@ def test_sliding_windows_are_all_sets_of_records_near_each_other(
     assert final == found.store
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(records=streams(), difference=st.integers(0, 15), grace=st.sampled_from((0, 4)))
 def test_sliding_windows_that_closed_go_out_once(
     records: list[Given], difference: int, grace: int
@@ -186,7 +186,7 @@ def test_sliding_windows_that_closed_go_out_once(
 # -- sessions ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(records=streams(), gap=st.integers(1, 15), grace=st.sampled_from((0, 4, 30)))
 def test_sessions_merge_and_drop_as_one_by_one(records: list[Given], gap: int, grace: int) -> None:
     found = run(sk.SessionWindows(gap, grace=grace), records)
@@ -218,7 +218,7 @@ def test_sessions_merge_and_drop_as_one_by_one(records: list[Given], gap: int, g
     assert found == Result(found.steps, late, len(late), sessions)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(records=streams(), gap=st.integers(1, 15))
 def test_sessions_without_late_records_are_runs_without_a_longer_pause(
     records: list[Given], gap: int
@@ -237,22 +237,29 @@ def test_sessions_without_late_records_are_runs_without_a_longer_pause(
     assert {place: sorted(values) for place, values in found.store.items()} == expected
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(records=streams(), gap=st.integers(1, 15), grace=st.sampled_from((0, 4)))
 def test_sessions_that_closed_go_out_once(records: list[Given], gap: int, grace: int) -> None:
+    """With the least retention, as one that is kept longer may still grow into a later record's session."""
     far = Given("z", -1, max([0, *(record.time for record in records)]) + 10 * (gap + grace))
-    found = run(sk.SessionWindows(gap, grace=grace), [*records, far], on_close=True)
-    updates = run(sk.SessionWindows(gap, grace=grace), [*records, far])
+    windows = sk.SessionWindows(gap, grace=grace)
+    retention = gap + grace
+    found = run(windows, [*records, far], on_close=True, retention=retention)
+    latest: dict[Any, Any] = {}
+    for step in run(windows, [*records, far], retention=retention).steps:
+        latest.update(step)
     sent = [pair for step in found.steps for pair in step]
     assert sorted(sent) == sorted(
-        (place, values) for place, values in updates.store.items() if place[0] != "z"
+        (place, values)
+        for place, values in latest.items()
+        if place[0] != "z" and values is not None
     )
 
 
 # -- late records ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(records=streams(), grace=st.sampled_from((0, 3)))
 def test_every_record_is_either_counted_or_late(records: list[Given], grace: int) -> None:
     for windows in (sk.TumblingWindows(10, grace=grace), sk.SessionWindows(5, grace=grace)):
