@@ -207,6 +207,62 @@ def old_and_new(client: WireClient, end: int, produce: int) -> Iterator[tuple[st
     yield from other.notes
 
 
+def lost_answers(client: WireClient) -> Iterator[tuple[str, str, int]]:
+    """Producers that didn't get the answer to an end of version 2, and do various things then."""
+    for number, commit in enumerate((True, False)):
+        script = Script(client, f"lost-{number}")
+        script.init()
+        script.send(12)
+        script.end(5, commit=commit, keep=True)
+        script.settle()
+        script.end(5, commit=commit, keep=True)
+        # It asks for an epoch instead: it gets the one that the end has raised.
+        script.init(keep=True)
+        script.settle()
+        script.end(5, commit=True, keep=True)
+        script.send(12)
+        script.end(5, commit=True)
+        script.settle()
+        before = script.epoch - 1
+        script.init(keep=True)
+        script.epoch = before
+        script.init(keep=True)
+        yield from script.notes
+
+
+def timed_out(client: WireClient) -> Iterator[tuple[str, str, int]]:
+    """Producers whose transaction took too long, and what they can do then."""
+    for version in (11, 12):
+        end = 5 if version == 12 else 4
+        for number in range(4):
+            script = Script(client, f"late-{version}-{number}")
+            script.init(timeout_ms=300)
+            if version == 11:
+                script.add(3)
+            script.send(version)
+            while script.settle() != "CompleteAbort":
+                time.sleep(0.05)
+            script.notes.clear()
+            if number == 0:
+                script.init(keep=True)
+                script.init(keep=True)
+                script.end(end, commit=False)
+            elif number == 1:
+                script.send(version, 1)
+                script.end(end, commit=False)
+                script.settle()
+                script.send(version)
+            elif number == 2:
+                script.end(end, commit=True)
+                script.init(keep=True)
+            else:
+                other = Script(client, script.id)
+                other.init()
+                script.init(keep=True)
+                script.end(end, commit=False)
+            yield from script.notes
+
+
 def refused(client: WireClient) -> Iterator[tuple[str, str, int]]:
     """Ids that aren't known, and values out of range."""
     script = Script(client, "nobody")
@@ -236,6 +292,8 @@ def answers(bootstrap: str) -> list[tuple[str, str, int]]:
             *old_and_new(client, 5, 12),
             *old_and_new(client, 4, 11),
             *old_and_new(client, 1, 9),
+            *lost_answers(client),
+            *timed_out(client),
             *refused(client),
         ]
 

@@ -10,8 +10,8 @@ Every event goes the same way:
 ```
 
 State changes in `replay` alone, whether the record was written a moment ago or is read at a restart. One thing is
-kept beside it, and lost at a restart as in Apache Kafka: the epoch that an InitProducerId has raised, so that
-its repetition is answered as the first one was.
+kept beside it, and lost at a restart as in Apache Kafka: the epoch that an InitProducerId or a timeout has raised,
+so that the producer that has it still is told the newer one.
 
 The owner appends and replays an outcome's record before it hands in the next event. When an id is in a
 Prepare state, the owner writes the markers to all its partitions and calls `complete`; it does so too for
@@ -62,7 +62,7 @@ class TransactionCoordinator:
         # Ids whose transaction is open; ids whose end is decided and not complete.
         self._ongoing: set[str] = set()
         self._prepared: set[str] = set()
-        # The epoch before the one that an InitProducerId of the same producer has raised.
+        # The epoch before the newest one, of a producer that may not have heard of that yet.
         self._last_epochs: dict[str, int] = {}
 
     # The log
@@ -72,7 +72,9 @@ class TransactionCoordinator:
         transactional_id, value = record.transactional_id, record.value
         self._ongoing.discard(transactional_id)
         self._prepared.discard(transactional_id)
-        self._last_epochs.pop(transactional_id, None)
+        known = self._transactions.get(transactional_id)
+        if value is None or known is None or _producer(known) != _producer(value):
+            self._last_epochs.pop(transactional_id, None)
         if value is None:
             self._transactions.pop(transactional_id, None)
             return
@@ -131,11 +133,11 @@ class TransactionCoordinator:
             producer = Producer(self._new_producer_id(), 0)
         elif expected is None or expected.epoch == known.producer_epoch:
             producer = Producer(known.producer_id, known.producer_epoch + 1)
-        elif expected.epoch == self._last_epochs.get(transactional_id):
-            # The answer got lost: the epoch that it told is still the newest.
-            return Outcome(ProducerReply(ErrorCode.NONE, _producer(known)))
-        elif _repeats_end(expected, known):
-            # The answer to its EndTxn got lost, which told that same epoch.
+        elif expected.epoch == self._last_epochs.get(transactional_id) or _repeats_end(
+            expected, known
+        ):
+            # It didn't hear of its newest epoch: an answer to InitProducerId or EndTxn got lost, or its
+            # transaction took too long and was aborted.
             producer = _producer(known)
         else:
             return _refused(ErrorCode.PRODUCER_FENCED)
@@ -145,6 +147,12 @@ class TransactionCoordinator:
         """An InitProducerId has been answered: its repetition with `expected` gets the same answer."""
         if expected is not None:
             self._last_epochs[transactional_id] = expected.epoch
+
+    def timed_out(self, transactional_id: str) -> None:
+        """A transaction that took too long was aborted: its producer may go on under the epoch after its own."""
+        self._last_epochs[transactional_id] = (
+            self._transactions[transactional_id].producer_epoch - 1
+        )
 
     def add_partitions(
         self,

@@ -300,6 +300,7 @@ class TransactionService:
             transactional_id = outcome.reply
             if self._settle(transactional_id, outcome) is ErrorCode.NONE:
                 _log.info("transaction of %s was open for too long: aborted", transactional_id)
+                self._coordinator.timed_out(transactional_id)
                 self.on_step(TransactionStep.PREPARED, transactional_id)
                 self._finish(transactional_id)
         self._schedule_abort_check()
