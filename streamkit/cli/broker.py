@@ -70,6 +70,13 @@ class _WithSettings(click.Command):
     metavar="HOST:PORT",
     help="Serve /metrics for Prometheus there (needs streamkit[metrics]).",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How log lines on standard error look; json: an object a line.",
+)
 @click.option("--idle-exit", type=click.IntRange(min=1), metavar="SECONDS", hidden=True)
 def broker(
     *,
@@ -79,6 +86,7 @@ def broker(
     config: Path | None,
     assignments: tuple[str, ...],
     metrics: str | None,
+    log_format: str,
     idle_exit: int | None,
 ) -> None:
     """Run a Kafka broker of one node until SIGTERM or Ctrl-C, which let it finish what it is at."""
@@ -92,6 +100,12 @@ def broker(
     settings = BrokerSettings.from_properties(values)
     endpoint = None if metrics is None else _endpoint(*parse_listener(metrics))
     logging.getLogger("streamkit.log").setLevel(logging.INFO)
+    if log_format == "json":
+        # Loaded when it is asked for: each start would pay for it.
+        from streamkit.log.broker.structured_log import JsonFormatter
+
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
     # Until it serves, all that is made stays.
     gc.disable()
     try:

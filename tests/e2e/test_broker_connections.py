@@ -254,7 +254,7 @@ def test_who_comes_above_max_connections_waits_until_one_has_gone(
             fourth.send(ApiVersionsRequest(), 0)
             assert undisturbed(first)
             assert on_loop(broker, lambda: len(connections(broker))) == 2
-            assert "max.connections" in caplog.text
+            eventually(broker, lambda: "max.connections" in caplog.text)
             second.close()
             assert third.receive().api_keys
             third.close()

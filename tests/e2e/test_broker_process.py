@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -224,3 +225,19 @@ def test_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert default_data_dir() == tmp_path / "streamkit" / "log"
     monkeypatch.setenv("STREAMKIT_DATA_DIR", "/elsewhere")
     assert default_data_dir() == Path("/elsewhere")
+
+
+def test_json_log_tells_who_was_disconnected_and_why(tmp_path: Path) -> None:
+    with (
+        BrokerProcess(tmp_path, "--log-format", "json") as process,
+        WireClient(process.bootstrap) as client,
+    ):
+        client.send_bytes(b"GET / HTTP/1.1\r\n\r\n")
+        assert client.closed_by_broker()
+        host, port = client.socket.getsockname()
+        _, said = process.terminate()
+    lines = [json.loads(line) for line in said.splitlines()]
+    (closed,) = [line for line in lines if line["level"] == "WARNING"]
+    assert closed["peer"] == f"/{host}:{port}"
+    assert "socket.request.max.bytes" in closed["reason"]
+    assert any("listening on" in line["message"] for line in lines)

@@ -11,7 +11,6 @@ Without file descriptors nobody is accepted for a second.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import socket
@@ -39,8 +38,7 @@ class ConnectionQuotas:
     def __init__(self, settings: Callable[[], BrokerSettings]) -> None:
         self._settings = settings
         self._by_ip: Counter[str] = Counter()
-        self._free = asyncio.Event()
-        self._free.set()
+        self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def total(self) -> int:
@@ -54,10 +52,17 @@ class ConnectionQuotas:
                 "%d connections (max.connections): nobody is let in until one has gone", self.total
             )
         while self.total >= self._settings().max_connections:
-            self._free.clear()
+            # No `wait_for`: before Python 3.12 it loses a cancellation that comes with the result.
+            loop = asyncio.get_running_loop()
+            freed = loop.create_future()
+            self._waiting.append(freed)
             # The setting may change while nobody goes.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._free.wait(), _RETRY_SECONDS)
+            timer = loop.call_later(_RETRY_SECONDS, _wake, freed)
+            try:
+                await freed
+            finally:
+                timer.cancel()
+                self._waiting.remove(freed)
 
     def enter(self, ip: str) -> bool:
         """Note a connection from `ip`; False: it has too many, and this one isn't noted."""
@@ -78,7 +83,13 @@ class ConnectionQuotas:
         self._by_ip[ip] -= 1
         if self._by_ip[ip] <= 0:
             del self._by_ip[ip]
-        self._free.set()
+        for freed in self._waiting:
+            _wake(freed)
+
+
+def _wake(freed: asyncio.Future[None]) -> None:
+    if not freed.done():
+        freed.set_result(None)
 
 
 class Acceptor:

@@ -166,14 +166,20 @@ class ClientConnection(asyncio.BufferedProtocol):
     def close(self, reason: str) -> None:
         """Close after the answers that were written; `reason` goes to the log."""
         if not self._closing:
-            logger.warning("closing the connection of %s: %s", self._peer, reason)
+            self._log_close(reason)
             self._shut()
 
     def give_up(self, reason: str) -> None:
         """Close at once; `reason` goes to the log."""
         if not self._closing:
-            logger.warning("closing the connection of %s: %s", self._peer, reason)
+            self._log_close(reason)
             self.abort()
+
+    def _log_close(self, reason: str) -> None:
+        facts = {"peer": self._peer, "reason": reason}
+        logger.warning(
+            "closing the connection of %s: %s", self._peer, reason, extra={"facts": facts}
+        )
 
     def drain(self) -> None:
         """Close when the request in hand, if there is one, is answered."""

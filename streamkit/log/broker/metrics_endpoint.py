@@ -5,9 +5,11 @@
 | `streamkit_request_seconds` | api | histogram: count and latency of requests |
 | `streamkit_received_bytes_total`, `streamkit_sent_bytes_total` | api | requests and answers |
 | `streamkit_connections` | | clients connected now |
+| `streamkit_flight_bytes` | what | memory for large requests that are arriving, and for answers not yet taken |
 | `streamkit_topic_partitions` | topic | |
 | `streamkit_log_size_bytes` | topic | segments of its partitions |
-| `streamkit_log_end_offset` | topic, partition | the offset after the last record |
+| `streamkit_log_start_offset`, `streamkit_log_end_offset` | topic, partition | the first offset, and the one after the last |
+| `streamkit_failed_logs` | | logs that can't be opened |
 | `streamkit_groups` | state | consumer groups |
 | `streamkit_group_members` | group | |
 | `streamkit_group_lag` | group, topic, partition | records after the committed offset |
@@ -60,6 +62,12 @@ class BrokerCollector(Collector):
             "streamkit_connections", "Clients connected.", value=self._server.connections
         )
         broker = self._server.broker
+        flight = GaugeMetricFamily(
+            "streamkit_flight_bytes", "Memory of requests and answers in flight.", labels=["what"]
+        )
+        flight.add_metric(["requests"], broker.memory.request_bytes)
+        flight.add_metric(["answers"], broker.memory.answer_bytes)
+        yield flight
         yield from _of_logs(broker)
         yield from _of_groups(broker)
 
@@ -93,16 +101,23 @@ def _of_logs(broker: Broker) -> Iterator[Metric]:
         "The offset after the last record.",
         labels=["topic", "partition"],
     )
+    start = GaugeMetricFamily(
+        "streamkit_log_start_offset", "The first offset.", labels=["topic", "partition"]
+    )
+    failed = GaugeMetricFamily(
+        "streamkit_failed_logs", "Logs that can't be opened.", value=len(broker.logs.failed)
+    )
     sizes: Counter[str] = Counter()
     for log in broker.logs.logs():
         topic, partition = log.topic_partition
         sizes[topic] += log.size_bytes
+        start.add_metric([topic, str(partition)], log.log_start_offset)
         end.add_metric([topic, str(partition)], log.end_offset)
     for topic, count in broker.partition_counts().items():
         partitions.add_metric([topic], count)
     for topic, in_bytes in sizes.items():
         size.add_metric([topic], in_bytes)
-    yield from (partitions, size, end)
+    yield from (partitions, size, start, end, failed)
 
 
 def _of_groups(broker: Broker) -> Iterator[Metric]:
@@ -129,6 +144,23 @@ def _of_groups(broker: Broker) -> Iterator[Metric]:
     yield from (states, members, lag)
 
 
+class _Found(Collector):
+    """Metrics that were looked up before."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        return self._metrics
+
+
+def _as_text(found: list[Metric]) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Found(found))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
 class MetricsEndpoint:
     """Serves `/metrics` by HTTP.
 
@@ -142,7 +174,7 @@ class MetricsEndpoint:
     def __init__(self, host: str, port: int) -> None:
         self.requests = RequestMetrics()
         self._address = (host, port)
-        self._registry = CollectorRegistry(auto_describe=False)
+        self._collector: Collector | None = None
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -161,8 +193,7 @@ class MetricsEndpoint:
                 "with --metrics",
                 address=f"{host}:{port}",
             ) from error
-        self._registry.register(BrokerCollector(server, self.requests))
-        ProcessCollector(registry=self._registry)
+        self._collector = BrokerCollector(server, self.requests)
         bound = self._server.sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{bound}/metrics"
@@ -186,18 +217,23 @@ class MetricsEndpoint:
             ):
                 async with asyncio.timeout(_REQUEST_SECONDS):
                     head = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(self._answer(head))
+                    writer.write(await self._answer(head))
                     await writer.drain()
         finally:
             self._open.discard(writer)
             writer.close()
 
-    def _answer(self, head: bytes) -> bytes:
+    async def _answer(self, head: bytes) -> bytes:
         method, _, rest = head.partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0]
         status, kind, body = "404 Not Found", "text/plain", b"see /metrics\n"
         if path == b"/metrics" and method in (b"GET", b"HEAD"):
-            status, kind, body = "200 OK", CONTENT_TYPE_LATEST, generate_latest(self._registry)
+            assert self._collector is not None
+            # Looked up on this loop, which owns it; put into words elsewhere, since with many partitions
+            # that takes long.
+            found = list(self._collector.collect())
+            body = await asyncio.get_running_loop().run_in_executor(None, _as_text, found)
+            status, kind = "200 OK", CONTENT_TYPE_LATEST
         lines = (
             f"HTTP/1.1 {status}",
             f"Content-Type: {kind}",
