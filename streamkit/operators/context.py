@@ -90,6 +90,7 @@ class TaskContext:
         node_times: stream times that operators keep over a restart, by node name. They travel
             in the offset-commit metadata: an operator reads its own in `init` and writes it back
             as its stream time moves.
+        restored_times: what their changelogs tell of those that no commit tells.
         caught_up: nothing waits to be read, as far as is known; set while wall-clock punctuators run.
         dropped: records dropped so far, by (node name, reason).
         shared: what operators of this task share beside stores, by name.
@@ -113,6 +114,7 @@ class TaskContext:
         self.settings = settings
         self.stream_time: i64 = -1
         self.node_times: dict[str, int] = {}
+        self.restored_times: dict[str, int] = {}
         self.caught_up = True
         self.dropped: dict[tuple[str, str], int] = {}
         self.shared: dict[str, object] = {}
@@ -124,6 +126,10 @@ class TaskContext:
             KeyError: the operator isn't connected to it.
         """
         return self.stores[name]
+
+    def time_of(self, node: str) -> int:
+        """The stream time that `node` had before a restart, -1 if it is not known."""
+        return max(self.node_times.get(node, -1), self.restored_times.get(node, -1))
 
     def drop(self, node: str, reason: str) -> None:
         """Count a record that `node` drops: "null key", "late", "null value", …"""

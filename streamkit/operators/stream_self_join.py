@@ -57,7 +57,7 @@ class StreamSelfJoin(Operator):
     def init(self, context: TaskContext) -> None:
         super().init(context)
         self._store = join_window_store(context, self._store_name, self.name)
-        self._stream_time = context.node_times.get(self.name, -1)
+        self._stream_time = context.time_of(self.name)
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         if key is None or value is None:

@@ -107,7 +107,7 @@ class StreamStreamJoin(Operator):
         time = context.shared.get(self._shared)
         if not isinstance(time, JoinTime):
             time = JoinTime()
-            time.stream_time = context.node_times.get(self._shared, -1)
+            time.stream_time = context.time_of(self._shared)
             time.oldest = context.node_times.get(self._oldest_as, -1)
             time.has_oldest = time.oldest >= 0
             context.shared[self._shared] = time

@@ -81,7 +81,7 @@ class TableSuppress(Operator):
     def init(self, context: TaskContext) -> None:
         super().init(context)
         self._buffer = record_buffer(context, self._buffer_name, self.name)
-        self._stream_time = context.node_times.get(self.name, -1)
+        self._stream_time = context.time_of(self.name)
         for name in self._closed_by:
             signal = idle_signal(context, name)
             signal.listeners.append(self._windows_closed)

@@ -65,7 +65,7 @@ class WindowAggregate(Operator):
     def init(self, context: TaskContext) -> None:
         super().init(context)
         self._late = late_children(self)
-        self._stream_time = context.node_times.get(self.name, -1)
+        self._stream_time = context.time_of(self.name)
         self._close.init(context, self._store_name)
         if self._idles:
             self._signal = idle_signal(context, self.name)

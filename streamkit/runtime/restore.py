@@ -28,12 +28,17 @@ _IDLE_SECONDS = 0.1
 
 @dataclass(slots=True)
 class _StoreRestore:
-    """One store on its way: from `position` to `end` of its changelog partition."""
+    """One store on its way: from `position` to `end` of its changelog partition.
+
+    `latest` is the highest timestamp met; `whole`: none was missed.
+    """
 
     store: StateStore
     partition: TopicPartition
     position: int
     end: int
+    whole: bool
+    latest: int = -1
 
 
 @dataclass(slots=True)
@@ -57,6 +62,10 @@ class RestoreJob:
     error: StreamkitError | None = None
     cancelled: bool = False
     stores: list[_StoreRestore] = field(default_factory=list)
+
+    def latest(self) -> dict[str, int]:
+        """Highest timestamp in the changelog of each store that was restored from all of it."""
+        return {restore.store.name: restore.latest for restore in self.stores if restore.whole}
 
 
 class RestoreThread:
@@ -164,10 +173,11 @@ class RestoreThread:
                     )
                     store.wipe()
                     position = -1
-                if position < 0:
+                whole = position < 0
+                if whole:
                     position = begin
                 if position < end:
-                    job.stores.append(_StoreRestore(store, partition, position, end))
+                    job.stores.append(_StoreRestore(store, partition, position, end, whole))
                     job.total += end - position
         if not job.stores:
             self._finish(job, consumer)
@@ -196,6 +206,7 @@ class RestoreThread:
                 columns.timestamps[:count],
                 next_offset,
             )
+            restore.latest = max(restore.latest, max(columns.timestamps[:count], default=-1))
             job.done += next_offset - restore.position
             restore.position = next_offset
         for job in list(self._jobs):

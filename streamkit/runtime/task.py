@@ -139,12 +139,18 @@ class Task:
 
     # -- life --------------------------------------------------------------------------------------
 
-    def start(self, committed: Mapping[TopicPartition, Committable]) -> None:
+    def start(
+        self,
+        committed: Mapping[TopicPartition, Committable],
+        restored: Mapping[str, int] | None = None,
+    ) -> None:
         """Initialise the operators; stores must be restored.
 
         Args:
             committed: what the inputs' last commit said, where there was one: stream time and the
                 nodes' own times go on from there.
+            restored: times of nodes as changelogs tell them. What lies after the committed stream time
+                is of records that will be processed again, and shall not make them late.
 
         Raises:
             ProcessingError: a processor's `init` raised.
@@ -157,6 +163,8 @@ class Task:
             context.stream_time = max(context.stream_time, saved.partition_time)
             for node, time_ms in saved.node_times.items():
                 context.node_times[node] = max(context.node_times.get(node, -1), time_ms)
+        for node, time_ms in (restored or {}).items():
+            context.restored_times[node] = min(time_ms, context.stream_time)
         for operator in self._graph.operators:
             context.node = operator.name
             try:

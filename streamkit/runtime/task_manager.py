@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from streamkit.clock import Clock
@@ -29,6 +30,7 @@ from streamkit.runtime.columns import columns_of
 from streamkit.runtime.commit import CommitLog, commit_tasks, saved_state
 from streamkit.runtime.partition_group import MAX_TIMESTAMP
 from streamkit.runtime.restore import RestoreJob, RestoreThread
+from streamkit.runtime.restored_times import restored_times
 from streamkit.runtime.state_directory import StateDirectory, TaskDirectory
 from streamkit.runtime.task import Task
 from streamkit.runtime.task_factory import TaskFactory
@@ -369,9 +371,9 @@ class TaskManager(RebalanceListener):
             raise job.error
         held = self._held[job.task.task_id]
         held.job = None
-        self._start(held)
+        self._start(held, job.latest())
 
-    def _start(self, held: _Held) -> None:
+    def _start(self, held: _Held, latest: Mapping[str, int] = MappingProxyType({})) -> None:
         """Go on from what the group committed."""
         assert held.task is not None
         committed = self._consumer.committed(held.inputs)
@@ -383,7 +385,8 @@ class TaskManager(RebalanceListener):
             for partition, offset in committed.items():
                 if offset is not None:
                     self._consumer.seek(partition, offset.offset)
-        held.task.start(saved_state(committed))
+        sub = self._factory().plan.sub_topology(held.task_id.sub_topology)
+        held.task.start(saved_state(committed), restored_times(sub, latest))
         held.running = True
         log.info("task %s runs", held.task_id)
 

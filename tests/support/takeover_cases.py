@@ -87,6 +87,12 @@ _TWO_TABLES = (
     "in a=xx@12 in2 x=PPP@13 y=-@14 in b=-@15 in2 a=-@16 y=R@17 in c=yy@10 d=x@18 in2 d=D@19 x=-@20",
 )
 
+_LATE = ("in a=x@0 b=yy@3 a=azz@7 c=x@30", "in a=late@6 b=yy@31 b=late@2 c=x@33 a=x@60")
+_LATE_STREAMS = (
+    "in a=x@0 b=yy@5 in2 a=X@3 in c=x@40",
+    "in2 b=late@6 c=Y@41 in b=late@4 in2 a=Z@70",
+)
+
 CASES: dict[str, Case] = {
     "count": _case(
         [
@@ -248,6 +254,43 @@ CASES: dict[str, Case] = {
         ],
         *_STREAM_INPUTS,
         optimize=True,
+    ),
+    # Kafka Streams forgets stream times, and takes in after a restart what was too late before.
+    "late for windows": _case(
+        [_STREAM, _windowed("aggregate", {"size": 10, "grace": 5}), *_end(1, windowed=True)],
+        *_LATE,
+        forgets=True,
+    ),
+    "late for sliding windows": _case(
+        [_STREAM, _windowed("reduce", {"difference": 6, "grace": 5}), *_end(1, windowed=True)],
+        *_LATE,
+        forgets=True,
+    ),
+    "late for sessions": _case(
+        [
+            _STREAM,
+            _windowed("aggregate", {"gap": 4, "grace": 5}, "session"),
+            {"op": "suppress_close", "of": [1]},
+            *_end(2, windowed=True),
+        ],
+        *_LATE,
+        forgets=True,
+    ),
+    "late for a join of streams": _case(
+        [
+            _STREAM,
+            _STREAM2,
+            {
+                "op": "stream_join",
+                "of": [0, 1],
+                "how": "outer",
+                "before": 8,
+                "after": 8,
+                "grace": 4,
+            },
+            _to(2),
+        ],
+        *_LATE_STREAMS,
     ),
     "two partitions": _case(
         [
