@@ -2,7 +2,7 @@
 
     python tests/torture/main.py [--seconds 60] [--seed 1] [--bug NAME] [--patience 40] [--folder FOLDER]
 
-Two idempotent and two transactional producers, two movers (consume, produce and commit in one transaction) and
+Two idempotent and two transactional producers of librdkafka, one each of our own client, two movers (consume, produce and commit in one transaction) and
 two groups of two readers, of the classic and of the consumer protocol, each a process of its own, write journals of what they are told (`workload.py`). In the end
 `checker.py` reads everything by another client. The log's settings are such that segments roll and are compacted
 all the time. Exit code 1 if a promise was broken. `--bug` runs `broken_broker.py`, to see that it is found.
@@ -30,6 +30,8 @@ from torture_journal import LEDGER, MOVED, PARTITIONS, PLAIN  # noqa: E402
 LOAD = {
     "idempotent": 2,
     "transactional": 2,
+    "own_idempotent": 1,
+    "own_transactional": 1,
     "mover": 2,
     "reader": 2,
     "new_reader": 2,

@@ -1,15 +1,21 @@
-"""One process of the load: librdkafka at work, and a journal of what it was told.
+"""One process of the load: a client at work, librdkafka if not said otherwise, and a journal of what it was told.
 
     python workload.py ROLE NAME BOOTSTRAP JOURNAL SEED
 
-Roles: `idempotent` and `transactional` write, `mover` copies records by consuming and producing in transactions,
-`reader` is a member of a group that commits by itself, `new_reader` too, by the new consumer protocol. It runs until SIGTERM, then brings to an end what it is at.
+| role | what it does |
+| --- | --- |
+| `idempotent`, `transactional` | write |
+| `own_idempotent`, `own_transactional` | the same by our own client (`torture_own_client.py`) |
+| `mover` | copies records by consuming and producing in transactions |
+| `reader` | a member of a group, which commits by itself |
+| `new_reader` | the same by the new consumer protocol |
+
+It runs until SIGTERM, then brings to an end what it is at.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import random
 import signal
 import sys
 import time
@@ -32,12 +38,13 @@ from torture_journal import (
     Journal,
     record_name,
 )
+from torture_own_client import OwnLoad, own_idempotent, own_transactional
 
 _PATIENCE_S = 30.0
 _COMMIT_EVERY_S = 0.15
 
 
-class Load:
+class Load(OwnLoad):
     """What the roles share.
 
     Args:
@@ -48,11 +55,7 @@ class Load:
     """
 
     def __init__(self, name: str, bootstrap: str, journal: Journal, seed: int) -> None:
-        self.name = name
-        self.journal = journal
-        self.random = random.Random(f"{seed}/{name}")
-        self.stopping = False
-        self._bootstrap = bootstrap
+        super().__init__(name, bootstrap, journal, seed)
         signal.signal(signal.SIGTERM, self._stop)
 
     def _stop(self, *_: object) -> None:
@@ -74,7 +77,7 @@ class Load:
             **{key.replace("_", "."): value for key, value in settings.items()},
         }
 
-    def producer(self, **settings: Any) -> ck.Producer:
+    def rd_producer(self, **settings: Any) -> ck.Producer:
         return ck.Producer(
             self._settings(
                 **{"enable.idempotence": True, "linger.ms": 2, "batch.num.messages": 40, **settings}
@@ -83,7 +86,7 @@ class Load:
 
     def transactional_producer(self) -> ck.Producer:
         """A producer that has taken the transactional id over."""
-        producer = self.producer(transactional_id=self.name, transaction_timeout_ms=20_000)
+        producer = self.rd_producer(transactional_id=self.name, transaction_timeout_ms=20_000)
         insist(lambda: producer.init_transactions(_PATIENCE_S))
         return producer
 
@@ -129,7 +132,7 @@ def insist(call: Callable[[], object]) -> None:
 
 def idempotent(load: Load) -> None:
     """Records one by one, in bursts; each acknowledgement is noted with where the record is said to be."""
-    producer = load.producer(message_timeout_ms=0)
+    producer = load.rd_producer(message_timeout_ms=0)
 
     def delivered(error: ck.KafkaError | None, message: ck.Message) -> None:
         value = (message.value() or b"").decode()
@@ -301,6 +304,8 @@ ROLES: dict[str, Callable[[Load], None]] = {
     "idempotent": idempotent,
     "transactional": transactional,
     "mover": mover,
+    "own_idempotent": own_idempotent,
+    "own_transactional": own_transactional,
     "reader": reader,
     "new_reader": lambda load: reader(load, NEW_READERS),
 }
