@@ -6,21 +6,24 @@ the stream or table that it asks for. `app.topology()` gives the result; the wor
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from re import Pattern
-from typing import Any, Generic, TypeVar, Unpack, overload
+from typing import Any, TypeVar, Unpack, overload
 
+from streamkit.dsl.agents import Agent, AgentFunction, TimerFunction
+from streamkit.dsl.annotations import Annotations
 from streamkit.dsl.builder import StreamsBuilder
-from streamkit.dsl.kstream import KStream
-from streamkit.dsl.ktable import GlobalKTable, KTable
+from streamkit.dsl.ktable import GlobalKTable
 from streamkit.dsl.options import GlobalTableOptions, SerdeLike, SourceTableOptions, optional_serde
+from streamkit.dsl.sources import StreamSource, TableSource, Topic
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.errors import ConfigError
 from streamkit.model.records import Record
-from streamkit.operators.process import Processor, ProcessorContext
+from streamkit.operators.process import ProcessorContext
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.names import check_name
@@ -32,10 +35,7 @@ __all__ = ["Agent", "App", "AppSettings", "StreamSource", "TableSource", "Topic"
 
 K = TypeVar("K")
 V = TypeVar("V")
-T = TypeVar("T")
-
-AgentFunction = Callable[[Record[K, V], ProcessorContext[Any, Any]], object]
-TimerFunction = Callable[[int, ProcessorContext[Any, Any]], object]
+F = TypeVar("F", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,43 +91,6 @@ class AppSettings:
         _at_least("max_task_idle_ms", self.max_task_idle_ms, -1)
         if self.bootstrap is not None:
             _check_bootstrap(self.bootstrap)
-
-
-@dataclass(frozen=True, slots=True)
-class Topic(Generic[K, V]):
-    """A topic and how its records are read and written.
-
-    Attributes:
-        timestamp: event time, `f(key, value)` -> ms since the epoch; None: the record's own.
-        timestamp_extractor: the same with all that is known; None: as `timestamp` says.
-        offset_reset: where to begin without a committed offset; None: the app's setting.
-    """
-
-    name: str
-    key: Serde[K]
-    value: Serde[V]
-    timestamp: Callable[[K, V], int] | None = field(default=None, compare=False)
-    timestamp_extractor: TimestampExtractor | None = field(default=None, compare=False)
-    offset_reset: str | None = None
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class StreamSource(KStream[K, V]):
-    """A topic's stream: use it as it is, or decorate a function that gets it."""
-
-    def __call__(self, build: Callable[[KStream[K, V]], T]) -> Callable[[KStream[K, V]], T]:
-        build(self)
-        return build
-
-
-class TableSource(KTable[K, V]):
-    """A topic's table: use it as it is, or decorate a function that gets it."""
-
-    def __call__(self, build: Callable[[KTable[K, V]], T]) -> Callable[[KTable[K, V]], T]:
-        build(self)
-        return build
 
 
 class App:
@@ -305,7 +268,8 @@ class App:
         Asking for a topic again gives the same stream.
 
         Args:
-            topic: a `Topic`, or a name or compiled pattern of topics with the app's serdes.
+            topic: a `Topic`, or a name or compiled pattern of topics: the function's annotation
+                `KStream[str, Order]` then says how they are read, else the app's serdes do.
             name: of the source in the topology.
         """
 
@@ -314,7 +278,7 @@ class App:
                 stream = self._builder.stream(topic.name, name=name, **_reading(topic))
             else:
                 stream = self._builder.stream(topic, name=name)
-            return StreamSource(stream.place)
+            return StreamSource(stream.place, open_types=not isinstance(topic, Topic))
 
         identity = topic.name if isinstance(topic, Topic) else topic
         stream: StreamSource[Any, Any] = self._once("stream", identity, make)
@@ -342,7 +306,8 @@ class App:
         Asking for a topic again gives the same table.
 
         Args:
-            topic: a `Topic`, or the name of one with the app's serdes.
+            topic: a `Topic`, or the name of one: the function's annotation `KTable[str, Order]` then says
+                how it is read, else the app's serdes do.
             name: of the source in the topology.
             options: see `SourceTableOptions`.
         """
@@ -350,7 +315,8 @@ class App:
         def make() -> TableSource[Any, Any]:
             described = topic if isinstance(topic, Topic) else self.topic(topic)
             table = self._builder.table(described.name, name=name, **_reading(described), **options)
-            return TableSource(table.place, table.backing)
+            open_types = not isinstance(topic, Topic)
+            return TableSource(table.place, table.backing, open_types=open_types)
 
         table: TableSource[Any, Any] = self._once("table", str(topic), make)
         return table
@@ -420,6 +386,7 @@ class App:
 
     # -- handlers ----------------------------------------------------------------------------------
 
+    @overload
     def agent(
         self,
         topic: Topic[K, V],
@@ -427,26 +394,56 @@ class App:
         stores: Iterable[str] = (),
         to: Topic[Any, Any] | str | None = None,
         name: str | None = None,
-    ) -> Callable[[AgentFunction[K, V]], AgentFunction[K, V]]:
+    ) -> Callable[[AgentFunction[K, V]], AgentFunction[K, V]]: ...
+
+    @overload
+    def agent(
+        self,
+        topic: str,
+        *,
+        stores: Iterable[str] = (),
+        to: Topic[Any, Any] | str | None = None,
+        name: str | None = None,
+    ) -> Callable[[F], F]: ...
+
+    def agent(
+        self,
+        topic: Topic[Any, Any] | str,
+        *,
+        stores: Iterable[str] = (),
+        to: Topic[Any, Any] | str | None = None,
+        name: str | None = None,
+    ) -> Callable[[Any], Any]:
         """Decorate `f(record, context)` to handle each record of a topic inside its task.
 
         It shares the task's commit: what it stores and sends counts together with the record's offset.
 
         Args:
+            topic: a `Topic`, or the name of one: the annotation `Record[str, Order]` of the record then says
+                how it is read, else the app's serdes do.
             stores: names of stores that it uses (`context.store(name)`).
-            to: where what it forwards (`context.forward(record)`) is written; None: nowhere.
+            to: where what it forwards (`context.forward(record)`) is written, a topic's name as the context is
+                annotated (`ProcessorContext[str, int]`); None: nowhere.
             name: of the agent in the topology; by default the function's.
         """
-        source = self.stream(topic)
+        source: StreamSource[Any, Any] = self.stream(topic)
 
-        def decorate(function: AgentFunction[K, V]) -> AgentFunction[K, V]:
+        def decorate(function: AgentFunction[Any, Any]) -> AgentFunction[Any, Any]:
             agent_name = name if name is not None else getattr(function, "__name__", "agent")
             if agent_name in self._agents:
                 raise ConfigError(
                     f"an agent named {agent_name!r} is there already: give it a name="
                 )
+            scope = sys._getframe(1).f_locals
+            source.take_types(function, Record, scope)
+            key: Serde[Any] | None = None
+            value: Serde[Any] | None = None
+            if isinstance(to, str):
+                key, value = Annotations(function, scope).serdes(1, ProcessorContext)
             agent = self._agents[agent_name] = Agent(function)
-            forwarded = source.process(agent.supplier, stores=stores, name=agent_name)
+            forwarded = source.process(
+                agent.supplier, stores=stores, name=agent_name, key=key, value=value
+            )
             if isinstance(to, Topic):
                 forwarded.to(to.name, key=to.key, value=to.value)
             elif to is not None:
@@ -494,42 +491,6 @@ class App:
         if key not in self._sources:
             self._sources[key] = make()
         return self._sources[key]
-
-
-class Agent:
-    """A handler and its timers: what a task makes a processor of."""
-
-    def __init__(self, function: AgentFunction[Any, Any]) -> None:
-        self.function = function
-        self.timers: list[tuple[int, str, TimerFunction]] = []
-
-    def supplier(self) -> Processor[Any, Any, Any, Any]:
-        return _AgentProcessor(self)
-
-
-class _AgentProcessor(Processor[Any, Any, Any, Any]):
-    """Calls an agent's functions inside a task."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-        self._function = agent.function
-
-    def init(self, context: ProcessorContext[Any, Any]) -> None:
-        super().init(context)
-        for interval_ms, clock, function in self._agent.timers:
-            context.schedule(interval_ms, _Timer(function, context), clock=clock)
-
-    def process(self, record: Record[Any, Any]) -> None:
-        self._function(record, self.context)
-
-
-class _Timer:
-    def __init__(self, function: TimerFunction, context: ProcessorContext[Any, Any]) -> None:
-        self._function = function
-        self._context = context
-
-    def __call__(self, timestamp_ms: int) -> None:
-        self._function(timestamp_ms, self._context)
 
 
 def _reading(topic: Topic[Any, Any]) -> dict[str, Any]:

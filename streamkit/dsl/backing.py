@@ -8,6 +8,7 @@ and where is a key looked up? Answering may materialize a source table. Source: 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -24,6 +25,7 @@ from streamkit.operators.table_transform_values import (
     TransformedGetter,
     ValueTransformerSupplier,
 )
+from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
 
 __all__ = [
@@ -100,6 +102,10 @@ class SourceBacking(TableBacking):
 
     def store_names(self) -> tuple[str, ...]:
         return (self._spec.name,)
+
+    def set_serdes(self, key: Serde[Any], value: Serde[Any]) -> None:
+        """Keep rows of other types than was said so far."""
+        self._spec = replace(self._spec, key_serde=key, value_serde=value)
 
     def store(self) -> StoreSpec | None:
         """The store to add, None while nobody needs it."""

@@ -273,7 +273,7 @@ class StreamsBuilder:
             source_name,
             topic,
             source,
-            lambda: table_source(spec, backing, reuse_raw_key=source.key.canonical),
+            lambda: table_source(spec, backing, reuse_raw_key=node.options.key.canonical),
             backing.store,
         )
         self._graph.add_source(node)

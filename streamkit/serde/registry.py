@@ -11,6 +11,7 @@ from streamkit.serde.byte_string import BytesSerde
 from streamkit.serde.float64 import FloatSerde
 from streamkit.serde.integer import IntegerSerde
 from streamkit.serde.json import JsonSerde
+from streamkit.serde.models import ModelSerde, is_model
 from streamkit.serde.string import StringSerde
 
 __all__ = ["serde_for"]
@@ -32,7 +33,7 @@ def serde_for(type_or_serde: Any) -> Serde[Any]:
         type_or_serde: `bytes`, `str`, `int` (8 bytes, big-endian), `float` and `bool` have binary serdes,
             Kafka's own. Any other type is read and written as JSON through msgspec: dataclasses,
             `msgspec.Struct`, `TypedDict`, `list[Flight]`, `Flight | None`; `dict`, `list`, `object` and
-            `Any` mean plain JSON. A `Serde` object is returned as it is.
+            `Any` mean plain JSON. Pydantic models are read and written by themselves. A `Serde` object is returned as it is.
 
     Raises:
         ConfigError: neither a serde nor a type that JSON can be read into.
@@ -49,6 +50,8 @@ def serde_for(type_or_serde: Any) -> Serde[Any]:
         return _PLAIN_JSON
     if type_or_serde is None or isinstance(type_or_serde, str):
         raise ConfigError(f"{type_or_serde!r} is neither a type nor a serde")
+    if is_model(type_or_serde):
+        return ModelSerde(type_or_serde)
     try:
         known = _SCALARS.get(type_or_serde)
     except TypeError:  # an unhashable annotation, such as Annotated[int, []]

@@ -156,12 +156,12 @@ class TableSourceGraphNode(GraphNode):
         self.reuse_topic = False
         self.source_name = self._source = source_name
         self._topic = topic
-        self._options = options
+        self.options = options
         self._make = make
         self._store = store
 
     def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
-        topology.add_source_node(self._options.node(self._source, (self._topic,)))
+        topology.add_source_node(self.options.node(self._source, (self._topic,)))
         topology.add_processor_node(ProcessorNode(self.name, (self._source,), self._make()))
         store = self._store()
         if store is not None:
