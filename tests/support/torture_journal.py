@@ -25,6 +25,7 @@ __all__ = [
     "MOVED",
     "MOVERS",
     "NEW_READERS",
+    "OWN_READERS",
     "PARTITIONS",
     "PLAIN",
     "READERS",
@@ -34,10 +35,11 @@ __all__ = [
 ]
 
 PARTITIONS = 3
-PLAIN = "plain"  # what idempotent producers write, and both groups of readers read
+PLAIN = "plain"  # what idempotent producers write, and all groups of readers read
 LEDGER = "ledger"  # what transactional producers write
 MOVED = "moved"  # what movers copy from the ledger, exactly once
 READERS = "readers"  # of the classic protocol
+OWN_READERS = "own-readers"  # of our own client
 NEW_READERS = "new-readers"  # of the consumer protocol (KIP-848)
 MOVERS = "movers"
 

@@ -6,12 +6,20 @@ import random
 import time
 from concurrent.futures import Future
 
-from torture_journal import LEDGER, PARTITIONS, PLAIN, Journal, record_name
+from torture_journal import LEDGER, OWN_READERS, PARTITIONS, PLAIN, Journal, record_name
 
-from streamkit.errors import StreamkitError
-from streamkit.log.client import Producer, RecordMetadata
+from streamkit.errors import BrokerError, NotReachableError, StreamkitError
+from streamkit.log.client import (
+    CommitFailedError,
+    Consumer,
+    Producer,
+    RebalanceListener,
+    RecordMetadata,
+)
+from streamkit.model import TopicPartition
 
 _PATIENCE_MS = 30_000
+_COMMIT_EVERY_S = 0.15
 
 
 class OwnLoad:
@@ -34,6 +42,20 @@ class OwnLoad:
             batch_bytes=2_000,
             max_block_ms=_PATIENCE_MS,
             delivery_timeout_ms=_PATIENCE_MS,
+            retry_backoff_ms=20,
+        )
+
+    def consumer(self) -> Consumer:
+        return Consumer(
+            self._bootstrap,
+            client_id=self.name,
+            group_id=OWN_READERS,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=500,
+            fetch_max_wait_ms=50,
+            api_timeout_ms=_PATIENCE_MS,
             retry_backoff_ms=20,
         )
 
@@ -113,3 +135,57 @@ def _transaction(load: OwnLoad, producer: Producer, number: int, size: int) -> s
     except StreamkitError:
         return "unknown"
     return "aborted"
+
+
+class _Forget(RebalanceListener):
+    """What was read of partitions that are given up isn't committed any more."""
+
+    def __init__(self, positions: dict[TopicPartition, int]) -> None:
+        self._positions = positions
+
+    def on_revoked(self, partitions: list[TopicPartition]) -> None:
+        for each in partitions:
+            self._positions.pop(each, None)
+
+
+def own_reader(load: OwnLoad) -> None:
+    """As `reader`."""
+    positions: dict[TopicPartition, int] = {}
+    due = time.monotonic()
+    with load.consumer() as consumer:
+        consumer.subscribe([PLAIN], listener=_Forget(positions))
+        while not load.stopping:
+            try:
+                for record in consumer.poll(0.05):
+                    value = (record.value or b"").decode()
+                    load.journal.write("read", record.partition, record.offset, value)
+                    place = TopicPartition(record.topic, record.partition)
+                    positions[place] = record.offset + 1
+                load.journal.flush()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + _COMMIT_EVERY_S
+                    if load.random.random() < 0.5:
+                        _ask(load, consumer)
+                    elif positions:
+                        _commit(load, consumer, positions)
+            except NotReachableError:
+                continue  # the broker is away
+            except BrokerError as error:
+                if not error.retriable and not isinstance(error, CommitFailedError):
+                    raise
+
+
+def _commit(load: OwnLoad, consumer: Consumer, positions: dict[TopicPartition, int]) -> None:
+    offsets = dict(positions)
+    sent = time.monotonic_ns()
+    consumer.commit(offsets)
+    for place, offset in offsets.items():
+        facts = (place.partition, offset, sent, time.monotonic_ns())
+        load.journal.write("offset_committed", *facts)
+
+
+def _ask(load: OwnLoad, consumer: Consumer) -> None:
+    asked = time.monotonic_ns()
+    for place, found in consumer.committed(consumer.assignment()).items():
+        offset = 0 if found is None else found.offset
+        load.journal.write("fetched", place.partition, offset, asked)

@@ -24,6 +24,7 @@ from torture_journal import (
     MOVED,
     MOVERS,
     NEW_READERS,
+    OWN_READERS,
     PARTITIONS,
     PLAIN,
     READERS,
@@ -39,10 +40,8 @@ with warnings.catch_warnings():
 
 _PATIENCE_S = 35.0  # more than the load's transactions may take
 _SHOWN = 5
-READING = {
-    READERS: "reader",
-    NEW_READERS: "new_reader",
-}  # groups, and how their members' names begin
+# Groups, and how their members' names begin.
+READING = {READERS: "reader", NEW_READERS: "new_reader", OWN_READERS: "own_reader"}
 
 Log = dict[int, dict[int, str]]  # values by partition and offset
 Entries = Mapping[str, list[tuple[str, list[Fact]]]]  # by journal

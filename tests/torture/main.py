@@ -2,8 +2,9 @@
 
     python tests/torture/main.py [--seconds 60] [--seed 1] [--bug NAME] [--patience 40] [--folder FOLDER]
 
-Two idempotent and two transactional producers of librdkafka, one each of our own client, two movers (consume, produce and commit in one transaction) and
-two groups of two readers, of the classic and of the consumer protocol, each a process of its own, write journals of what they are told (`workload.py`). In the end
+Two idempotent and two transactional producers, two movers (consume, produce and commit in one transaction) and
+groups of two readers, of the classic and of the consumer protocol; of our own client one producer of each kind and
+a group of two readers: each is a process that writes a journal of what it is told (`workload.py`). In the end
 `checker.py` reads everything by another client. The log's settings are such that segments roll and are compacted
 all the time. Exit code 1 if a promise was broken. `--bug` runs `broken_broker.py`, to see that it is found.
 """
@@ -32,6 +33,7 @@ LOAD = {
     "transactional": 2,
     "own_idempotent": 1,
     "own_transactional": 1,
+    "own_reader": 2,
     "mover": 2,
     "reader": 2,
     "new_reader": 2,

@@ -8,6 +8,7 @@
 | `own_idempotent`, `own_transactional` | the same by our own client (`torture_own_client.py`) |
 | `mover` | copies records by consuming and producing in transactions |
 | `reader` | a member of a group, which commits by itself |
+| `own_reader` | the same by our own client |
 | `new_reader` | the same by the new consumer protocol |
 
 It runs until SIGTERM, then brings to an end what it is at.
@@ -38,7 +39,7 @@ from torture_journal import (
     Journal,
     record_name,
 )
-from torture_own_client import OwnLoad, own_idempotent, own_transactional
+from torture_own_client import OwnLoad, own_idempotent, own_reader, own_transactional
 
 _PATIENCE_S = 30.0
 _COMMIT_EVERY_S = 0.15
@@ -90,7 +91,7 @@ class Load(OwnLoad):
         insist(lambda: producer.init_transactions(_PATIENCE_S))
         return producer
 
-    def consumer(self, group: str) -> ck.Consumer:
+    def rd_consumer(self, group: str) -> ck.Consumer:
         protocol = (
             # Its broker says how often to tell that one is alive.
             {"group_protocol": "consumer"}
@@ -206,7 +207,7 @@ def transaction(producer: ck.Producer, work: Callable[[], None], *, abort: bool 
 def mover(load: Load) -> None:
     """Consume, produce and commit offsets in one transaction; after an abort, go back to what is committed."""
     producer = load.transactional_producer()
-    consumer = load.consumer(MOVERS)
+    consumer = load.rd_consumer(MOVERS)
     consumer.subscribe([LEDGER])
     while not load.stopping:
         messages = [each for each in consumer.consume(60, 0.1) if each.error() is None]
@@ -247,14 +248,14 @@ def rewound(load: Load, consumer: ck.Consumer) -> ck.Consumer:
         return consumer
     except ck.KafkaException:
         consumer.close()
-        consumer = load.consumer(MOVERS)
+        consumer = load.rd_consumer(MOVERS)
         consumer.subscribe([LEDGER])
         return consumer
 
 
 def reader(load: Load, group: str = READERS) -> None:
     """A member of a group: notes what it reads, commits it, and now and then asks what is committed."""
-    consumer = load.consumer(group)
+    consumer = load.rd_consumer(group)
     positions: dict[int, int] = {}
     consumer.subscribe([PLAIN], on_revoke=lambda *_: positions.clear())
     due = time.monotonic()
@@ -306,6 +307,7 @@ ROLES: dict[str, Callable[[Load], None]] = {
     "mover": mover,
     "own_idempotent": own_idempotent,
     "own_transactional": own_transactional,
+    "own_reader": own_reader,
     "reader": reader,
     "new_reader": lambda load: reader(load, NEW_READERS),
 }
