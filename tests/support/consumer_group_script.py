@@ -497,10 +497,8 @@ class _ConsumerScript(GroupScript):
 
     def offsets_in_transactions(self) -> Iterator[Step]:
         self.settled("tx")
-        request = InitProducerIdRequest(
-            transactional_id=f"consumer-script-{uuid.uuid4()}", transaction_timeout_ms=60_000
-        )
-        key = request.transactional_id or ""
+        key = f"consumer-script-{uuid.uuid4()}"
+        request = InitProducerIdRequest(transactional_id=key, transaction_timeout_ms=60_000)
         self.client.ask(FindCoordinatorRequest(key=key, key_type=1), 3)
         producer = self.client.ask(request, 4)
         while producer.error_code:
@@ -515,7 +513,7 @@ class _ConsumerScript(GroupScript):
             ("no member", "", -1),
         ):
             commit = TxnOffsetCommitRequest(
-                transactional_id=request.transactional_id,
+                transactional_id=key,
                 group_id=PREFIX + "tx",
                 producer_id=producer.producer_id,
                 producer_epoch=producer.producer_epoch,

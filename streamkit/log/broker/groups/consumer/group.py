@@ -188,8 +188,9 @@ class ConsumerGroup:
             for topic_id, epochs in partitions.items():
                 owned = self._owned.setdefault(topic_id, {})
                 for partition in epochs:
-                    # The newer owner counts, should there ever be two.
-                    owned[partition] = max(owned.get(partition, -1), member.epoch)
+                    # The newer owner counts, should there ever be two. An epoch may be -2.
+                    known = owned.get(partition)
+                    owned[partition] = member.epoch if known is None else max(known, member.epoch)
         if member.instance_id is not None:
             self._static[member.instance_id] = member.member_id
 

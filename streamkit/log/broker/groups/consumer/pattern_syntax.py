@@ -210,7 +210,8 @@ class _Parser:
                 repeatable = bool(literal) or repeatable
             else:
                 parts.append(self._atom(character, flags))
-                repeatable = True
+                # RE2/J takes a brace that repeats nothing for a repetition all the same.
+                repeatable = self._no_second_repetition() if character == "{" else True
         choices.append(Sequence(tuple(parts)))
         return choices[0] if len(choices) == 1 else Alternation(tuple(choices))
 

@@ -35,7 +35,7 @@ from streamkit.log.broker.groups.consumer.group import (
     ConsumerMember,
     is_homogeneous,
 )
-from streamkit.log.broker.groups.consumer.java_order import grown, string_hash
+from streamkit.log.broker.groups.consumer.java_order import copied, grown, string_hash
 from streamkit.log.broker.groups.consumer.patterns import TopicPattern
 from streamkit.log.broker.groups.consumer.reconciliation import reconcile
 from streamkit.log.broker.groups.consumer.records import (
@@ -266,7 +266,7 @@ class Steps:
         specs = self._specs(group, new)
         counts: dict[UUID, int] = {}
         for spec in specs.values():
-            for topic_id in spec.topic_ids - counts.keys():
+            for topic_id in spec.topic_ids.keys() - counts.keys():
                 counts[topic_id] = self._cluster.partition_count(topic_id) or 0
         taken: dict[UUID, set[int]] = {}
         for target in group.targets.values():
@@ -312,11 +312,11 @@ class Steps:
             specs[member_id] = MemberSpec(member.instance_id, topic_ids, assigned)
         return specs
 
-    def topic_ids(self, group: ConsumerGroup, subscription: Subscription) -> frozenset[UUID]:
-        """The ids of the topics that a member reads, of those that exist."""
-        names = group.subscribed_names(subscription)
+    def topic_ids(self, group: ConsumerGroup, subscription: Subscription) -> dict[UUID, None]:
+        """The ids of the topics that a member reads, of those that exist, in the assignors' order."""
+        names = copied(sorted(group.subscribed_names(subscription)), string_hash)
         found = (self._cluster.topic_id_of(name) for name in names)
-        return frozenset(topic_id for topic_id in found if topic_id is not None)
+        return dict.fromkeys(topic_id for topic_id in found if topic_id is not None)
 
     # What a member has
 
@@ -337,7 +337,7 @@ class Steps:
             member,
             target_epoch=target.epoch,
             target=target.partitions,
-            subscribed=self.topic_ids(group, member.subscription),
+            subscribed=self.topic_ids(group, member.subscription).keys(),
             subscription_changed=subscription_changed,
             owner_epoch=group.owner_epoch,
             owned=owned,

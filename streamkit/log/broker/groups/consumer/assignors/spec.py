@@ -21,12 +21,12 @@ class MemberSpec:
 
     Attributes:
         instance_id: of a static member.
-        topic_ids: the topics that it reads; all of them exist.
+        topic_ids: the topics that it reads, in the order in which an assignor is to go through them; all exist.
         assigned: its target so far.
     """
 
     instance_id: str | None
-    topic_ids: frozenset[UUID]
+    topic_ids: Mapping[UUID, None]
     assigned: Partitions
 
 

@@ -44,7 +44,7 @@ class _Mixed:
         if not self._readers:
             return {}
         for number, member in enumerate(self._group.members.values()):
-            for topic_id in member.topic_ids & member.assigned.keys():
+            for topic_id in member.topic_ids.keys() & member.assigned.keys():
                 owners = self._owners[topic_id]
                 for partition in member.assigned[topic_id]:
                     if partition < len(owners):
