@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from streamkit.log.broker.groups import GroupConfig, GroupState, JoinReply, Leaver, SyncReply
+from streamkit.log.broker.groups import Group, GroupConfig, GroupState, JoinReply, Leaver, SyncReply
 from streamkit.log.protocol import ErrorCode
 
 GROUPS = st.sampled_from(["a", "b"])
@@ -345,6 +345,7 @@ class GroupMachine(RuleBasedStateMachine):
     @invariant()
     def groups_are_sound(self) -> None:
         for group in self.lab.coordinator.groups():
+            assert isinstance(group, Group)
             assert (group.state is GroupState.EMPTY) <= (not group.members)
             assert group.leader is None or group.leader in group.members
             assert group.pending_sync <= set(group.members)

@@ -91,7 +91,7 @@ def marker(
     )
 
 
-def rows(data: bytes) -> list[Row]:
+def rows(data: bytes | memoryview) -> list[Row]:
     """The records in `data`, whole batches with right checksums; control records left out."""
     found: list[Row] = []
     end = 0
@@ -107,7 +107,7 @@ def rows(data: bytes) -> list[Row]:
     return found
 
 
-def markers(data: bytes) -> list[tuple[int, ControlKind | None]]:
+def markers(data: bytes | memoryview) -> list[tuple[int, ControlKind | None]]:
     """Offset and kind of the control records in `data`."""
     return [
         (header.base_offset, control_kind(decode_batch(data, position, header).keys[0]))
