@@ -186,7 +186,7 @@ func (j *judge) brokerEntries(ctx context.Context, brokers []int32, wanted ...st
 // brokerConfigs changes settings of the running broker, of this node and of all, and takes them back.
 func brokerConfigs(ctx context.Context, j *judge) answer {
 	settings := []string{"log.cleaner.delete.retention.ms", "log.index.interval.bytes", "max.connections", "num.partitions"}
-	found := j.brokerEntries(ctx, []int32{1}, settings...)
+	found := answer{}
 	alter := func(brokers []int32, changes ...kadm.AlterConfig) {
 		done, err := j.admin.AlterBrokerConfigs(ctx, changes, brokers...)
 		must(err)
@@ -199,8 +199,15 @@ func brokerConfigs(ctx context.Context, j *judge) answer {
 			})
 		})
 	}
+	for _, brokers := range [][]int32{{1}, nil} { // What an interrupted run may have left.
+		alter(brokers, change(kadm.DeleteConfig, "log.index.interval.bytes", ""), change(kadm.DeleteConfig, "log.cleaner.delete.retention.ms", ""))
+	}
+	settled([]int32{1}, "log.index.interval.bytes", "4096")
+	settled([]int32{1}, "log.cleaner.delete.retention.ms", "86400000")
+	found = append(found, j.brokerEntries(ctx, []int32{1}, settings...)...)
 	alter(nil, change(kadm.SetConfig, "log.cleaner.delete.retention.ms", "70000000"), change(kadm.SetConfig, "log.index.interval.bytes", "5000"))
 	settled([]int32{1}, "log.index.interval.bytes", "5000")
+	settled([]int32{1}, "log.cleaner.delete.retention.ms", "70000000")
 	alter([]int32{1}, change(kadm.SetConfig, "log.index.interval.bytes", "6000"))
 	settled([]int32{1}, "log.index.interval.bytes", "6000")
 	found = append(found, j.brokerEntries(ctx, []int32{1}, settings...)...)
@@ -215,6 +222,7 @@ func brokerConfigs(ctx context.Context, j *judge) answer {
 	found = append(found, j.brokerEntries(ctx, []int32{1}, settings...)...)
 	alter(nil, change(kadm.DeleteConfig, "log.index.interval.bytes", ""), change(kadm.DeleteConfig, "log.cleaner.delete.retention.ms", ""))
 	settled([]int32{1}, "log.index.interval.bytes", "4096")
+	settled([]int32{1}, "log.cleaner.delete.retention.ms", "86400000")
 	return append(found, j.brokerEntries(ctx, []int32{1}, settings...)...)
 }
 

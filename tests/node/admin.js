@@ -70,7 +70,7 @@ module.exports = {
   },
 
   async broker_configs(lab) {
-    const wanted = ["log.segment.bytes", "message.max.bytes", "node.id", "num.partitions"]
+    const wanted = ["log.segment.bytes", "message.max.bytes", "num.partitions"]
     return entries(lab, ConfigResourceTypes.BROKER, "1", wanted)
   },
 

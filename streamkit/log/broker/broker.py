@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from streamkit.clock import Clock, SystemClock
 from streamkit.errors import BrokerError, ConfigError, StorageError
 from streamkit.log.broker.cluster_view import ClusterView
+from streamkit.log.broker.dynamic_settings import DynamicSettings
 from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.fetch_sessions import FetchSessions
 from streamkit.log.broker.groups import GroupService
@@ -44,7 +46,7 @@ class Broker:
     """State and services of one broker; see `services.CoordinatorServices` for what coordinators use.
 
     Args:
-        settings: `log.dirs` names the data folder.
+        settings: `log.dirs` names the data folder; what clients change later comes on top.
         timers: of the loop that owns the broker, or a test's.
         clock: the time.
 
@@ -61,6 +63,7 @@ class Broker:
     def __init__(
         self, settings: BrokerSettings, *, timers: Timers, clock: Clock | None = None
     ) -> None:
+        self.dynamic_settings = DynamicSettings(settings)
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.timers = timers
@@ -98,6 +101,7 @@ class Broker:
         try:
             self.metadata = Metadata(self.logs, self.node_id)
             self.metadata.open(self.clock.now_ms())
+            self._apply_dynamic_settings()
             self._epochs_are_due = self.logs.recovered and bool(self.metadata.image.topics)
             self._begin_leader_epochs()
             self._match_logs_with_topics()
@@ -221,11 +225,42 @@ class Broker:
     def set_topic_configs(self, topic: TopicImage, changes: Mapping[str, str | None]) -> None:
         """Change a topic's settings, which were checked; they hold at once."""
         self.metadata.set_configs(topic, changes, self.clock.now_ms())
+        self._configure_logs(topic)
+
+    def set_broker_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
+        """Change settings of this node, or without a name of all; they were checked and hold at once."""
+        self.metadata.set_broker_configs(name, changes, self.clock.now_ms())
+        self._apply_dynamic_settings()
+        for topic in self.metadata.image.topics.values():
+            self._configure_logs(topic)
+
+    def _configure_logs(self, topic: TopicImage) -> None:
         config = self.log_config(topic)
         for partition in range(topic.partitions):
             log = self.logs.get(TopicPartition(topic.name, partition))
             if log is not None:
                 log.config = config
+
+    def _apply_dynamic_settings(self) -> None:
+        """Let what was changed while a broker ran hold for what is read from the settings from now on."""
+        image = self.metadata.image
+        self.dynamic_settings = replace(
+            self.dynamic_settings,
+            everywhere=image.broker_configs(""),
+            own=image.broker_configs(str(self.node_id)),
+        )
+        try:
+            settings = self.dynamic_settings.in_force()
+        except ConfigError as error:
+            logger.warning("settings that were changed while a broker ran are ignored: %s", error)
+            settings = self.dynamic_settings.static
+        self.settings = settings
+        self.log_defaults = log_defaults(settings)
+        self.logs.reconfigure(
+            self.log_defaults,
+            producer_expiration_ms=settings.producer_id_expiration_ms,
+            cleaner_backoff_ms=settings.log_cleaner_backoff_ms,
+        )
 
     def appended(self, topic: str, partition: int, size: int) -> None:
         """Wake the fetches that wait for `size` bytes more in a partition."""

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from streamkit.log.broker.dynamic_settings import DYNAMIC_SETTINGS, DynamicSettings
 from streamkit.log.broker.group_configs import GROUP_SETTINGS
 from streamkit.log.broker.setting import Setting
 from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
 from streamkit.log.broker.topic_configs import broker_default
-from streamkit.log.storage import TOPIC_SETTINGS, SettingType
+from streamkit.log.storage import TOPIC_SETTINGS, SettingType, TopicSetting
 
-__all__ = ["ConfigEntry", "ConfigSynonym", "broker_entries", "group_entries", "topic_entries"]
+__all__ = [
+    "ConfigEntry",
+    "ConfigSynonym",
+    "broker_entries",
+    "default_broker_entries",
+    "group_entries",
+    "topic_entries",
+]
 
 TOPIC_CONFIG = 1
+DYNAMIC_DEFAULT_BROKER_CONFIG = 3
 STATIC_BROKER_CONFIG = 4
 DEFAULT_CONFIG = 5
 GROUP_CONFIG = 8
@@ -41,21 +50,17 @@ class ConfigEntry:
     read_only: bool
 
 
-def topic_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Iterator[ConfigEntry]:
+def topic_entries(configs: Mapping[str, str], settings: DynamicSettings) -> Iterator[ConfigEntry]:
     """Every setting of a topic whose own settings are `configs`."""
+    in_force = settings.in_force()
     for setting in TOPIC_SETTINGS.values():
         synonyms = []
         if setting.name in configs:
             synonyms.append(ConfigSynonym(setting.name, configs[setting.name], TOPIC_CONFIG))
         server_name = setting.server_name
-        default = broker_default(setting, settings)
+        default = broker_default(setting, in_force)
         if server_name is not None:
-            if default != setting.default:
-                synonyms.append(ConfigSynonym(server_name, default, STATIC_BROKER_CONFIG))
-            # A setting such as log.retention.ms isn't set by default: a coarser unit stands for it.
-            declared = BROKER_SETTINGS.get(server_name)
-            if declared is None or declared.default is not None:
-                synonyms.append(ConfigSynonym(server_name, setting.default, DEFAULT_CONFIG))
+            synonyms += _of_broker(setting, server_name, default, settings)
         first = synonyms[0] if synonyms else ConfigSynonym("", default, DEFAULT_CONFIG)
         yield ConfigEntry(
             setting.name,
@@ -66,6 +71,24 @@ def topic_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Itera
             setting.documentation,
             read_only=False,
         )
+
+
+def _of_broker(
+    setting: TopicSetting, server_name: str, default: str, settings: DynamicSettings
+) -> Iterator[ConfigSynonym]:
+    """Where a topic's setting comes from when the topic itself says nothing."""
+    dynamic = False
+    for layer in settings.layers(server_name) if server_name in BROKER_SETTINGS else ():
+        if layer.name == server_name and layer.source < STATIC_BROKER_CONFIG:
+            dynamic = True
+            yield ConfigSynonym(layer.name, layer.value, layer.source)
+    static = broker_default(setting, settings.static) if dynamic else default
+    if static != setting.default:
+        yield ConfigSynonym(server_name, static, STATIC_BROKER_CONFIG)
+    # A setting such as log.retention.ms isn't set by default: a coarser unit stands for it.
+    declared = BROKER_SETTINGS.get(server_name)
+    if declared is None or declared.default is not None:
+        yield ConfigSynonym(server_name, setting.default, DEFAULT_CONFIG)
 
 
 def group_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Iterator[ConfigEntry]:
@@ -88,20 +111,32 @@ def group_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Itera
         )
 
 
-def broker_entries(settings: BrokerSettings) -> Iterator[ConfigEntry]:
-    """Every setting of the broker; none can be changed while it runs."""
+def broker_entries(settings: DynamicSettings) -> Iterator[ConfigEntry]:
+    """Every setting of this node."""
     for setting in BROKER_SETTINGS.values():
-        value = Setting.text(settings.value(setting.name))
-        default = Setting.text(setting.default)
-        synonyms = [ConfigSynonym(setting.name, default, DEFAULT_CONFIG)]
-        if value != default:
-            synonyms.insert(0, ConfigSynonym(setting.name, value, STATIC_BROKER_CONFIG))
+        layers = settings.layers(setting.name)
+        value = Setting.text(setting.default)
         yield ConfigEntry(
             setting.name,
-            value,
-            synonyms[0].source,
-            tuple(synonyms),
+            layers[0].value if layers and layers[0].name == setting.name else value,
+            layers[0].source if layers else DEFAULT_CONFIG,
+            tuple(ConfigSynonym(each.name, each.value, each.source) for each in layers),
             setting.type,
             setting.doc,
-            read_only=True,
+            read_only=setting.name not in DYNAMIC_SETTINGS,
         )
+
+
+def default_broker_entries(settings: DynamicSettings) -> Iterator[ConfigEntry]:
+    """What was set for every node while brokers ran."""
+    for name, text in settings.everywhere.items():
+        if (setting := BROKER_SETTINGS.get(name)) is not None:
+            yield ConfigEntry(
+                name,
+                text,
+                DYNAMIC_DEFAULT_BROKER_CONFIG,
+                (ConfigSynonym(name, text, DYNAMIC_DEFAULT_BROKER_CONFIG),),
+                setting.type,
+                setting.doc,
+                read_only=name not in DYNAMIC_SETTINGS,
+            )

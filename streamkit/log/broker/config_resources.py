@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
 
+from streamkit.errors import ConfigError
 from streamkit.log.broker.broker import Broker
-from streamkit.log.broker.failures import refusal
+from streamkit.log.broker.dynamic_settings import check_broker_configs
+from streamkit.log.broker.failures import code_of, message_of, refusal
 from streamkit.log.broker.group_configs import check_group_configs
 from streamkit.log.broker.topic_configs import check_topic_configs
 from streamkit.log.protocol import ErrorCode
 
-__all__ = ["BROKER", "GROUP", "TOPIC", "check_broker_name", "check_group_name", "set_configs"]
+__all__ = [
+    "BROKER",
+    "GROUP",
+    "TOPIC",
+    "alter_each",
+    "check_broker_name",
+    "check_group_name",
+    "configs_of",
+    "set_configs",
+]
 
 TOPIC = 2
 BROKER = 4
 GROUP = 32
+
+Changes = Mapping[str, str | None]
+
+
+class Resource(Protocol):
+    """What both requests say of a resource."""
+
+    resource_type: int
+    resource_name: str
+
+
+R = TypeVar("R", bound=Resource)
 
 
 def check_broker_name(name: str, node_id: int) -> None:
@@ -23,6 +47,8 @@ def check_broker_name(name: str, node_id: int) -> None:
     Raises:
         BrokerError: INVALID_REQUEST.
     """
+    if name and not name.lstrip("-").isdigit():
+        raise refusal(ErrorCode.INVALID_REQUEST, f"Node id must be an integer, but it is: {name}")
     if name and name != str(node_id):
         raise refusal(
             ErrorCode.INVALID_REQUEST, f"Unexpected broker id {name}: this is broker {node_id}"
@@ -39,8 +65,29 @@ def check_group_name(name: str) -> None:
         raise refusal(ErrorCode.INVALID_REQUEST, "Group name must not be empty")
 
 
+def configs_of(broker: Broker, kind: int, name: str) -> Mapping[str, str]:
+    """The settings that a resource has itself.
+
+    Raises:
+        BrokerError: no such resource, or one that can't have settings.
+    """
+    match kind:
+        case _ if kind == TOPIC:
+            return broker.topic(name).configs
+        case _ if kind == GROUP:
+            if not name:
+                raise refusal(ErrorCode.INVALID_REQUEST, "Default group resources are not allowed.")
+            return broker.cluster.group_configs(name)
+        case _ if kind == BROKER:
+            check_broker_name(name, broker.node_id)
+            return broker.metadata.image.broker_configs(name)
+    raise refusal(
+        ErrorCode.INVALID_REQUEST, f"settings of a resource of type {kind} can't be changed"
+    )
+
+
 def set_configs(
-    broker: Broker, kind: int, name: str, changes: Mapping[str, str | None], *, validate_only: bool
+    broker: Broker, kind: int, name: str, changes: Changes, *, validate_only: bool
 ) -> None:
     """Set a resource's settings; None takes one back to its default.
 
@@ -48,23 +95,59 @@ def set_configs(
         ConfigError: an unknown setting or a value out of range.
         BrokerError: no such resource, or none whose settings can be changed while the broker runs.
     """
+    has = configs_of(broker, kind, name)
+    will_have = {key: value for key, value in {**has, **changes}.items() if value is not None}
     if kind == GROUP:
-        if not name:
-            raise refusal(ErrorCode.INVALID_REQUEST, "Default group resources are not allowed.")
-        kept = {**broker.cluster.group_configs(name), **changes}
-        check_group_configs(
-            {key: value for key, value in kept.items() if value is not None}, broker.settings
-        )
+        check_group_configs(will_have, broker.settings)
         if not validate_only:
             broker.metadata.set_group_configs(name, changes, broker.clock.now_ms())
-        return
-    if kind != TOPIC:
-        what = "of a broker" if kind == BROKER else f"of a resource of type {kind}"
-        raise refusal(
-            ErrorCode.INVALID_REQUEST,
-            f"settings {what} can't be changed while it runs; set them in its properties file",
-        )
-    topic = broker.topic(name)
-    check_topic_configs({key: value for key, value in changes.items() if value is not None})
-    if not validate_only:
-        broker.set_topic_configs(topic, changes)
+    elif kind == BROKER:
+        try:
+            check_broker_configs(changes)
+        except ConfigError as error:
+            # Not INVALID_CONFIG, as for the other kinds: so Apache Kafka answers.
+            raise refusal(ErrorCode.INVALID_REQUEST, str(error)) from error
+        if not validate_only:
+            broker.set_broker_configs(
+                name,
+                {key: value for key, value in changes.items() if value is not None or key in has},
+            )
+    else:
+        check_topic_configs({key: value for key, value in changes.items() if value is not None})
+        if not validate_only:
+            broker.set_topic_configs(broker.topic(name), changes)
+
+
+def alter_each(
+    broker: Broker,
+    resources: Iterable[R],
+    changes_of: Callable[[Broker, R], Changes],
+    *,
+    validate_only: bool,
+    during: str,
+) -> list[tuple[R, int, str | None]]:
+    """Change the settings of each resource by itself; each with its error code and message.
+
+    Args:
+        broker: whose settings they are.
+        resources: as they stand in the request.
+        changes_of: what one asks for.
+        validate_only: check, and change nothing.
+        during: the request, for the log.
+    """
+    found: list[tuple[R, int, str | None]] = []
+    for each in resources:
+        try:
+            changes = changes_of(broker, each)
+            set_configs(
+                broker,
+                each.resource_type,
+                each.resource_name,
+                changes,
+                validate_only=validate_only,
+            )
+        except Exception as error:  # noqa: BLE001 - mapped to a code
+            found.append((each, code_of(error, during=during), message_of(error)))
+        else:
+            found.append((each, ErrorCode.NONE, None))
+    return found

@@ -16,6 +16,7 @@ from streamkit.errors import StreamkitError
 from streamkit.log.storage.checkpoints import CLEANER_OFFSET_FILE, read_offsets
 from streamkit.log.storage.cleaner import DEFAULT_MAX_KEYS, Steps, compact
 from streamkit.log.storage.compaction import CleanableRange, cleanable_range
+from streamkit.log.storage.errors import LogStorageError
 from streamkit.log.storage.flushing import Flusher
 from streamkit.log.storage.partition_log import PartitionLog
 from streamkit.model import TopicPartition
@@ -24,6 +25,7 @@ __all__ = ["DEFAULT_BACKOFF_MS", "LogCleaner"]
 
 DEFAULT_BACKOFF_MS = 15_000
 """How long the cleaner rests when no log has anything to compact."""
+_RETRY_MS = 60_000
 _LOGS_A_STEP = 500
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,8 @@ log = logging.getLogger(__name__)
 class LogCleaner:
     """Compacts the logs of a data folder.
 
-    A log whose compaction fails is reported and left alone until the next start.
+    A log whose compaction fails is reported and left alone until the next start; for want of space, for a
+    minute.
 
     Args:
         data_dir: holds the checkpoint.
@@ -43,7 +46,6 @@ class LogCleaner:
     """
 
     __slots__ = (
-        "_backoff_ms",
         "_best",
         "_checkpoint",
         "_clean_to",
@@ -54,7 +56,9 @@ class LogCleaner:
         "_logs",
         "_looking",
         "_max_keys",
+        "_postponed",
         "_steps",
+        "backoff_ms",
         "failed",
     )
 
@@ -67,7 +71,7 @@ class LogCleaner:
         max_keys: int = DEFAULT_MAX_KEYS,
         backoff_ms: int = DEFAULT_BACKOFF_MS,
     ) -> None:
-        self._backoff_ms = backoff_ms
+        self.backoff_ms = backoff_ms
         self._checkpoint = data_dir / CLEANER_OFFSET_FILE
         self._clean_to = read_offsets(self._checkpoint)
         for name, offset in self._clean_to.items():
@@ -82,6 +86,7 @@ class LogCleaner:
         self._looking = False
         self._left: list[TopicPartition] = []
         self._best: tuple[TopicPartition, tuple[bool, float]] | None = None
+        self._postponed: dict[TopicPartition, int] = {}
         self.failed: dict[TopicPartition, StreamkitError] = {}
 
     @property
@@ -101,6 +106,10 @@ class LogCleaner:
                 self._clean_to[name] = result.value
                 self._logs[name].compacted_to = max(self._logs[name].compacted_to, result.value)
                 self._save()
+            self._steps = None
+        except LogStorageError as error:
+            log.error("compaction of %s failed; it is tried again later: %s", name, error)
+            self._postponed[name] = now_ms + _RETRY_MS
             self._steps = None
         except StreamkitError as error:
             log.exception("compaction of %s failed; it is left alone until the next start", name)
@@ -132,7 +141,9 @@ class LogCleaner:
             self._left = [
                 name
                 for name, partition_log in self._logs.items()
-                if partition_log.config.compacted and name not in self.failed
+                if partition_log.config.compacted
+                and name not in self.failed
+                and self._postponed.get(name, 0) <= now_ms
             ]
         some, self._left = self._left[:_LOGS_A_STEP], self._left[_LOGS_A_STEP:]
         for name in some:
@@ -147,7 +158,7 @@ class LogCleaner:
             return True
         self._looking = False
         if self._best is None:
-            self._due_ms = now_ms + self._backoff_ms
+            self._due_ms = now_ms + self.backoff_ms
             return False
         # Much may have happened to it since it was looked at.
         self._current = self._best[0]

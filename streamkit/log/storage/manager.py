@@ -190,6 +190,18 @@ class LogManager:
         self._retention_due_ms = now_ms + self._retention_check_ms
         self._expiry_due_ms = now_ms + _EXPIRE_PRODUCERS_MS
 
+    def reconfigure(
+        self, defaults: LogConfig, *, producer_expiration_ms: int, cleaner_backoff_ms: int
+    ) -> None:
+        """Let other settings hold from now on; the settings of logs that are open are the caller's."""
+        self.defaults = defaults
+        self._producer_expiration_ms = producer_expiration_ms
+        self._cleaner_backoff_ms = cleaner_backoff_ms
+        for partition_log in self._logs.values():
+            partition_log.remember_producers_for(producer_expiration_ms)
+        if self._cleaner is not None:
+            self._cleaner.backoff_ms = cleaner_backoff_ms
+
     def create(
         self,
         topic_partition: TopicPartition,

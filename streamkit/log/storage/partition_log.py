@@ -108,6 +108,7 @@ class PartitionLog:
         self.flushed_ms = now_ms
         self.leader_epoch = max(0, self._epochs.latest)
         self.compacted_to = 0
+        self._out_of_service = ""
         self._closed = False
 
     # ------------------------------------------------------------------ what it holds
@@ -127,6 +128,10 @@ class PartitionLog:
     def is_dirty(self) -> bool:
         """Whether something was appended that isn't known to be on the disk."""
         return self.recovery_point < self.end_offset
+
+    def remember_producers_for(self, expiration_ms: int) -> None:
+        """Change how long idempotent producers that send nothing are remembered."""
+        self._states.expiration_ms = expiration_ms
 
     @property
     def size_bytes(self) -> int:
@@ -417,9 +422,10 @@ class PartitionLog:
         """
         try:
             self._segments.replace(old, new, now_ms + self.config.file_delete_delay_ms)
-        except LogStorageError:
+        except LogStorageError as error:
             # The files are between two states: only the next start can say which it is.
             self.abandon()
+            self._out_of_service = str(error)
             raise
         self._snapshots.keep(self._segments.base_offsets)
 
@@ -520,6 +526,12 @@ class PartitionLog:
         return lambda: shutil.rmtree(doomed, ignore_errors=True)
 
     def _check_open(self) -> None:
+        if self._out_of_service:
+            raise LogStorageError(
+                f"the log of {self.topic_partition} is out of service until the next start: "
+                f"{self._out_of_service}",
+                path=str(self.folder),
+            )
         if self._closed:
             raise ClosedError(f"the log of {self.topic_partition} is closed")
 

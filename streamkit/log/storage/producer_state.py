@@ -115,13 +115,13 @@ class ProducerStates:
             last batch.
     """
 
-    __slots__ = ("_expiration_ms", "_ongoing", "_topic_partition", "end_offset", "entries")
+    __slots__ = ("_ongoing", "_topic_partition", "end_offset", "entries", "expiration_ms")
 
     def __init__(
         self, topic_partition: tuple[str, int], *, expiration_ms: int = 86_400_000
     ) -> None:
         self._topic_partition = topic_partition
-        self._expiration_ms = expiration_ms
+        self.expiration_ms = expiration_ms
         self.entries: dict[int, ProducerEntry] = {}
         self.end_offset = 0
         # First offset and producer id of each open transaction, in order.
@@ -281,7 +281,7 @@ class ProducerStates:
     def _is_expired(self, entry: ProducerEntry, now_ms: int) -> bool:
         # Kafka goes by record timestamps alone, and forgets a producer of old events at once.
         last_ms = max(entry.last_timestamp, entry.seen_ms)
-        return entry.txn_first_offset < 0 and now_ms - last_ms >= self._expiration_ms
+        return entry.txn_first_offset < 0 and now_ms - last_ms >= self.expiration_ms
 
     def _old_epoch(self, entry: ProducerEntry, epoch: int) -> InvalidProducerEpochError:
         return InvalidProducerEpochError(

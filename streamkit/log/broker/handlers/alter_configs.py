@@ -3,16 +3,13 @@
 | version | change |
 | --- | --- |
 | 2 | flexible |
-
-Left out: settings of the broker, which are fixed while it runs.
 """
 
 from __future__ import annotations
 
 from streamkit.log.broker.broker import Broker
-from streamkit.log.broker.config_resources import GROUP, TOPIC, set_configs
+from streamkit.log.broker.config_resources import Changes, alter_each, configs_of
 from streamkit.log.broker.context import RequestContext
-from streamkit.log.broker.failures import code_of, message_of
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol.messages.alter_configs import (
     AlterConfigsRequest,
@@ -29,33 +26,27 @@ def alter_configs(
     context: RequestContext,  # noqa: ARG001
 ) -> AlterConfigsResponse:
     """Replace each resource's settings, or check only (`validate_only`)."""
-    responses = []
-    for resource in request.resources:
-        response = AlterConfigsResourceResponse(
-            error_message=None,
-            resource_type=resource.resource_type,
-            resource_name=resource.resource_name,
-        )
-        try:
-            set_configs(
-                broker,
-                resource.resource_type,
-                resource.resource_name,
-                _changes(broker, resource),
-                validate_only=request.validate_only,
+    altered = alter_each(
+        broker,
+        request.resources,
+        _changes,
+        validate_only=request.validate_only,
+        during="AlterConfigs",
+    )
+    return AlterConfigsResponse(
+        responses=[
+            AlterConfigsResourceResponse(
+                error_code=error,
+                error_message=message,
+                resource_type=each.resource_type,
+                resource_name=each.resource_name,
             )
-        except Exception as error:  # noqa: BLE001 - mapped to a code
-            response.error_code = code_of(error, during="AlterConfigs")
-            response.error_message = message_of(error)
-        responses.append(response)
-    return AlterConfigsResponse(responses=responses)
+            for each, error, message in altered
+        ]
+    )
 
 
-def _changes(broker: Broker, resource: AlterConfigsResource) -> dict[str, str | None]:
-    changes: dict[str, str | None] = {}
-    if resource.resource_type == TOPIC:
-        changes.update(dict.fromkeys(broker.topic(resource.resource_name).configs))
-    elif resource.resource_type == GROUP:
-        changes.update(dict.fromkeys(broker.cluster.group_configs(resource.resource_name)))
-    changes.update({config.name: config.value for config in resource.configs})
-    return changes
+def _changes(broker: Broker, resource: AlterConfigsResource) -> Changes:
+    has = configs_of(broker, resource.resource_type, resource.resource_name)
+    asked = {config.name: config.value for config in resource.configs}
+    return {**dict.fromkeys(has), **asked}

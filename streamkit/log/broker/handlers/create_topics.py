@@ -88,7 +88,7 @@ def _created(
                 read_only=entry.read_only,
                 config_source=entry.source,
             )
-            for entry in topic_entries(topic.configs, broker.settings)
+            for entry in topic_entries(topic.configs, broker.dynamic_settings)
         ],
     )
 

@@ -17,6 +17,7 @@ from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.config_entries import (
     ConfigEntry,
     broker_entries,
+    default_broker_entries,
     group_entries,
     topic_entries,
 )
@@ -73,7 +74,9 @@ def _entries(broker: Broker, resource: DescribeConfigsResource) -> Iterable[Conf
     match resource.resource_type:
         case kind if kind == TOPIC:
             check_topic_name(resource.resource_name)
-            return topic_entries(broker.topic(resource.resource_name).configs, broker.settings)
+            return topic_entries(
+                broker.topic(resource.resource_name).configs, broker.dynamic_settings
+            )
         case kind if kind == GROUP:
             check_group_name(resource.resource_name)
             return group_entries(
@@ -81,8 +84,9 @@ def _entries(broker: Broker, resource: DescribeConfigsResource) -> Iterable[Conf
             )
         case kind if kind == BROKER:
             check_broker_name(resource.resource_name, broker.node_id)
-            # Without a name: what holds for every broker, where nothing can be set.
-            return broker_entries(broker.settings) if resource.resource_name else ()
+            if resource.resource_name:
+                return broker_entries(broker.dynamic_settings)
+            return default_broker_entries(broker.dynamic_settings)
     raise refusal(
         ErrorCode.INVALID_REQUEST, f"resources of type {resource.resource_type} have no settings"
     )

@@ -3,17 +3,17 @@
 | version | change |
 | --- | --- |
 | 1 | flexible |
-
-Left out: settings of the broker, which are fixed while it runs.
 """
 
 from __future__ import annotations
 
 from streamkit.log.broker.broker import Broker
-from streamkit.log.broker.config_resources import TOPIC, set_configs
+from streamkit.log.broker.config_resources import BROKER, TOPIC, Changes, alter_each, configs_of
 from streamkit.log.broker.context import RequestContext
-from streamkit.log.broker.failures import code_of, message_of, refusal
+from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.registry import handles
+from streamkit.log.broker.setting import Setting
+from streamkit.log.broker.settings import BROKER_SETTINGS
 from streamkit.log.broker.topic_configs import broker_default
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.incremental_alter_configs import (
@@ -34,29 +34,27 @@ def incremental_alter_configs(
     context: RequestContext,  # noqa: ARG001
 ) -> IncrementalAlterConfigsResponse:
     """Change each resource's settings, all or none of them, or check only (`validate_only`)."""
-    responses = []
-    for resource in request.resources:
-        response = AlterConfigsResourceResponse(
-            error_message=None,
-            resource_type=resource.resource_type,
-            resource_name=resource.resource_name,
-        )
-        try:
-            set_configs(
-                broker,
-                resource.resource_type,
-                resource.resource_name,
-                _changes(broker, resource),
-                validate_only=request.validate_only,
+    altered = alter_each(
+        broker,
+        request.resources,
+        _changes,
+        validate_only=request.validate_only,
+        during="IncrementalAlterConfigs",
+    )
+    return IncrementalAlterConfigsResponse(
+        responses=[
+            AlterConfigsResourceResponse(
+                error_code=error,
+                error_message=message,
+                resource_type=each.resource_type,
+                resource_name=each.resource_name,
             )
-        except Exception as error:  # noqa: BLE001 - mapped to a code
-            response.error_code = code_of(error, during="IncrementalAlterConfigs")
-            response.error_message = message_of(error)
-        responses.append(response)
-    return IncrementalAlterConfigsResponse(responses=responses)
+            for each, error, message in altered
+        ]
+    )
 
 
-def _changes(broker: Broker, resource: AlterConfigsResource) -> dict[str, str | None]:
+def _changes(broker: Broker, resource: AlterConfigsResource) -> Changes:
     changes: dict[str, str | None] = {}
     for config in resource.configs:
         if config.name in changes:
@@ -88,9 +86,18 @@ def _changes(broker: Broker, resource: AlterConfigsResource) -> dict[str, str | 
 
 
 def _current_list(broker: Broker, resource: AlterConfigsResource, name: str) -> list[str]:
-    setting = TOPIC_SETTINGS.get(name)
-    if setting is None or setting.type is not SettingType.LIST or resource.resource_type != TOPIC:
+    """What a setting that is a list holds now: the resource's own, else what comes to it from above."""
+    kind = resource.resource_type
+    own = configs_of(broker, kind, resource.resource_name).get(name)
+    inherited: str | None = None
+    if kind == TOPIC and (of_topic := TOPIC_SETTINGS.get(name)):
+        if of_topic.type is SettingType.LIST:
+            inherited = broker_default(of_topic, broker.settings)
+    elif kind == BROKER and name in BROKER_SETTINGS:
+        of_broker = BROKER_SETTINGS[name]
+        if of_broker.type is SettingType.LIST:
+            inherited = Setting.text(of_broker.default)
+    if inherited is None:
         raise refusal(ErrorCode.INVALID_CONFIG, f"{name} is no list: nothing can be added to it")
-    configs = broker.topic(resource.resource_name).configs
-    text = configs.get(name, broker_default(setting, broker.settings))
+    text = inherited if own is None else own
     return [each.strip() for each in text.split(",") if each.strip()]

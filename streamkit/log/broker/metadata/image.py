@@ -6,7 +6,7 @@ Pure: state changes in `replay` alone, live and at a restart. Records are those 
 | --- | --- |
 | TopicRecord | a topic with its id |
 | PartitionRecord | one partition of it |
-| ConfigRecord | a topic's or a group's setting; a null value removes it |
+| ConfigRecord | a topic's, a group's or the broker's setting; a null value removes it |
 | RegisterBrokerRecord | the broker has come back and may have lost what wasn't on the disk: a new leader epoch in every partition |
 | RemoveTopicRecord | the topic is gone, with partitions and settings |
 | ProducerIdsRecord | producer ids below it may have been given out |
@@ -21,10 +21,13 @@ from uuid import UUID
 
 from streamkit.log.protocol.messages import metadata_log as log
 
-__all__ = ["GROUP_RESOURCE", "TOPIC_RESOURCE", "ClusterImage", "TopicImage"]
+__all__ = ["BROKER_RESOURCE", "GROUP_RESOURCE", "TOPIC_RESOURCE", "ClusterImage", "TopicImage"]
 
 TOPIC_RESOURCE = 2
 """The number of topics among the kinds of things that have settings."""
+
+BROKER_RESOURCE = 4
+"""The number of brokers among them."""
 
 GROUP_RESOURCE = 32
 """The number of groups among them."""
@@ -69,6 +72,7 @@ class ClusterImage:
         self.topics: dict[str, TopicImage] = {}
         self.topics_by_id: dict[UUID, TopicImage] = {}
         self.groups: dict[str, dict[str, str]] = {}
+        self.brokers: dict[str, dict[str, str]] = {}
         self.next_producer_id = 0
         self.version = 0
         self.created_version = 0
@@ -96,6 +100,10 @@ class ClusterImage:
     def group_configs(self, group_id: str) -> Mapping[str, str]:
         """The settings of a group, as texts by name; empty if it has none of its own."""
         return self.groups.get(group_id, _NO_CONFIGS)
+
+    def broker_configs(self, name: str) -> Mapping[str, str]:
+        """Settings changed while brokers ran, as texts: of the node with this number, or of all with no name."""
+        return self.brokers.get(name, _NO_CONFIGS)
 
     def replay(self, record: object) -> None:
         """Apply one record. A record about a topic that is gone changes nothing."""
@@ -131,14 +139,15 @@ class ClusterImage:
                     configured.configs.pop(record.name, None)
                 else:
                     configured.configs[record.name] = record.value
-            case log.ConfigRecord(resource_type=kind) if kind == GROUP_RESOURCE:
-                configs = self.groups.setdefault(record.resource_name, {})
+            case log.ConfigRecord(resource_type=kind) if kind in (GROUP_RESOURCE, BROKER_RESOURCE):
+                resources = self.groups if kind == GROUP_RESOURCE else self.brokers
+                configs = resources.setdefault(record.resource_name, {})
                 if record.value is None:
                     configs.pop(record.name, None)
                 else:
                     configs[record.name] = record.value
                 if not configs:
-                    del self.groups[record.resource_name]
+                    del resources[record.resource_name]
             case log.ProducerIdsRecord():
                 self.next_producer_id = record.next_producer_id
             case _:

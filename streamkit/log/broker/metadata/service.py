@@ -13,6 +13,7 @@ from uuid import UUID
 from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.internal_log import batch_of, records_of
 from streamkit.log.broker.metadata.image import (
+    BROKER_RESOURCE,
     GROUP_RESOURCE,
     TOPIC_RESOURCE,
     ClusterImage,
@@ -29,7 +30,7 @@ from streamkit.log.protocol.messages.metadata_log import (
     RemoveTopicRecord,
     TopicRecord,
 )
-from streamkit.log.storage import LogConfig, LogManager
+from streamkit.log.storage import LogConfig, LogManager, LogStorageError
 from streamkit.model import TopicPartition
 
 __all__ = ["METADATA_PARTITION", "Metadata", "check_partitions_added", "check_topic_name"]
@@ -157,6 +158,10 @@ class Metadata:
         """Change settings of a group, checked before; None takes one back to its default."""
         self._set_configs(GROUP_RESOURCE, group_id, changes, now_ms)
 
+    def set_broker_configs(self, name: str, changes: Mapping[str, str | None], now_ms: int) -> None:
+        """Change settings of the node with this number, or without a name of all nodes; checked before."""
+        self._set_configs(BROKER_RESOURCE, name, changes, now_ms)
+
     def _set_configs(
         self, kind: int, resource: str, changes: Mapping[str, str | None], now_ms: int
     ) -> None:
@@ -215,8 +220,14 @@ class Metadata:
     def _commit(self, records: Sequence[tuple[object, int]], now_ms: int) -> None:
         values = [encode_metadata_record(record, version) for record, version in records]
         data = batch_of([(None, value) for value in values], now_ms)
+        end_offset = self._log.end_offset
         self._log.append(data, now_ms=now_ms, from_client=False)
-        self._log.sync_records()
+        try:
+            self._log.sync_records()
+        except LogStorageError:
+            # Whoever asked is told that nothing has changed: a later start must not find it.
+            self._log.truncate_to(end_offset, now_ms=now_ms)
+            raise
         for record, _ in records:
             self.image.replay(record)
 

@@ -1,0 +1,149 @@
+"""Settings of the broker that clients change while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from broker_lab import BrokerLab, batch
+
+from streamkit.log.broker.dynamic_settings import DYNAMIC_SETTINGS
+from streamkit.log.broker.settings import BROKER_SETTINGS
+from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol.messages.alter_configs import (
+    AlterableConfig as Config,
+)
+from streamkit.log.protocol.messages.alter_configs import (
+    AlterConfigsRequest,
+    AlterConfigsResource,
+)
+from streamkit.log.protocol.messages.describe_configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
+)
+from streamkit.log.protocol.messages.incremental_alter_configs import (
+    AlterableConfig,
+    IncrementalAlterConfigsRequest,
+)
+from streamkit.log.protocol.messages.incremental_alter_configs import (
+    AlterConfigsResource as IncrementalResource,
+)
+
+TOPIC, BROKER = 2, 4
+SET, DELETE, APPEND = 0, 1, 2
+INTERVAL = "log.index.interval.bytes"
+
+
+def alter(
+    lab: BrokerLab,
+    broker: str,
+    name: str,
+    value: str | None,
+    operation: int = SET,
+    *,
+    validate_only: bool = False,
+) -> int:
+    config = AlterableConfig(name=name, config_operation=operation, value=value)
+    resource = IncrementalResource(resource_type=BROKER, resource_name=broker, configs=[config])
+    request = IncrementalAlterConfigsRequest(resources=[resource], validate_only=validate_only)
+    return int(lab.call(request).responses[0].error_code)
+
+
+def described(lab: BrokerLab, name: str, *, kind: int = BROKER, of: str = "1") -> Any:
+    resource = DescribeConfigsResource(
+        resource_type=kind, resource_name=of, configuration_keys=[name]
+    )
+    request = DescribeConfigsRequest(resources=[resource], include_synonyms=True)
+    (config,) = lab.call(request).results[0].configs
+    synonyms = [(each.name, each.value, each.source) for each in config.synonyms]
+    return config.value, config.config_source, config.read_only, synonyms
+
+
+def test_value_of_this_node_comes_before_that_of_all(lab: BrokerLab) -> None:
+    default = (INTERVAL, "4096", 5)
+    assert described(lab, INTERVAL) == ("4096", 5, False, [default])
+    assert alter(lab, "", INTERVAL, "5000") == ErrorCode.NONE
+    assert described(lab, INTERVAL) == ("5000", 3, False, [(INTERVAL, "5000", 3), default])
+    assert alter(lab, "1", INTERVAL, "6000") == ErrorCode.NONE
+    layers = [(INTERVAL, "6000", 2), (INTERVAL, "5000", 3), default]
+    assert described(lab, INTERVAL) == ("6000", 2, False, layers)
+    assert described(lab, INTERVAL, of="") == ("5000", 3, False, [(INTERVAL, "5000", 3)])
+    assert alter(lab, "1", INTERVAL, None, DELETE) == ErrorCode.NONE
+    assert alter(lab, "", INTERVAL, None, DELETE) == ErrorCode.NONE
+    assert described(lab, INTERVAL) == ("4096", 5, False, [default])
+
+
+@pytest.mark.parametrize("cleanly", [True, False])
+def test_changed_setting_holds_over_a_restart(lab: BrokerLab, cleanly: bool) -> None:
+    alter(lab, "1", "log.retention.ms", "7000")
+    lab.restart(cleanly=cleanly)
+    assert lab.broker.settings.retention_ms == 7000
+    lab.broker.create_topic("t", 1, {})
+    assert lab.broker.partition_log("t", 0).config.retention_ms == 7000
+
+
+def test_logs_that_are_open_get_it_and_topics_with_their_own_keep_that(lab: BrokerLab) -> None:
+    for topic, configs in (("plain", {}), ("own", {"retention.ms": "5"})):
+        lab.broker.create_topic(topic, 1, configs)
+        lab.produce(topic, 0, batch(b"v"))
+    alter(lab, "", "log.retention.ms", "7000")
+    assert lab.broker.partition_log("plain", 0).config.retention_ms == 7000
+    assert lab.broker.partition_log("own", 0).config.retention_ms == 5
+    layers = [("log.retention.ms", "7000", 3)]
+    assert described(lab, "retention.ms", kind=TOPIC, of="plain") == ("7000", 3, False, layers)
+
+
+def test_too_large_batches_are_measured_by_the_new_limit(lab: BrokerLab) -> None:
+    lab.broker.create_topic("t", 1, {})
+    alter(lab, "1", "message.max.bytes", "100")
+    answer = lab.produce("t", 0, batch(b"x" * 200))
+    assert answer.error_code == ErrorCode.MESSAGE_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("broker", "name", "value", "operation", "error"),
+    [
+        ("1", "num.partitions", "3", SET, ErrorCode.INVALID_REQUEST),
+        ("", "num.partitions", "3", SET, ErrorCode.INVALID_REQUEST),
+        ("1", "listeners", "PLAINTEXT://h:1", SET, ErrorCode.INVALID_REQUEST),
+        ("1", INTERVAL, "few", SET, ErrorCode.INVALID_REQUEST),
+        ("1", INTERVAL, "-5", SET, ErrorCode.INVALID_REQUEST),
+        ("1", INTERVAL, None, SET, ErrorCode.INVALID_REQUEST),
+        ("1", "no.such.config", "1", SET, ErrorCode.INVALID_REQUEST),
+        ("7", INTERVAL, "5000", SET, ErrorCode.INVALID_REQUEST),
+        ("x", INTERVAL, "5000", SET, ErrorCode.INVALID_REQUEST),
+        ("1", INTERVAL, "1", APPEND, ErrorCode.INVALID_CONFIG),
+        ("1", "num.partitions", None, DELETE, ErrorCode.NONE),
+    ],
+)
+def test_what_can_not_be_changed_is_refused(
+    lab: BrokerLab, broker: str, name: str, value: str | None, operation: int, error: ErrorCode
+) -> None:
+    before = lab.broker.settings
+    assert alter(lab, broker, name, value, operation) == error
+    assert lab.broker.settings == before
+
+
+def test_check_alone_changes_nothing(lab: BrokerLab) -> None:
+    assert alter(lab, "1", INTERVAL, "7", validate_only=True) == ErrorCode.NONE
+    assert lab.broker.settings.log_index_interval_bytes == 4096
+
+
+def test_lists_grow_from_the_default(lab: BrokerLab) -> None:
+    assert alter(lab, "1", "log.cleanup.policy", "compact", APPEND) == ErrorCode.NONE
+    assert lab.broker.settings.log_cleanup_policy == ("delete", "compact")
+
+
+def test_alter_configs_takes_back_what_it_does_not_name(lab: BrokerLab) -> None:
+    alter(lab, "1", "max.connections", "500")
+    resource = AlterConfigsResource(
+        resource_type=BROKER, resource_name="1", configs=[Config(name=INTERVAL, value="8000")]
+    )
+    (answer,) = lab.call(AlterConfigsRequest(resources=[resource])).responses
+    assert answer.error_code == ErrorCode.NONE
+    assert lab.broker.metadata.image.broker_configs("1") == {INTERVAL: "8000"}
+    assert lab.broker.settings.max_connections == 2**31 - 1
+
+
+def test_every_dynamic_setting_is_a_setting() -> None:
+    assert BROKER_SETTINGS.keys() >= DYNAMIC_SETTINGS
