@@ -12,7 +12,13 @@ from log_batches import OpenLog, OpenManager, Row, all_bytes, all_rows, batch, m
 
 from streamkit.clock import ManualClock
 from streamkit.log.protocol import BatchBuilder, Compression, ControlKind, batches
-from streamkit.log.storage import AbortedTransaction, LogConfig, LogManager, PartitionLog
+from streamkit.log.storage import (
+    AbortedTransaction,
+    LogConfig,
+    LogManager,
+    LogStorageError,
+    PartitionLog,
+)
 from streamkit.log.storage.cleaner import Steps, compact
 from streamkit.log.storage.compaction import cleanable_range
 from streamkit.log.storage.files import OpenFiles
@@ -374,3 +380,58 @@ def test_compacted_and_deleted_log_loses_old_segments_too(
     manager.apply_retention(6_001)
     assert all_rows(log) == []
     assert log.end_offset == 100
+
+
+def test_compaction_for_which_there_is_no_space_is_tried_again(
+    open_manager: OpenManager, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = open_manager(CONFIG)
+    log = manager.create(TP)
+    for index in range(60):
+        put(log, b"k%d" % (index % 5), b"%d" % index)
+    before = table(all_rows(log))
+    checkpoint = manager.data_dir / "cleaner-offset-checkpoint"
+
+    def refuse(files: OpenFiles, path: str, data: bytes, position: int) -> None:
+        raise LogStorageError("No space left on device", path=path)
+
+    with monkeypatch.context() as full:
+        full.setattr(OpenFiles, "write", refuse)
+        clean_all(manager, clock.now_ms())
+    assert table(all_rows(log)) == before
+    for wait_ms, is_clean in ((59_000, False), (20_000, True)):
+        clock.advance(wait_ms)
+        clean_all(manager, clock.now_ms())
+        manager.wait_for_flushes()
+        assert checkpoint.exists() == is_clean
+    assert table(all_rows(log)) == before
+
+
+def test_log_between_two_states_answers_with_a_storage_error_until_the_next_start(
+    open_manager: OpenManager, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = open_manager(CONFIG)
+    log = manager.create(TP)
+    for index in range(60):
+        put(log, b"k%d" % (index % 5), b"%d" % index)
+    before = table(all_rows(log))
+    rename, left = OpenFiles.rename, 6
+
+    def fail_once(files: OpenFiles, path: str, target: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise LogStorageError("Input/output error", path=path)
+        rename(files, path, target)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(OpenFiles, "rename", fail_once)
+        clean_all(manager, clock.now_ms())
+    for use in (lambda: log.read(0, 100), lambda: put(log, b"k", b"v")):
+        with pytest.raises(LogStorageError, match="out of service until the next start"):
+            use()
+    manager.tick(clock.now_ms())
+    manager.abandon()
+    again = open_manager(CONFIG).get(TP)
+    assert again is not None
+    assert table(all_rows(again)) == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import uuid
 from dataclasses import replace
 from typing import Any
@@ -39,6 +41,7 @@ from streamkit.log.protocol.messages.incremental_alter_configs import (
     IncrementalAlterConfigsRequest,
 )
 from streamkit.log.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
+from streamkit.log.storage import LogStorageError
 
 
 def create(lab: BrokerLab, name: str, partitions: int = 1, replicas: int = 1, **fields: Any) -> Any:
@@ -369,3 +372,19 @@ def test_log_of_a_topic_deleted_in_the_middle_is_removed_at_the_next_start(lab: 
     lab.broker.metadata.delete_topic(topic, lab.clock.now_ms())
     lab.restart(cleanly=False)
     assert [log.topic_partition.topic for log in lab.broker.logs.logs()] == ["__cluster_metadata"]
+
+
+def test_topic_that_could_not_be_forced_to_the_disk_was_never_there(
+    lab: BrokerLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fsync", refuse)
+        with pytest.raises(LogStorageError):
+            lab.broker.create_topic("t", 2, {})
+    assert "t" not in lab.broker.metadata.image.topics
+    lab.restart(cleanly=False)
+    assert "t" not in lab.broker.metadata.image.topics
+    assert lab.broker.create_topic("t", 3, {}).partitions == 3
