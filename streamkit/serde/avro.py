@@ -6,7 +6,7 @@ Needs the extra `avro`. Source: Avro 1.12 specification, "Binary Encoding" and "
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 from streamkit.errors import ConfigError, caused_by
 from streamkit.serde.avro_evolution import first_mismatch
@@ -16,12 +16,21 @@ from streamkit.serde.failures import unreadable, unwritable
 
 __all__ = ["AvroCodec", "AvroSerde", "schema_name"]
 
+_DEEPEST: Final = 500
+
 
 class AvroCodec:
-    """fastavro under this package's errors: schemas parsed once, values to bytes and back."""
+    """fastavro under this package's errors: schemas parsed once, values to bytes and back.
+
+    fastavro's compiled code recurses without a bound, so that a few kilobytes of bad data would end the process.
+    Where a schema refers to itself, its Python code reads, and values that are too deep aren't written.
+    """
 
     def __init__(self) -> None:
-        self._fastavro = need("fastavro", extra="avro", purpose="an Avro serde")
+        purpose = "an Avro serde"
+        self._fastavro = need("fastavro", extra="avro", purpose=purpose)
+        self._python_reader = need("fastavro._read_py", extra="avro", purpose=purpose)
+        self._recursive: dict[int, tuple[Any, bool]] = {}
 
     def parse(self, schema: Any) -> Any:
         """`schema` with full names, checked.
@@ -38,6 +47,8 @@ class AvroCodec:
         """`value` in `schema`; fields that the schema doesn't have are refused."""
         out = BytesIO()
         try:
+            if self._is_recursive(schema):
+                _check_depth(value)
             self._fastavro.schemaless_writer(out, schema, value, strict_allow_default=True)
         except Exception as error:  # fastavro lets through what the value raises
             expected = f"values of Avro's '{schema_name(schema)}' ({error!r})"
@@ -49,13 +60,51 @@ class AvroCodec:
         source = BytesIO(data)
         expected = f"Avro's '{schema_name(writer)}'"
         try:
-            value = self._fastavro.schemaless_reader(source, writer, reader)
+            code = self._python_reader if self._is_recursive(writer) else self._fastavro
+            value = code.schemaless_reader(source, writer, reader)
         except Exception as error:  # damaged bytes raise IndexError, EOFError, ValueError, …
             raise unreadable(serde, topic, data, f"{expected} ({error!r})", error) from error
         if source.tell() != len(data):
             left = len(data) - source.tell()
             raise unreadable(serde, topic, data, f"{expected}, and {left} bytes follow it")
         return value
+
+    def _is_recursive(self, schema: Any) -> bool:
+        known = self._recursive.get(id(schema))
+        if known is None:
+            # The schema is kept with the answer, so that its id stays its own.
+            known = self._recursive[id(schema)] = (schema, _refers_to(schema, frozenset()))
+        return known[1]
+
+
+def _refers_to(schema: Any, around: frozenset[str]) -> bool:
+    """Whether a part of the schema is a type that it is part of; `around`: the names of such types."""
+    if isinstance(schema, str):
+        return schema in around
+    if isinstance(schema, list):
+        return any(_refers_to(part, around) for part in schema)
+    if not isinstance(schema, dict):
+        return False
+    if "name" in schema:
+        around |= {schema["name"]}
+    parts = [schema[part] for part in ("type", "items", "values") if part in schema]
+    parts += [field["type"] for field in schema.get("fields", ())]
+    return any(_refers_to(part, around) for part in parts)
+
+
+def _check_depth(value: Any) -> None:
+    """Raises `RecursionError` if dicts and lists lie in each other deeper than `_DEEPEST`."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            part
+            for outer in level
+            if isinstance(outer, (dict, list, tuple))
+            for part in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    raise RecursionError(f"it is nested deeper than {_DEEPEST} levels")
 
 
 class AvroSerde(Serde[Any]):

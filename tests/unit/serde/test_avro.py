@@ -155,3 +155,27 @@ def test_first_mismatch_names_the_field(
 ) -> None:
     codec = AvroCodec()
     assert first_mismatch(codec.parse(writer), codec.parse(reader)) == expected
+
+
+LINKED = {
+    "type": "record",
+    "name": "Linked",
+    "fields": [{"name": "value", "type": "int"}, {"name": "next", "type": ["null", "Linked"]}],
+}
+
+
+def test_schema_that_refers_to_itself_goes_there_and_back() -> None:
+    serde = AvroSerde(LINKED)
+    value = {"value": 1, "next": {"value": 2, "next": None}}
+    assert serde.deserialize("t", serde.serialize("t", value)) == value
+
+
+def test_data_nested_without_end_is_an_error_and_no_crash() -> None:
+    """fastavro's compiled reader would take the process with it."""
+    with pytest.raises(SerdeError, match="RecursionError"):
+        AvroSerde(LINKED).deserialize("t", b"\x00\x02" * 100_000)
+    value: dict[str, Any] | None = None
+    for _ in range(100_000):
+        value = {"value": 1, "next": value}
+    with pytest.raises(SerdeError, match="RecursionError"):
+        AvroSerde(LINKED).serialize("t", value)
