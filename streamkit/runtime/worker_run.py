@@ -51,6 +51,7 @@ _END_CHECK_SECONDS = 0.5
 _END_CHECKS = 2
 _FIRST_CONTACT_MS = 5_000
 _STRANGERS_SECONDS = 0.5
+_LAST_COMMIT_SECONDS = 10.0
 _ISOLATION = "read_committed"  # what was aborted is no input, and no store may be restored from it
 _RETRY_COMMIT = (
     ErrorCode.REBALANCE_IN_PROGRESS,
@@ -234,7 +235,7 @@ class WorkerRun:
                     break
                 next_end_check = time.monotonic() + _END_CHECK_SECONDS
         self._report("stopping")
-        self._commit()
+        self._commit_at_last()
         self._report("stopping")
 
     def _idle_seconds(self, next_commit: float) -> float:
@@ -243,20 +244,31 @@ class WorkerRun:
         until_punctuation = (self.tasks.next_punctuation_ms() - self.clock.now_ms()) / 1000
         return max(0.0, min(_POLL_SECONDS, until_commit, until_punctuation))
 
-    def _commit(self) -> None:
-        """Commit everything; a group that is busy or has moved on is no error here, poll tells more."""
+    def _commit(self) -> bool:
+        """Commit everything; False if the group is busy or has moved on, of which poll tells more."""
         try:
             self.tasks.commit()
         except CommitFailedError as error:
             log.warning("commit refused: %s", error)
-            return
+            return False
         except BrokerError as error:
             if error.code not in _RETRY_COMMIT:
                 raise
             log.info("commit refused: %s", error)
-            return
+            return False
         self.commits += 1
         self.purger.purge(self.tasks.committed_offsets)
+        return True
+
+    def _commit_at_last(self) -> None:
+        """Commit before leaving.
+
+        Workers that stop together meet a group that rebalances, as the first of them has left. It takes
+        commits again once this worker has done its part of that.
+        """
+        deadline = time.monotonic() + _LAST_COMMIT_SECONDS
+        while not self._commit() and time.monotonic() < deadline:
+            self.tasks.add(self._poll(_POLL_SECONDS))
 
     def _everything_is_done(self) -> bool:
         """Whether the group has committed every record of every topic that the application reads."""

@@ -99,6 +99,20 @@ def test_refused_commit_is_tried_again_although_nothing_new_came(
     assert outputs(broker) == EXPECTED
 
 
+def test_worker_that_stops_while_its_group_rebalances_commits_first(
+    broker: EmbeddedBroker, admin: Admin, worker: Worker
+) -> None:
+    """Workers of one application are often stopped together, and the first to leave starts a rebalance."""
+    wait_for(lambda: worker.status.state == "running")
+    with broker.faults.error("OffsetCommit", "REBALANCE_IN_PROGRESS") as refusing:
+        give(broker)
+        refusing.wait_for_hits(2)
+        worker.stop()
+        refusing.wait_for_hits(refusing.hits + 3)
+    assert worker.join(20)
+    assert committed(admin) == RECORDS
+
+
 def test_commit_whose_answer_is_lost_is_made_once_more(
     broker: EmbeddedBroker, admin: Admin, worker: Worker
 ) -> None:
