@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 1024
 _OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _RETRY_SECONDS = 1.0
+_ATTEMPTS = 5
 
 
 class ConnectionQuotas:
@@ -115,6 +116,16 @@ class Acceptor:
         Raises:
             OSError: it is taken, or not this machine's.
         """
+        for attempt in range(_ATTEMPTS):
+            try:
+                return await self._listen(host, port)
+            except OSError as error:
+                # A free port of one of the host's addresses may be taken at another.
+                if port or error.errno != errno.EADDRINUSE or attempt == _ATTEMPTS - 1:
+                    raise
+        return port
+
+    async def _listen(self, host: str, port: int) -> int:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         try:

@@ -217,7 +217,7 @@ class Broker:
         for partition in range(topic.partitions):
             self._open_logs.pop((topic.name, partition), None)
             key = TopicPartition(topic.name, partition)
-            if self.logs.get(key) is not None:
+            if self.logs.get(key) is not None or key in self.logs.failed:
                 self.logs.delete(key)
             self.waiters.changed(key)
         self.groups.topic_deleted(topic.name)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,9 +21,11 @@ from streamkit.log.storage.errors import LogStorageError
 __all__ = [
     "OpenFiles",
     "Unloadable",
+    "put_folder_away",
     "read_file",
     "read_text",
     "remove",
+    "remove_folder",
     "replace_file",
     "storage_errors",
     "sync_folder",
@@ -30,6 +35,7 @@ __all__ = [
 MAX_OPEN_FILES = 512
 MAX_LOADED_BYTES = 32 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
+_MAX_NAME = 255
 
 
 class Unloadable(Protocol):
@@ -241,6 +247,35 @@ def remove(path: str) -> None:
     """Delete the file if there is one."""
     with storage_errors("remove", path), contextlib.suppress(FileNotFoundError):
         Path(path).unlink()
+
+
+def put_folder_away(folder: Path) -> Callable[[], None]:
+    """Give a partition's folder a name that is never opened again.
+
+    Returns:
+        What removes the files; it may take long and may run on any thread.
+
+    Raises:
+        LogStorageError: the disk refused; the folder has its name still.
+    """
+    # A name has 255 bytes at most, and a topic's takes up to 249 of them.
+    suffix = f".{uuid.uuid4().hex}-delete"
+    doomed = folder.with_name(folder.name[: _MAX_NAME - len(suffix)] + suffix)
+    with storage_errors("rename", str(folder)):
+        folder.replace(doomed)
+    sync_folder(str(doomed.parent))
+    return partial(remove_folder, doomed)
+
+
+def remove_folder(folder: str | Path) -> None:
+    """Remove a folder as far as that is possible; of a symbolic link, what it points at too."""
+    path = Path(folder)
+    if path.is_symlink():
+        shutil.rmtree(path.resolve(), ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def sync_folder(path: str) -> None:

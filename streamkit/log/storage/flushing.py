@@ -134,6 +134,10 @@ class Flusher:
         """Replace a checkpoint in the background."""
         self._saver.submit(_save_offsets, path, offsets)
 
+    def wait_for_checkpoints(self) -> None:
+        """Wait until the checkpoints that are being replaced are."""
+        self._saver.submit(int).result()
+
     def submit(self, job: FlushJob) -> Future[None]:
         """Run a job that belongs to no flush of a whole log."""
         return self._workers.submit(job.run)

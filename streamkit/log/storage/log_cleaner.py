@@ -97,7 +97,9 @@ class LogCleaner:
     def step(self, now_ms: int) -> bool:
         """Do a bounded piece of work; False when there is none, or it waits for the disk."""
         if self._steps is None or self._current is None:
-            return now_ms >= self._due_ms and self._look(now_ms)
+            # Longer than it ever rests: the clock has gone back.
+            rests = 0 < self._due_ms - now_ms <= self.backoff_ms
+            return not rests and self._look(now_ms)
         name = self._current
         try:
             return next(self._steps)
@@ -143,7 +145,7 @@ class LogCleaner:
                 for name, partition_log in self._logs.items()
                 if partition_log.config.compacted
                 and name not in self.failed
-                and self._postponed.get(name, 0) <= now_ms
+                and not 0 < self._postponed.get(name, 0) - now_ms <= _RETRY_MS
             ]
         some, self._left = self._left[:_LOGS_A_STEP], self._left[_LOGS_A_STEP:]
         for name in some:

@@ -14,7 +14,6 @@ import gc
 import logging
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -37,7 +36,12 @@ from streamkit.log.storage.checkpoints import (
 from streamkit.log.storage.cleaner import DEFAULT_MAX_KEYS
 from streamkit.log.storage.config import LogConfig
 from streamkit.log.storage.errors import LogStorageError
-from streamkit.log.storage.files import OpenFiles, storage_errors
+from streamkit.log.storage.files import (
+    OpenFiles,
+    put_folder_away,
+    remove_folder,
+    storage_errors,
+)
 from streamkit.log.storage.flushing import Flusher
 from streamkit.log.storage.lock import FolderLock
 from streamkit.log.storage.log_cleaner import DEFAULT_BACKOFF_MS, LogCleaner
@@ -133,6 +137,7 @@ class LogManager:
         self._saved_points: dict[TopicPartition, int] = {}
         self._round_left: list[TopicPartition] = []
         self._is_expiry_round = False
+        self._last_round_ms = 0
         self._retention_due_ms = 0
         self._retention_left: list[TopicPartition] = []
         self._points_due_ms = 0
@@ -239,20 +244,43 @@ class LogManager:
             None,
             topic_id,
         )
+        if topic_id is not None:
+            created.adopt(topic_id)
+        self._forget_predecessors(topic_partition)
         self._logs[topic_partition] = created
         return created
+
+    def _forget_predecessors(self, name: TopicPartition) -> None:
+        """Take logs that are gone out of the checkpoints, before a new one of the name takes records."""
+        if name in self._saved_starts or name in self._saved_points:
+            flusher = self._background()
+            known = self._logs
+            self._saved_starts = {key: at for key, at in self._saved_starts.items() if key in known}
+            self._saved_points = {key: at for key, at in self._saved_points.items() if key in known}
+            flusher.save_offsets(self.data_dir / LOG_START_FILE, self._saved_starts)
+            flusher.save_offsets(self.data_dir / RECOVERY_POINT_FILE, self._saved_points)
+            flusher.wait_for_checkpoints()
 
     def get(self, topic_partition: TopicPartition) -> PartitionLog | None:
         """The log of a partition, or None."""
         return self._logs.get(topic_partition)
 
     def delete(self, topic_partition: TopicPartition) -> None:
-        """Delete a log. It is gone when this returns; its files are removed in the background."""
+        """Delete a log, also one that can't be opened.
+
+        It is gone when this returns; its files are removed in the background.
+
+        Raises:
+            LogStorageError: the disk refused; the log is out of service.
+        """
         self._background()
         found = self._logs.pop(topic_partition, None)
         if found is not None:
             self._background().forget(topic_partition)
             self._background().run(found.delete())
+        elif topic_partition in self.failed:
+            self._background().run(put_folder_away(self.data_dir / str(topic_partition)))
+            del self.failed[topic_partition]
 
     def partitions(self) -> Iterable[TopicPartition]:
         """Every partition that has a log here."""
@@ -311,6 +339,11 @@ class LogManager:
     def _begin_round(self, now_ms: int) -> None:
         """What is done once for all logs, before they are looked at."""
         self._round_left = list(self._logs)
+        if now_ms < self._last_round_ms:
+            # The clock has gone back: what was due at some time is due now.
+            self._starts_due_ms = self._points_due_ms = now_ms
+            self._retention_due_ms = self._expiry_due_ms = now_ms
+        self._last_round_ms = now_ms
         if now_ms >= self._starts_due_ms:
             self._starts_due_ms = now_ms + _START_OFFSETS_MS
             self._save_log_starts()
@@ -407,7 +440,8 @@ class LogManager:
         self, flusher: Flusher, name: TopicPartition, partition_log: PartitionLog, now_ms: int
     ) -> None:
         interval_ms = min(partition_log.config.flush_ms, self._checkpoint_ms)
-        due = now_ms - partition_log.flushed_ms >= interval_ms
+        # The clock may have gone back since.
+        due = not 0 <= now_ms - partition_log.flushed_ms < interval_ms
         if due and not flusher.is_busy and name not in flusher:
             flusher.begin(name, partition_log, now_ms)
 
@@ -424,7 +458,7 @@ class LogManager:
             entries = sorted(os.scandir(self.data_dir), key=lambda entry: entry.name)
             for entry in entries:
                 if _DELETED_FOLDER.fullmatch(entry.name):
-                    self._background().run(partial(shutil.rmtree, entry.path, ignore_errors=True))
+                    self._background().run(partial(remove_folder, entry.path))
                 match = _FOLDER_NAME.fullmatch(entry.name)
                 if match is not None and entry.is_dir():
                     name = TopicPartition(match[1], int(match[2]))

@@ -13,7 +13,6 @@ Not thread-safe: the thread that opened the log uses it. `begin_flush` hands out
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ from streamkit.log.storage.checkpoints import (
 )
 from streamkit.log.storage.config import LogConfig
 from streamkit.log.storage.errors import LogStorageError, OffsetOutOfRangeError
-from streamkit.log.storage.files import OpenFiles, storage_errors, sync_folder
+from streamkit.log.storage.files import OpenFiles, put_folder_away
 from streamkit.log.storage.flushing import FlushJob
 from streamkit.log.storage.leader_epochs import LeaderEpochs
 from streamkit.log.storage.lookup import Lookup
@@ -519,11 +518,7 @@ class PartitionLog:
             What removes the files; it may take long and may run on any thread.
         """
         self.abandon()
-        doomed = self.folder.with_name(f"{self.folder.name}.{uuid.uuid4().hex}-delete")
-        with storage_errors("rename", str(self.folder)):
-            self.folder.replace(doomed)
-        sync_folder(str(doomed.parent))
-        return lambda: shutil.rmtree(doomed, ignore_errors=True)
+        return put_folder_away(self.folder)
 
     def _check_open(self) -> None:
         if self._out_of_service:
