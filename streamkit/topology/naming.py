@@ -56,7 +56,8 @@ class UnnamedResource:
     """A store or a topic with a generated name.
 
     Attributes:
-        kind: "store", "changelog topic" or "repartition topic".
+        kind: "store", "store and changelog topic" or "repartition topic".
+        name: of a store, that of its changelog without `-changelog`; of a topic, without the app's id.
         hint: the option that names it.
     """
 
@@ -71,9 +72,9 @@ def unnamed_resources(wiring: Wiring, names: NameCounter) -> tuple[UnnamedResour
     for spec in wiring.stores.values():
         if names.is_generated(spec.name):
             hint = _hint(spec.name, _STORE_HINTS)
-            found.append(UnnamedResource("store", spec.name, hint))
-            if _has_changelog(spec, wiring.global_stores):
-                found.append(UnnamedResource("changelog topic", f"{spec.name}-changelog", hint))
+            logged = _has_changelog(spec, wiring.global_stores)
+            kind = "store and changelog topic" if logged else "store"
+            found.append(UnnamedResource(kind, spec.name, hint))
     for topic in wiring.internal_topics:
         if names.is_generated(topic):
             if "-STATE-STORE-" in topic and topic.startswith("KSTREAM-"):

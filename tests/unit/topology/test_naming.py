@@ -38,8 +38,7 @@ def test_aggregation_of_rekeyed_stream() -> None:
     stream(b).group_by(lambda _, v: v, key=str).count()
     store = "KSTREAM-AGGREGATE-STATE-STORE-0000000002"
     assert listed(b) == {
-        f"store {store}": "the aggregation's store=",
-        f"changelog topic {store}-changelog": "the aggregation's store=",
+        f"store and changelog topic {store}": "the aggregation's store=",
         f"repartition topic {store}-repartition": "name= of the group_by or group_by_key",
     }
 
