@@ -16,6 +16,7 @@ from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 from streamkit.dsl.joins import join_global_table, join_table
 from streamkit.dsl.kgrouped import KGroupedStream
 from streamkit.dsl.ktable import GlobalKTable, KTable, table_of_stream
+from streamkit.dsl.late import late_stream_of_join
 from streamkit.dsl.options import SerdeLike, StoreOptions, optional_serde
 from streamkit.dsl.stream_joins import join_streams
 from streamkit.dsl.stream_node import StreamNode, repartitioned, select_key
@@ -306,6 +307,18 @@ class KStream(Generic[K, V]):
             optimizable=False,
         )
         return KStream(behind)
+
+    def late_records(
+        self, side: Literal["left", "right"], *, name: str | None = None
+    ) -> KStream[K, Any]:
+        """Of a join of two streams: one side's records that came too late to wait for partners.
+
+        They met the partners that were there, and go on as they came, with one header more, `late`.
+
+        Raises:
+            TopologyError: this stream isn't a join of two streams.
+        """
+        return late_stream_of_join(self._place, side, name)
 
     # -- tables ------------------------------------------------------------------------------------
 

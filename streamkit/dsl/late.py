@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from streamkit.dsl.grouping import Grouping
 from streamkit.dsl.stream_node import StreamNode
-from streamkit.errors import TopologyError
+from streamkit.errors import ConfigError, TopologyError
 from streamkit.operators.late_records import LateRecords
-from streamkit.topology.graph_nodes import GraphNode, OperatorGraphNode
+from streamkit.topology.graph_nodes import GraphNode, OperatorGraphNode, StreamJoinGraphNode
 
 if TYPE_CHECKING:  # what comes too late for an operation on a stream is a stream again
     from streamkit.dsl.kstream import KStream
 
-__all__ = ["late_place", "late_stream"]
+__all__ = ["late_place", "late_stream", "late_stream_of_join"]
 
 
 def late_stream(
@@ -43,6 +43,39 @@ def late_stream(
         sources=aggregated.sources,
     )
     return KStream(late_place(place, node, name))
+
+
+def late_stream_of_join(joined: StreamNode, side: str, name: str | None) -> KStream[Any, Any]:
+    """The stream of one side's records that come too late for later partners.
+
+    Raises:
+        ConfigError: no side of that name.
+        TopologyError: `joined` is no join of two streams.
+    """
+    from streamkit.dsl.kstream import KStream
+
+    if side not in ("left", "right"):
+        raise ConfigError(f"a join has a 'left' and a 'right' side, no {side!r}")
+    node = joined.node
+    if not isinstance(node, StreamJoinGraphNode):
+        raise TopologyError(
+            "late_records of a stream needs the join of two streams itself: "
+            "joined = left.join(right, …); joined.late_records('left')"
+        )
+    keeper = node.left_window if side == "left" else node.right_window
+    (window,) = {
+        child for parent in node.parents for child in parent.children if child.name == keeper
+    }
+    value = node.value_serdes[0 if side == "left" else 1]
+    place = StreamNode(
+        graph=joined.graph,
+        node=window,
+        name=window.name,
+        key=joined.key,
+        value=value,
+        sources=joined.sources,
+    )
+    return KStream(late_place(place, window, name))
 
 
 def late_place(place: StreamNode, node: GraphNode, name: str | None) -> StreamNode:

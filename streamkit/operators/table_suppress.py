@@ -153,16 +153,27 @@ class TableSuppress(Operator):
         record.raw_key = record.raw_value = None
         while self._buffer.first_time() <= due:
             self._emit_first()
-        while self._is_over():
-            if not self._emit_when_full:
-                raise TopologyError(
-                    f"the buffer of {self.name!r} is full: {self._buffer.records()} records, "
-                    f"{self._buffer.size_bytes()} bytes"
-                )
+        while self._emit_when_full and self._is_over():
             self._emit_first()
         record.topic, record.partition, record.offset = topic, partition, offset
         record.timestamp, record.headers = timestamp, headers
         record.raw_key, record.raw_value = raw_key, raw_value
+        if self._is_over():
+            raise self._full()
+
+    def _full(self) -> TopologyError:
+        bounds = []
+        if self._max_records >= 0:
+            bounds.append(f"max_records={self._max_records}")
+        if self._max_bytes >= 0:
+            bounds.append(f"max_bytes={self._max_bytes}")
+        held = "results that aren't final" if self._until_close else "changes that aren't due"
+        return TopologyError(
+            f"the buffer of {self.name!r} is full: {self._buffer.records()} records of "
+            f"{self._buffer.size_bytes()} bytes wait, more than "
+            f"{' and '.join(bounds)} allow, and {held} must not go out early: allow more, or make "
+            f"the {'windows or their grace' if self._until_close else 'time limit'} shorter"
+        )
 
     def _emit_first(self) -> None:
         """Send the first change on, and then take it out.

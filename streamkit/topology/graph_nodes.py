@@ -292,9 +292,19 @@ class StreamJoinGraphNode(GraphNode):
         self._pending = pending
 
     @property
+    def left_window(self) -> str:
+        """Name of the node that keeps the left side's records."""
+        return self._sides[0][1]
+
+    @property
     def right_window(self) -> str:
         """Name of the node that keeps the right side's records."""
         return self._sides[1][1]
+
+    @property
+    def value_serdes(self) -> tuple[Serde[Any] | None, Serde[Any] | None]:
+        """The serdes of the left and the right side's values."""
+        return self._sides[0][3].value_serde, self._sides[1][3].value_serde
 
     def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         (left, left_window, _, left_store), (right, right_window, _, right_store) = self._sides

@@ -241,7 +241,9 @@ def _join_with_single_store(arranged: Arrangement) -> None:
     for node in arranged.nodes:
         parents = arranged.parents(node)
         if isinstance(node, StreamJoinGraphNode) and len(parents) == 1:
-            node.is_self_join = True
             right = [c for c in arranged.children(parents[0]) if c.name == node.right_window]
+            if any(arranged.children(window) for window in right):
+                continue  # its late records are asked for
+            node.is_self_join = True
             for window in right:
                 arranged.unlink(parents[0], window)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import streamkit as sk
-from streamkit.errors import ProcessingError, TopologyError
+from streamkit.errors import ConfigError, ProcessingError, TopologyError
 from streamkit.testing import TopologyTestDriver
 
 HEADERS = (("trace", b"7"),)
@@ -125,3 +125,66 @@ def test_error_below_late_records_names_its_operator() -> None:
         driver.pipe_input("in", "k", "x", timestamp_ms=40)
         with pytest.raises(ProcessingError, match="operator 'broken' raised ZeroDivisionError"):
             driver.pipe_input("in", "k", "y", timestamp_ms=4)
+
+
+def joined(method: str = "join") -> tuple[sk.StreamsBuilder, sk.KStream[str, list[Any]]]:
+    builder = sk.StreamsBuilder()
+    left = builder.stream("left", key=str, value=str)
+    right = builder.stream("right", key=str, value=int)
+    join = getattr(left, method)
+    windows = sk.JoinWindows(10, grace=5)
+    return builder, join(right, lambda a, b: [a, b], windows=windows, name="join", store="join")
+
+
+@pytest.mark.parametrize("backend", ["memory", "rocksdb"])
+@pytest.mark.parametrize("method", ["join", "left_join", "outer_join"])
+def test_record_that_a_join_does_not_wait_with_goes_on_as_late(method: str, backend: str) -> None:
+    """The store of a side keeps what its later records leave, here 25 ms."""
+    builder, out = joined(method)
+    out.to("out", value=sk.JsonSerde())
+    out.late_records("left", name="late-left").to("late-left")
+    out.late_records("right", name="late-right").to("late-right")
+    with TopologyTestDriver(builder, backend=backend) as driver:
+        driver.pipe_input("right", "k", 1, timestamp_ms=70)
+        driver.pipe_input("left", "k", "on time", timestamp_ms=100)
+        driver.pipe_input("left", "k", "just so", timestamp_ms=76)
+        assert driver.read_all("late-left") == []
+        driver.pipe_input("left", "k", "late", timestamp_ms=75, headers=HEADERS)
+        (late,) = driver.read_all("late-left")
+        assert (late.key, late.value, late.timestamp_ms) == ("k", "late", 75)
+        assert late.headers[0] == HEADERS[0]
+        assert late.headers[1][0] == "late"
+        assert [r.value for r in driver.read_all("out") if r.value[1]] == [
+            ["just so", 1],
+            ["late", 1],
+        ]
+        driver.pipe_input("right", "k", 2, timestamp_ms=76)
+        assert [r.value for r in driver.read_all("out") if r.value[0]] == [["just so", 2]]
+        assert driver.read_all("late-right") == []
+        driver.pipe_input("right", "k", 2, timestamp_ms=7)
+        assert [record.value for record in driver.read_all("late-right")] == [2]
+        assert driver.dropped == {
+            ("join-this-windowed", "late"): 1,
+            ("join-other-windowed", "late"): 1,
+        }
+
+
+def test_late_records_of_a_join_of_a_stream_with_itself() -> None:
+    for side in ("left", "right"):
+        builder = sk.StreamsBuilder()
+        stream = builder.stream("in", key=str, value=str)
+        windows = sk.JoinWindows(10, grace=5)
+        out = stream.join(stream, lambda a, b: a + b, windows=windows, name="join", store="join")
+        out.late_records(side).to("late")
+        with TopologyTestDriver(builder.build(optimize=True)) as driver:
+            driver.pipe_input("in", "k", "x", timestamp_ms=100)
+            driver.pipe_input("in", "k", "y", timestamp_ms=10)
+            assert [record.value for record in driver.read_all("late")] == ["y"]
+
+
+def test_late_records_need_a_join_and_one_of_its_sides() -> None:
+    _, out = joined()
+    with pytest.raises(ConfigError, match="'left' and a 'right' side, no 'both'"):
+        out.late_records("both")  # type: ignore[arg-type]  # that is what is tested
+    with pytest.raises(TopologyError, match="needs the join of two streams itself"):
+        out.filter(lambda _, pair: bool(pair)).late_records("left")
