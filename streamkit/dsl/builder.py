@@ -21,6 +21,7 @@ from streamkit.dsl.options import (
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.errors import ConfigError
 from streamkit.operators.getter import StoreGetter
+from streamkit.operators.process import ProcessorAdapter, ProcessorSupplier
 from streamkit.operators.timestamps import FieldTime
 from streamkit.serde import JsonSerde, Serde
 from streamkit.state.spec import StoreKind, StoreSpec
@@ -366,6 +367,36 @@ class StreamsBuilder:
     def add_state_store(self, spec: StoreSpec) -> None:
         """Add a store for processors; `process(…, stores=[…])` connects it."""
         self._graph.add_source(StoreGraphNode(spec))
+
+    def add_global_store(
+        self,
+        spec: StoreSpec,
+        topic: str,
+        supplier: ProcessorSupplier[Any, Any, Any, Any],
+        *,
+        key: SerdeLike[Any] | None = None,
+        value: SerdeLike[Any] | None = None,
+        timestamp: Callable[[Any, Any], int] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Add a store that every worker fills with the whole of `topic`, through a processor of yours.
+
+        Every processor may read it, without naming it in `stores=`. What the processor puts must follow from the
+        topic alone, as each worker does it anew.
+
+        Args:
+            spec: the store; it has no changelog, as the topic itself serves.
+            supplier: makes the processor, which puts the records into the store called `spec.name`.
+            key, value: types or serdes of the topic; by default the app's.
+            timestamp, timestamp_extractor: as for `stream`.
+        """
+        source = self._source(key, value, timestamp, timestamp_extractor, None)
+        names = self._graph.names
+        source_name = names.suffixed(name, "-source", "KSTREAM-SOURCE-")
+        name = names.node("KTABLE-SOURCE-", name)
+        make = partial(ProcessorAdapter, supplier)
+        self._graph.add_source(GlobalTableGraphNode(name, source_name, topic, source, spec, make))
 
     def build(
         self,

@@ -171,12 +171,23 @@ class TableSourceGraphNode(GraphNode):
 
 
 class GlobalTableGraphNode(GraphNode):
-    """A topic as a table that every worker holds whole."""
+    """A topic as a table that every worker holds whole.
+
+    Args:
+        make: what puts each record into the store; None: as it is.
+    """
 
     def __init__(
-        self, name: str, source_name: str, topic: str, options: SourceOptions, store: StoreSpec
+        self,
+        name: str,
+        source_name: str,
+        topic: str,
+        options: SourceOptions,
+        store: StoreSpec,
+        make: MakeOperator | None = None,
     ) -> None:
         super().__init__(name)
+        self._make = make or partial(GlobalStoreUpdater, store.name)
         self.source_name = self._source = source_name
         self._topic = topic
         self._options = options
@@ -190,7 +201,7 @@ class GlobalTableGraphNode(GraphNode):
                 ProcessorNode(
                     self.name,
                     (self._source,),
-                    partial(GlobalStoreUpdater, self._store.name),
+                    self._make,
                     (self._store.name,),
                 ),
             )

@@ -44,13 +44,16 @@ public class StreamsOracle {
     static final String[] KEYS = {"a", "b", "c", "k", "x", "y"};
     static final int LAST_TIME = 60;
 
+    /** Where there is such a folder, RocksDB needs no disk for its many small flushes. */
+    static final Path IN_MEMORY = Path.of("/dev/shm");
+
     public static void main(String[] args) throws Exception {
         PrintStream out = new PrintStream(System.out, true, "UTF-8");
         System.setOut(System.err);
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, "UTF-8"));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             ObjectNode answer = JSON.createObjectNode();
-            Path folder = Files.createTempDirectory("oracle");
+            Path folder = IN_MEMORY.toFile().canWrite() ? Files.createTempDirectory(IN_MEMORY, "oracle") : Files.createTempDirectory("oracle");
             try {
                 answer(JSON.readTree(line), folder, answer);
             } catch (Throwable error) {
@@ -79,6 +82,7 @@ public class StreamsOracle {
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
         settings.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0L);
         settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0L);
+        settings.put("__enable.process.processValue.fix__", true); // KAFKA-19668: repartition behind processors
         if (asked.path("optimize").asBoolean()) settings.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(settings)));
         List<String> outputs = new ArrayList<>();
@@ -297,6 +301,19 @@ public class StreamsOracle {
         }
     }
 
+    static class Putting implements Processor<String, String, Void, Void> {
+        final String name;
+        KeyValueStore<String, String> store;
+
+        Putting(String name) { this.name = name; }
+
+        @Override public void init(ProcessorContext<Void, Void> context) { store = context.getStateStore(name); }
+
+        @Override public void process(Record<String, String> record) {
+            if (record.key() != null && record.value() != null) store.put(record.value(), record.key());
+        }
+    }
+
     static class Linked implements Processor<Object, String, String, String> {
         @Override public void process(Record<Object, String> record) { }
     }
@@ -403,6 +420,12 @@ public class StreamsOracle {
                 case "global": return stored(node)
                     ? builder.globalTable(node.get("topic").asText(), consumed(node), table(node, TEXT))
                     : builder.globalTable(node.get("topic").asText(), consumed(node));
+                case "global_store": {
+                    String name = node.get("store").asText();
+                    builder.addGlobalStore(Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(name), TEXT, TEXT),
+                        node.get("topic").asText(), consumed(node), () -> new Putting(name));
+                    return null;
+                }
                 case "filter": return stream(node, 0).filter((k, v) -> kept(f, k, v));
                 case "filter_not": return stream(node, 0).filterNot((k, v) -> kept(f, k, v));
                 case "map_values": return stream(node, 0).mapValues(v -> changed(f, v));

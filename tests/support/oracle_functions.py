@@ -21,6 +21,7 @@ __all__ = [
     "KEYS",
     "LAST_TIME",
     "Idle",
+    "Putting",
     "Remembering",
     "RememberingValues",
     "Ticking",
@@ -213,6 +214,21 @@ class Transforming(ValueTransformer[Any, Any, Any]):
         calls = int(self._store.get(key) or "0") + 1
         self._store.put(key, str(calls))
         return None if value is None else cap(f"{value}#{calls}")
+
+
+class Putting(Processor[Any, Any, Any, Any]):
+    """Fills a global store, with keys and values exchanged."""
+
+    def __init__(self, store: str) -> None:
+        self._name = store
+
+    def init(self, context: ProcessorContext[Any, Any]) -> None:
+        super().init(context)
+        self._store = context.store(self._name)
+
+    def process(self, record: Record[Any, Any]) -> None:
+        if record.key is not None and record.value is not None:
+            self._store.put(record.value, record.key)
 
 
 class Idle(Processor[Any, Any, Any, Any]):

@@ -96,8 +96,12 @@ def _retention(choices: Any, _number: int) -> dict[str, Any]:
     return {"retention": choices.number(40, 80)} if choices.chance(20) else {}
 
 
+def _global_key(choices: Any, _number: int) -> dict[str, Any]:
+    return {"f": choices.pick((0, 1, 1, 3))}
+
+
 def _join_span(choices: Any, _number: int) -> dict[str, Any]:
-    before, after = choices.number(0, 15), choices.number(0, 15)
+    before, after = choices.number(0, 20), choices.number(0, 20)
     if choices.chance(12):  # only later ones, or only earlier ones
         before = -choices.number(1, after) if after else before
     elif choices.chance(12):
@@ -159,7 +163,7 @@ def _cogroup(gives: str, *details: Detail) -> Operator:
 OPERATORS: dict[str, Operator] = {
     # streams
     "filter": _stateless("filter", _S, "stream", _F3),
-    "filter_not": _stateless("filter_not", _S, "stream", _F3),
+    "filter_not": _stateless("filter_not", _S, "stream", _span("f", 1, 2)),
     "map_values": _stateless("map_values", _S, "stream", _F3),
     "map_values_with_key": _stateless("map_values_with_key", _S, "stream", _F3),
     "map": _stateless("map", _S, "stream", _F4),
@@ -178,7 +182,7 @@ OPERATORS: dict[str, Operator] = {
     "windowed_filter": _stateless("windowed_filter", _W, "windowed", _F3),
     "windowed_map_values": _stateless("windowed_map_values", _W, "windowed", _F3),
     "table_filter": _stateful("table_filter", _T, "table", _F3, _stored()),
-    "table_filter_not": _stateful("table_filter_not", _T, "table", _F3, _stored()),
+    "table_filter_not": _stateful("table_filter_not", _T, "table", _span("f", 1, 2), _stored()),
     "table_map_values": _stateful("table_map_values", _T, "table", _F3, _stored()),
     "table_transform_values": _stateful(
         "table_transform_values", _T, "table", _F3, _stored(), _used_store
@@ -228,8 +232,12 @@ OPERATORS: dict[str, Operator] = {
         _how("inner", "left"),
         _span("grace", 0, 14),
     ),
-    "global_join_inner": _stateful("global_join", ("stream", "global"), "stream", _F4, how="inner"),
-    "global_join_left": _stateful("global_join", ("stream", "global"), "stream", _F4, how="left"),
+    "global_join_inner": _stateful(
+        "global_join", ("stream", "global"), "stream", _global_key, how="inner"
+    ),
+    "global_join_left": _stateful(
+        "global_join", ("stream", "global"), "stream", _global_key, how="left"
+    ),
     "table_join_inner": _stateful(
         "table_join", ("table", "table"), "table", _stored(), how="inner"
     ),

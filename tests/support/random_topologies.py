@@ -27,7 +27,13 @@ MOST_OPERATORS = 6
 MOST_INPUTS = 24
 LAST_TIME = 60
 
-_SOURCES = {"stream": "stream", "table": "table", "versioned": "table", "global": "global"}
+_SOURCES = {
+    "stream": "stream",
+    "table": "table",
+    "versioned": "table",
+    "global": "global",
+    "global_store": "global_store",
+}
 
 
 _LIGHT = {
@@ -39,6 +45,10 @@ _LIGHT = {
     for kind, takes in (("stream", "stream"), ("open", "windowed"), ("windowed", "windowed"))
 }
 """Operators without state that change no kind, to be put between others."""
+
+
+_BEGINNINGS = ("stream", "table", "to_table", "aggregate", "cogroup", "table_group", "repartition")
+"""Operations that a sub-topology may begin with."""
 
 
 class Choices(Protocol):
@@ -93,7 +103,7 @@ def free_case(choices: Choices) -> Case:
     """Some operators on some sources, each on what is there."""
     build = _Build(choices)
     build.source("stream")
-    for kind in ("stream", "table", "versioned", "global"):
+    for kind in ("stream", "table", "versioned", "global", "global_store"):
         if choices.chance(40):
             build.source(kind)
     for _ in range(choices.number(1, MOST_OPERATORS)):
@@ -108,7 +118,7 @@ def chain_case(choices: Choices, names: Sequence[str]) -> Case:
     for name in names:
         at = build.operator(name, at)
         build.tap(at)
-    return build.case()
+    return build.case(until_later=True)
 
 
 class _Build:
@@ -131,11 +141,13 @@ class _Build:
         if kind == "stream" and choices.chance(10):
             node["more"] = [f"in{len(self._topics)}"]
             self._topics += node["more"]
-        if kind == "versioned" or (kind != "stream" and choices.chance(50)):
+        if kind in ("versioned", "global_store") or (kind != "stream" and choices.chance(50)):
             node["store"] = f"source{len(self._nodes)}"
         if kind == "versioned":
             node.update(history=choices.pick((20, 60)), kind="versioned")
-        if kind != "global" and choices.chance(10):
+        if kind == "global_store":
+            node["kind"] = "plain"
+        if not kind.startswith("global") and choices.chance(10):
             node["earlier"] = choices.number(1, 20)
         return self._add(node, kind, f"{kind}_source")
 
@@ -246,17 +258,17 @@ class _Build:
 
     # -- the whole ---------------------------------------------------------------------------------
 
-    def case(self) -> Case:
+    def case(self, *, until_later: bool = False) -> Case:
         """What nobody goes on with is written to a topic."""
         for at in range(len(self._nodes)):
-            if at not in self._used and self._kinds[at] not in ("global", "end"):
+            if at not in self._used and self._kinds[at] not in ("global", "global_store", "end"):
                 self.tap(at)
         self._link()
         return {
             "nodes": self._nodes,
-            "inputs": self._inputs(),
+            "inputs": self._inputs(until_later),
             "backend": self._choices.pick(("memory", "memory", "rocksdb")),
-            "optimize": self._choices.chance(50) and not any(map(_moves_repartition, self._nodes)),
+            "optimize": self._choices.chance(50),
         }
 
     def _link(self) -> None:
@@ -269,21 +281,22 @@ class _Build:
         linked = [
             at
             for at, node in enumerate(self._nodes)
-            if node["op"] in ("stream", "table") or "tap" in node or at in others
+            if node["op"] in _BEGINNINGS or "tap" in node or at in others
         ]
         for number, at in enumerate(linked):
             self._add({"op": "link", "of": [at], "first": number == 0}, "end", "link")
 
-    def _inputs(self) -> list[Input]:
+    def _inputs(self, until_later: bool) -> list[Input]:
         choices = self._choices
         ordered = choices.chance(60)
-        given = [self._input(ordered) for _ in range(choices.number(1, MOST_INPUTS))]
+        least = MOST_INPUTS // 2 if until_later else 1
+        given = [self._input(ordered) for _ in range(choices.number(least, MOST_INPUTS))]
         if ordered:
             given.sort(key=lambda one: one.get("ts", one.get("sorted", 0)) + one.get("late", 0))
         for one in given:
             one.pop("late", None)
             one.pop("sorted", None)
-        if choices.chance(75):
+        if until_later or choices.chance(60):
             given += self._later()
         return given
 
@@ -322,8 +335,3 @@ class _Build:
             ]
             later.append({"advance": 15})
         return later
-
-
-def _moves_repartition(node: Node) -> bool:
-    """Optimized, Kafka Streams repartitions before a processor, whatever keys that forwards."""
-    return node["op"] in ("process", "punctuate")

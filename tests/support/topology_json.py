@@ -14,6 +14,7 @@ from oracle_functions import (
     KEYS,
     LAST_TIME,
     Idle,
+    Putting,
     Remembering,
     RememberingValues,
     Text,
@@ -185,6 +186,12 @@ def _table(builder: StreamsBuilder, node: Node) -> Any:
 
 def _global_table(builder: StreamsBuilder, node: Node) -> Any:
     return builder.global_table(node["topic"], **_source(node), **_store(node))
+
+
+def _global_store(builder: StreamsBuilder, node: Node) -> None:
+    store, text_serde = node["store"], serde_for(str)
+    spec = StoreSpec(store, StoreKind.KEY_VALUE, text_serde, text_serde)
+    builder.add_global_store(spec, node["topic"], lambda: Putting(store), **_source(node))
 
 
 def _map(_builder: StreamsBuilder, node: Node, stream: Any) -> Any:
@@ -388,6 +395,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "stream": _stream,
     "table": _table,
     "global": _global_table,
+    "global_store": _global_store,
     "filter": lambda _, node, stream: stream.filter(kept(node["f"])),
     "filter_not": lambda _, node, stream: stream.filter_not(kept(node["f"])),
     "map_values": lambda _, node, stream: stream.map_values(changed(node["f"]), value=str),
