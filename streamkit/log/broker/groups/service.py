@@ -9,6 +9,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from streamkit.errors import ProtocolError, StorageError
@@ -20,6 +21,7 @@ from streamkit.log.broker.groups.consumer.requests import (
 )
 from streamkit.log.broker.groups.coordinator import CommitOffsets, GroupCoordinator
 from streamkit.log.broker.groups.group import Group
+from streamkit.log.broker.groups.log_replay import replay_log
 from streamkit.log.broker.groups.offsets import Origin
 from streamkit.log.broker.groups.outcome import (
     Join,
@@ -31,7 +33,7 @@ from streamkit.log.broker.groups.outcome import (
 )
 from streamkit.log.broker.groups.record_codec import OFFSETS_TOPIC, decode_record, encode_record
 from streamkit.log.broker.groups.records import CommittedOffset, partition_for
-from streamkit.log.broker.services import CoordinatorServices, InternalBatch
+from streamkit.log.broker.services import CoordinatorServices
 from streamkit.log.broker.timers import TimerHandle
 from streamkit.log.protocol import ErrorCode
 from streamkit.model import TopicPartition
@@ -72,31 +74,28 @@ class GroupService:
         # The topic that exists decides where groups are, whatever the setting says by now.
         self._partitions = self._services.partition_counts().get(OFFSETS_TOPIC, self._partitions)
         for log in self._services.internal_logs(OFFSETS_TOPIC):
-            for batch in log.batches():
-                self._replay_batch(log.partition, batch)
+            replay_log(log.partition, log.batches(), partial(self._replay, log.partition))
         now_ms = self._tick()
         for outcome in self._coordinator.loaded(now_ms):
             self._settle(outcome, now_ms)
         self._arm()
         self._schedule_cleanup()
 
-    def _replay_batch(self, partition: int, batch: InternalBatch) -> None:
-        origin = None if batch.producer_id < 0 else Origin(partition, batch.producer_id)
-        if origin is not None and batch.committed is not None:
-            self._coordinator.transaction_ended(origin, batch.committed)
-        for key, value in batch.records:
-            try:
-                record = decode_record(key, value)
-            except ProtocolError as error:
-                _log.error(
-                    "%s-%d: a record can't be read and is passed over: %s",
-                    OFFSETS_TOPIC,
-                    partition,
-                    error,
-                )
-                continue
-            if record is not None:
-                self._coordinator.replay(record, origin)
+    def _replay(
+        self, partition: int, key: bytes | None, value: bytes | None, origin: Origin | None
+    ) -> None:
+        try:
+            record = decode_record(key, value)
+        except ProtocolError as error:
+            _log.error(
+                "%s-%d: a record can't be read and is passed over: %s",
+                OFFSETS_TOPIC,
+                partition,
+                error,
+            )
+            return
+        if record is not None:
+            self._coordinator.replay(record, origin)
 
     def close(self) -> None:
         """Stop the timers and answer all who wait with COORDINATOR_NOT_AVAILABLE: they ask again later."""
