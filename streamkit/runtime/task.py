@@ -27,13 +27,13 @@ from typing import Final, NoReturn
 from mypy_extensions import i64
 
 from streamkit.clock import Clock
-from streamkit.errors import ProcessingError, SerdeError, TopologyError, caused_by
+from streamkit.errors import TopologyError
 from streamkit.model.records import EMPTY_HEADERS, TopicPartition
 from streamkit.model.tasks import TaskId
-from streamkit.operators.base import Operator
 from streamkit.operators.context import RecordCollector
 from streamkit.operators.failure import explain
 from streamkit.operators.timestamps import record_time_or_fail
+from streamkit.runtime.failures import FailurePolicy
 from streamkit.runtime.operator_graph import OperatorGraph
 from streamkit.runtime.partition_group import (
     DISABLED,
@@ -52,8 +52,6 @@ from streamkit.state import StateStore
 __all__ = ["Committable", "Task"]
 
 NEGATIVE_TIMESTAMP: Final = "negative timestamp"
-UNDECODABLE: Final = "undecodable"
-FAILED: Final = "processing error"
 
 
 def raise_error(error: Exception) -> NoReturn:
@@ -117,8 +115,6 @@ class Task:
         self.closed = False
         self._graph = graph
         self._stores = stores
-        self._continue_on_undecodable: Final = settings.on_deserialization_error == "continue"
-        self._continue_on_failure: Final = settings.on_processing_error == "continue"
         self.context = RunningTaskContext(
             settings.application_id,
             task_id,
@@ -127,6 +123,7 @@ class Task:
             {**global_stores, **stores.by_name},
             dict(settings.values),
         )
+        self._failures = FailurePolicy(self.context, settings)
         self._store_context = TaskStoreContext(str(task_id), self.context)
         self._buffers: dict[TopicPartition, PartitionBuffer] = {
             partition: PartitionBuffer(partition, graph.source_for(partition.topic))
@@ -400,7 +397,7 @@ class Task:
                     timestamp: i64 = extracted
                 except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
                     self._point_at(buffer, position)
-                    self._failed(source, error)
+                    self._failures.judge(source, error)
                     self._pass_over(buffer, position + 1)
                     continue
                 if timestamp < 0:
@@ -420,7 +417,7 @@ class Task:
             record_time_or_fail(None, None, timestamp, buffer.partition_time)
         except TopologyError as error:
             self._point_at(buffer, position)
-            self._failed(buffer.source, error)
+            self._failures.judge(buffer.source, error)
 
     def _pass_over(self, buffer: PartitionBuffer, position: i64) -> None:
         """Be done with the record before `position`, unprocessed."""
@@ -481,7 +478,7 @@ class Task:
                 try:
                     source.process_raw(topic, raw_key, raw_value, timestamp, headers)
                 except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
-                    self._failed(source, error)
+                    self._failures.judge(source, error)
                 position += 1
                 if stream_time >= stream_queue.next_due_ms:
                     self._punctuate_stream_time(topic, record.partition)
@@ -517,7 +514,7 @@ class Task:
             try:
                 source.process(key, value, timestamp, record.headers)
             except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
-                self._failed(source, error)
+                self._failures.judge(source, error)
             buffer.position = position + 1
             buffer.buffered -= 1
             taken += 1
@@ -542,7 +539,7 @@ class Task:
         try:
             punctuator.callback(timestamp_ms)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
-            self._failed(self._graph.operator(punctuator.node), error, "in a punctuator")
+            self._failures.judge(self._graph.operator(punctuator.node), error, "in a punctuator")
 
     def _leave_record(self, timestamp_ms: i64) -> None:
         """No record is being processed."""
@@ -566,42 +563,3 @@ class Task:
         record.headers = EMPTY_HEADERS if buffer.headers is None else buffer.headers[position]
         record.raw_key = buffer.keys[position]
         record.raw_value = buffer.values[position]
-
-    # -- errors ------------------------------------------------------------------------------------
-
-    def _failed(self, start: Operator, error: BaseException, when: str = "") -> None:
-        """Count the record if the app goes on after such errors; else raise what the user shall see.
-
-        `sys.exit()` in a user's function is such an error, and none to go on after: on this thread it would
-        end the worker without a word.
-        """
-        context = self.context
-        if isinstance(error, SerdeError) and error.node == start.name:
-            if not self._continue_on_undecodable:
-                raise self._undecodable(start, error)
-            context.drop(start.name, UNDECODABLE)
-            return
-        explained = explain(error, start, context, when=when)
-        if (
-            self._continue_on_failure
-            and isinstance(explained, ProcessingError)
-            and not isinstance(error, SystemExit)
-        ):
-            context.drop(explained.node, FAILED)
-            return
-        raise explained
-
-    def _undecodable(self, source: Operator, error: SerdeError) -> SerdeError:
-        record = self.context.record
-        located = SerdeError(
-            f"source {source.name!r} can't decode a record: topic {record.topic}, partition "
-            f"{record.partition}, offset {record.offset}: {error}\n"
-            '  To skip such records: App(on_deserialization_error="continue").',
-            serde=error.serde,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            node=source.name,
-        )
-        caused_by(located, error)
-        return located

@@ -24,11 +24,12 @@ from typing import Any, Final, Generic, TypeVar
 
 from mypy_extensions import i64, mypyc_attr
 
-from streamkit.errors import SerdeError, StorageError
+from streamkit.errors import StorageError
 from streamkit.model.change import Change
 from streamkit.model.records import Headers
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
+from streamkit.state.bound_serde import BoundSerde
 from streamkit.state.buffered import Buffered
 from streamkit.state.keys import long_bytes
 from streamkit.state.settings import StoreSettings
@@ -67,9 +68,8 @@ class RecordBuffer(StateStore, Generic[K, V]):
     ) -> None:
         super().__init__(spec)
         self._backend = backend
-        self._key_serde = key_serde
-        self._value_serde = value_serde
-        self._topic = topic
+        self._keys = BoundSerde(key_serde, spec.name, topic)
+        self._values = BoundSerde(value_serde, spec.name, topic)
         self._max_bytes: i64 = settings.overlay_max_bytes
         self._many = spec.kind is StoreKind.JOIN_BUFFER
         self._context = StoreContext()
@@ -102,7 +102,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
             timestamp: the record's.
             topic, partition, offset, headers: of the source record.
         """
-        raw_key = self._raw_key(key)
+        raw_key = self._keys.serialize(key)
         old = self._encode(change.old)
         new = self._encode(change.new)
         prior = old
@@ -148,7 +148,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
             raise IndexError(f"buffer '{self.name}' is empty")
         record = self._records[place]
         change = Change(self._decode(record.old), self._decode(record.new))
-        return self._key(self._raw_key_of(place)), change, record
+        return self._keys.deserialize(self._raw_key_of(place)), change, record
 
     def drop_first(self) -> None:
         """Take the first record out, if there is one."""
@@ -159,7 +159,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
 
     def prior(self, key: K) -> tuple[bool, Any]:
         """Whether `key` waits, and the value that was downstream before it was buffered."""
-        place = self._places.get(self._raw_key(key))
+        place = self._places.get(self._keys.serialize(key))
         if place is None:
             return False, None
         return True, self._decode(self._records[place].prior)
@@ -308,37 +308,11 @@ class RecordBuffer(StateStore, Generic[K, V]):
         self._order = list(self._records)
         heapify(self._order)
 
-    def _raw_key(self, key: object) -> bytes:
-        try:
-            return self._key_serde.serialize(self._topic, key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
-
-    def _key(self, raw_key: bytes) -> object:
-        try:
-            return self._key_serde.deserialize(self._topic, raw_key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
-
     def _encode(self, value: object) -> bytes | None:
-        if value is None:
-            return None
-        try:
-            return self._value_serde.serialize(self._topic, value)
-        except SerdeError as error:
-            error.node = self.name
-            raise
+        return None if value is None else self._values.serialize(value)
 
     def _decode(self, data: bytes | None) -> object:
-        if data is None:
-            return None
-        try:
-            return self._value_serde.deserialize(self._topic, data)
-        except SerdeError as error:
-            error.node = self.name
-            raise
+        return None if data is None else self._values.deserialize(data)
 
 
 def _time_of(place: bytes) -> i64:

@@ -17,8 +17,8 @@ from typing import Any, cast
 
 from mypy_extensions import i64
 
-from streamkit.errors import SerdeError
 from streamkit.serde.base import Serde
+from streamkit.state.bound_serde import BoundSerde
 from streamkit.state.keys import long_bytes, long_from
 
 __all__ = ["Encoded", "EntryCodec", "Tombstone"]
@@ -55,8 +55,7 @@ class EntryCodec:
 
     def __init__(self, serde: Serde[Any], *, store: str, topic: str, timestamped: bool) -> None:
         self._serde = serde
-        self._store = store
-        self._topic = topic
+        self._bound = BoundSerde(serde, store, topic)
         self._timestamped = timestamped
         self._immutable = serde.immutable
 
@@ -70,14 +69,14 @@ class EntryCodec:
             return Tombstone(timestamp)
         if self._immutable and self._serde.fits(value):
             return (value, timestamp)
-        return Encoded(self._encode(value), timestamp)
+        return Encoded(self._bound.serialize(value), timestamp)
 
     def decoded(self, entry: object) -> object:
         """`entry` as `(value, timestamp)`; None for a tombstone or for None."""
         if isinstance(entry, tuple):
             return entry
         if isinstance(entry, Encoded):
-            return (self._decode(entry.data), entry.timestamp)
+            return (self._bound.deserialize(entry.data), entry.timestamp)
         return None
 
     def from_backend(self, data: bytes) -> object:
@@ -88,14 +87,14 @@ class EntryCodec:
         else:
             timestamp = 0
         if self._immutable:
-            return (self._decode(data), timestamp)
+            return (self._bound.deserialize(data), timestamp)
         return Encoded(data, timestamp)
 
     def to_backend(self, entry: object) -> bytes | None:
         """What the backend keeps of `entry`; None deletes."""
         if isinstance(entry, tuple):
             value, timestamp = cast("tuple[object, int]", entry)
-            data = self._encode(value)
+            data = self._bound.serialize(value)
             return long_bytes(timestamp) + data if self._timestamped else data
         if isinstance(entry, Encoded):
             if self._timestamped:
@@ -113,7 +112,7 @@ class EntryCodec:
         """Value and timestamp of the changelog record."""
         if isinstance(entry, tuple):
             value, timestamp = cast("tuple[object, int]", entry)
-            return self._encode(value), timestamp
+            return self._bound.serialize(value), timestamp
         if isinstance(entry, Encoded):
             return entry.data, entry.timestamp
         assert isinstance(entry, Tombstone)
@@ -129,17 +128,3 @@ class EntryCodec:
                 return len(value)
             return 32
         return 0
-
-    def _encode(self, value: object) -> bytes:
-        try:
-            return self._serde.serialize(self._topic, value)
-        except SerdeError as error:
-            error.node = self._store
-            raise
-
-    def _decode(self, data: bytes) -> object:
-        try:
-            return self._serde.deserialize(self._topic, data)
-        except SerdeError as error:
-            error.node = self._store
-            raise

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from mypy_extensions import i64
 
-from streamkit.errors import SerdeError
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
+from streamkit.state.bound_serde import BoundSerde
 from streamkit.state.entries import EntryCodec
 from streamkit.state.keys import after_prefix, long_bytes
 from streamkit.state.marks import OFFSET, read_mark
@@ -39,7 +39,6 @@ class _Parts:
         topic: str,
         timestamped: bool,
     ) -> None:
-        self.name = spec.name
         self.backend = backend
         self.codec = EntryCodec(value_serde, store=spec.name, topic=topic, timestamped=timestamped)
         self.overlay = Overlay(
@@ -49,25 +48,10 @@ class _Parts:
             clean_bytes=settings.clean_cache_bytes,
         )
         self.context = StoreContext()
-        self._topic = topic
-        self._key_serde = key_serde
+        self.keys = BoundSerde(key_serde, spec.name, topic)
         # A source topic's keys may be written by others, in another form than the store's own.
         self._normalize_keys = spec.source_changelog is not None and not key_serde.canonical
         self._asked_for_commit = False
-
-    def raw_key(self, key: object) -> bytes:
-        try:
-            return self._key_serde.serialize(self._topic, key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
-
-    def key(self, raw_key: bytes) -> object:
-        try:
-            return self._key_serde.deserialize(self._topic, raw_key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
 
     def put(self, raw_key: bytes, value: object, timestamp: i64) -> None:
         overlay = self.overlay
@@ -77,8 +61,8 @@ class _Parts:
             self.context.request_commit()
 
     def range(self, low: object, high: object, reverse: bool) -> Iterator[tuple[bytes, object]]:
-        first = b"" if low is None else self.raw_key(low)
-        after = None if high is None else self.raw_key(high) + b"\x00"
+        first = b"" if low is None else self.keys.serialize(low)
+        after = None if high is None else self.keys.serialize(high) + b"\x00"
         return self.overlay.range(first, after, reverse)
 
     def prefix(self, prefix: bytes) -> Iterator[tuple[bytes, object]]:
@@ -103,7 +87,7 @@ class _Parts:
             if raw_key is None:
                 continue
             if self._normalize_keys:
-                raw_key = self.raw_key(self.key(raw_key))
+                raw_key = self.keys.serialize(self.keys.deserialize(raw_key))
             batch[raw_key] = codec.record_to_backend(value, timestamp)
             overlay.forget(raw_key)
         marks = {OFFSET: long_bytes(next_offset)} if next_offset >= 0 else {}
@@ -137,26 +121,27 @@ class OverlaidTimestampedKeyValueStore(TimestampedKeyValueStore[Any, Any]):
         self._parts = _Parts(
             spec, backend, key_serde, value_serde, settings, topic, timestamped=True
         )
+        self._keys = self._parts.keys
         self._overlay = self._parts.overlay
         self._codec = self._parts.codec
 
     def raw_key(self, key: object) -> bytes:
-        return self._parts.raw_key(key)
+        return self._keys.serialize(key)
 
     def get(self, key: object) -> tuple[Any, int] | None:
-        return self.get_raw(self._parts.raw_key(key))
+        return self.get_raw(self._keys.serialize(key))
 
     def get_raw(self, raw_key: bytes) -> tuple[Any, int] | None:
         return cast("tuple[Any, int] | None", self._codec.decoded(self._overlay.lookup(raw_key)))
 
     def put(self, key: object, value: object, timestamp: i64) -> None:
-        self._parts.put(self._parts.raw_key(key), value, timestamp)
+        self._parts.put(self._keys.serialize(key), value, timestamp)
 
     def put_raw(self, raw_key: bytes, value: object, timestamp: i64) -> None:
         self._parts.put(raw_key, value, timestamp)
 
     def delete(self, key: object, timestamp: i64) -> tuple[Any, int] | None:
-        raw_key = self._parts.raw_key(key)
+        raw_key = self._keys.serialize(key)
         before = self.get_raw(raw_key)
         self._parts.put(raw_key, None, timestamp)
         return before
@@ -213,7 +198,7 @@ class OverlaidTimestampedKeyValueStore(TimestampedKeyValueStore[Any, Any]):
     ) -> Iterator[tuple[Any, tuple[Any, int]]]:
         for raw_key, entry in entries:
             decoded = cast("tuple[Any, int]", self._codec.decoded(entry))
-            yield self._parts.key(raw_key), decoded
+            yield self._keys.deserialize(raw_key), decoded
 
 
 class OverlaidKeyValueStore(KeyValueStore[Any, Any]):
@@ -232,14 +217,15 @@ class OverlaidKeyValueStore(KeyValueStore[Any, Any]):
         self._parts = _Parts(
             spec, backend, key_serde, value_serde, settings, topic, timestamped=False
         )
+        self._keys = self._parts.keys
         self._overlay = self._parts.overlay
         self._codec = self._parts.codec
 
     def raw_key(self, key: object) -> bytes:
-        return self._parts.raw_key(key)
+        return self._keys.serialize(key)
 
     def get(self, key: object) -> Any:
-        return self.get_raw(self._parts.raw_key(key))
+        return self.get_raw(self._keys.serialize(key))
 
     def get_raw(self, raw_key: bytes) -> Any:
         decoded = self._codec.decoded(self._overlay.lookup(raw_key))
@@ -248,20 +234,20 @@ class OverlaidKeyValueStore(KeyValueStore[Any, Any]):
         return cast("tuple[Any, int]", decoded)[0]
 
     def put(self, key: object, value: object) -> None:
-        self.put_raw(self._parts.raw_key(key), value)
+        self.put_raw(self._keys.serialize(key), value)
 
     def put_raw(self, raw_key: bytes, value: object) -> None:
         self._parts.put(raw_key, value, self._parts.context.timestamp)
 
     def put_if_absent(self, key: object, value: object) -> Any:
-        raw_key = self._parts.raw_key(key)
+        raw_key = self._keys.serialize(key)
         before = self.get_raw(raw_key)
         if before is None:
             self.put_raw(raw_key, value)
         return before
 
     def delete(self, key: object) -> Any:
-        raw_key = self._parts.raw_key(key)
+        raw_key = self._keys.serialize(key)
         before = self.get_raw(raw_key)
         self.put_raw(raw_key, None)
         return before
@@ -316,4 +302,4 @@ class OverlaidKeyValueStore(KeyValueStore[Any, Any]):
     def _decoded(self, entries: Iterator[tuple[bytes, object]]) -> Iterator[tuple[Any, Any]]:
         for raw_key, entry in entries:
             decoded = cast("tuple[Any, int]", self._codec.decoded(entry))
-            yield self._parts.key(raw_key), decoded[0]
+            yield self._keys.deserialize(raw_key), decoded[0]

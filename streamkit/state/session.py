@@ -11,10 +11,11 @@ from typing import Any, Final, cast
 
 from mypy_extensions import i64
 
-from streamkit.errors import ConfigError, SerdeError
+from streamkit.errors import ConfigError
 from streamkit.model.windowed import Window, Windowed
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
+from streamkit.state.bound_serde import BoundSerde
 from streamkit.state.entries import EntryCodec
 from streamkit.state.layouts import SessionLayout, session_place
 from streamkit.state.marks import OFFSET, read_mark
@@ -46,8 +47,7 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         if spec.retention_ms is None or spec.retention_ms < 0:
             raise ConfigError(f"session store '{spec.name}' needs retention_ms, 0 or more")
         self._backend = backend
-        self._topic = topic
-        self._key_serde = key_serde
+        self._keys = BoundSerde(key_serde, spec.name, topic)
         self._codec = EntryCodec(value_serde, store=spec.name, topic=topic, timestamped=False)
         self._overlay = RowOverlay(
             backend,
@@ -63,7 +63,7 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
     def find_sessions(
         self, key: object, earliest_end_ms: i64, latest_start_ms: i64
     ) -> Iterator[tuple[Windowed[Any], Any]]:
-        row = self._overlay.row(self._raw_key(key), max(earliest_end_ms, 0), _FOREVER)
+        row = self._overlay.row(self._keys.serialize(key), max(earliest_end_ms, 0), _FOREVER)
         found: list[tuple[Windowed[Any], Any]] = []
         for place in sorted(row):
             start = place & _MAX_TIME
@@ -73,7 +73,9 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         return iter(found)
 
     def fetch_session(self, key: object, start_ms: i64, end_ms: i64) -> Any:
-        entry = self._overlay.lookup(self._raw_key(key), session_place(start_ms, end_ms), end_ms)
+        entry = self._overlay.lookup(
+            self._keys.serialize(key), session_place(start_ms, end_ms), end_ms
+        )
         return self._value(entry)
 
     def fetch(self, key: object) -> Iterator[tuple[Windowed[Any], Any]]:
@@ -98,7 +100,7 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         place = session_place(window.start_ms, window.end_ms)
         entry = self._codec.entry(value, self._context.timestamp)
         overlay = self._overlay
-        overlay.put(self._raw_key(session.key), place, window.end_ms, entry)
+        overlay.put(self._keys.serialize(session.key), place, window.end_ms, entry)
         if overlay.full and not self._asked_for_commit:
             self._asked_for_commit = True
             self._context.request_commit()
@@ -142,13 +144,6 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         self._overlay.forget()
         self._backend.close()
 
-    def _raw_key(self, key: object) -> bytes:
-        try:
-            return self._key_serde.serialize(self._topic, key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
-
     def _value(self, entry: object) -> Any:
         decoded = self._codec.decoded(entry)
         return None if decoded is None else cast("tuple[Any, int]", decoded)[0]
@@ -157,11 +152,7 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         self, entries: Iterator[tuple[bytes, int, object]]
     ) -> Iterator[tuple[Windowed[Any], Any]]:
         for raw_key, place, entry in entries:
-            try:
-                key = self._key_serde.deserialize(self._topic, raw_key)
-            except SerdeError as error:
-                error.node = self.name
-                raise
+            key = self._keys.deserialize(raw_key)
             window = Window(place & _MAX_TIME, place >> _TIME_BITS)
             yield Windowed(key, window), self._value(entry)
 

@@ -21,9 +21,10 @@ from typing import Any, Final, TypeAlias, cast
 
 from mypy_extensions import i64
 
-from streamkit.errors import ConfigError, SerdeError
+from streamkit.errors import ConfigError
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
+from streamkit.state.bound_serde import BoundSerde
 from streamkit.state.entries import EntryCodec
 from streamkit.state.keys import long_bytes
 from streamkit.state.marks import OBSERVED, OFFSET, read_mark
@@ -96,9 +97,8 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
             )
         self._history_ms: i64 = spec.history_retention_ms
         self._backend = backend
-        self._key_serde = key_serde
-        self._value_serde = value_serde
-        self._topic = topic
+        self._keys = BoundSerde(key_serde, spec.name, topic)
+        self._values = BoundSerde(value_serde, spec.name, topic)
         self._codec = EntryCodec(_HistorySerde(), store=spec.name, topic=topic, timestamped=False)
         self._overlay = Overlay(
             backend,
@@ -113,7 +113,7 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
         self._asked_for_commit = False
 
     def get(self, key: object, as_of_ms: i64 | None = None) -> Version | None:
-        history = self._history(self._raw_key(key))
+        history = self._history(self._keys.serialize(key))
         if not history:
             return None
         if as_of_ms is None:
@@ -126,8 +126,8 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
         return None
 
     def put(self, key: object, value: object, timestamp: i64) -> bool:
-        raw_key = self._raw_key(key)
-        data = None if value is None else self._encode(value)
+        raw_key = self._keys.serialize(key)
+        data = None if value is None else self._values.serialize(value)
         if timestamp < self._observed - self._history_ms:
             return False
         if timestamp > self._observed:
@@ -146,16 +146,16 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
         return before
 
     def versions(self, key: object) -> list[Version]:
-        return self._versions(self._history(self._raw_key(key)))
+        return self._versions(self._history(self._keys.serialize(key)))
 
     def all(self) -> Iterator[tuple[Any, Version]]:
         for raw_key, entry in self._overlay.range(b"", None, False):
-            key = self._key(raw_key)
+            key = self._keys.deserialize(raw_key)
             for version in self._versions(self._of(entry)):
                 yield key, version
 
     def is_latest(self, key: object, timestamp: i64) -> bool:
-        history = self._history(self._raw_key(key))
+        history = self._history(self._keys.serialize(key))
         return not history or history[0][0] <= timestamp
 
     def init(self, context: StoreContext) -> None:
@@ -277,35 +277,7 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
         if data is None:
             return None
         to_ms = history[index - 1][0] if index > 0 else None
-        return Version(self._decode(data), from_ms, to_ms)
-
-    def _raw_key(self, key: object) -> bytes:
-        try:
-            return self._key_serde.serialize(self._topic, key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
-
-    def _key(self, raw_key: bytes) -> object:
-        try:
-            return self._key_serde.deserialize(self._topic, raw_key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
-
-    def _encode(self, value: object) -> bytes:
-        try:
-            return self._value_serde.serialize(self._topic, value)
-        except SerdeError as error:
-            error.node = self.name
-            raise
-
-    def _decode(self, data: bytes) -> object:
-        try:
-            return self._value_serde.deserialize(self._topic, data)
-        except SerdeError as error:
-            error.node = self.name
-            raise
+        return Version(self._values.deserialize(data), from_ms, to_ms)
 
 
 def _since(history: History, begin: i64) -> History:

@@ -11,10 +11,11 @@ from typing import Any, Final, cast
 
 from mypy_extensions import i64
 
-from streamkit.errors import ConfigError, SerdeError
+from streamkit.errors import ConfigError
 from streamkit.model.windowed import Window, Windowed
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
+from streamkit.state.bound_serde import BoundSerde
 from streamkit.state.entries import EntryCodec
 from streamkit.state.layouts import DuplicatesLayout, WindowLayout, numbered_place
 from streamkit.state.marks import OFFSET, read_mark
@@ -51,7 +52,6 @@ class _Parts:
             raise ConfigError(f"window store '{spec.name}' needs retention_ms, 0 or more")
         if spec.window_size_ms is None or spec.window_size_ms < 0:
             raise ConfigError(f"window store '{spec.name}' needs window_size_ms, 0 or more")
-        self.name = spec.name
         self.backend = backend
         self.codec = EntryCodec(value_serde, store=spec.name, topic=topic, timestamped=timestamped)
         self.overlay = RowOverlay(
@@ -63,25 +63,13 @@ class _Parts:
             clean_bytes=settings.clean_cache_bytes,
         )
         self.context = StoreContext()
-        self._topic = topic
-        self._key_serde = key_serde
+        self.keys = BoundSerde(key_serde, spec.name, topic)
         self._window_size_ms: i64 = spec.window_size_ms
         self._duplicates = spec.retain_duplicates
         self._asked_for_commit = False
 
-    def raw_key(self, key: object) -> bytes:
-        try:
-            return self._key_serde.serialize(self._topic, key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
-
     def windowed(self, raw_key: bytes, start_ms: i64) -> Windowed[Any]:
-        try:
-            key = self._key_serde.deserialize(self._topic, raw_key)
-        except SerdeError as error:
-            error.node = self.name
-            raise
+        key = self.keys.deserialize(raw_key)
         size = self._window_size_ms
         return Windowed(
             key, Window(start_ms, start_ms + size if start_ms <= _FOREVER - size else _FOREVER)
@@ -121,8 +109,8 @@ class _Parts:
     def fetch_keys(
         self, low: object, high: object, from_ms: i64, to_ms: i64
     ) -> Iterator[tuple[Windowed[Any], tuple[Any, int]]]:
-        first = None if low is None else self.raw_key(low)
-        last = None if high is None else self.raw_key(high)
+        first = None if low is None else self.keys.serialize(low)
+        last = None if high is None else self.keys.serialize(high)
         return self._within(self.overlay.range(from_ms, to_ms), first, last)
 
     def seal(self) -> SealedGeneration | None:
@@ -165,19 +153,20 @@ class OverlaidTimestampedWindowStore(TimestampedWindowStore[Any, Any]):
         self._parts = _Parts(
             spec, backend, key_serde, value_serde, settings, topic, timestamped=True
         )
+        self._keys = self._parts.keys
 
     def raw_key(self, key: object) -> bytes:
-        return self._parts.raw_key(key)
+        return self._keys.serialize(key)
 
     def fetch(self, key: object, start_ms: i64) -> tuple[Any, int] | None:
         parts = self._parts
-        return cast("tuple[Any, int] | None", parts.fetch(parts.raw_key(key), start_ms))
+        return cast("tuple[Any, int] | None", parts.fetch(self._keys.serialize(key), start_ms))
 
     def fetch_raw(self, raw_key: bytes, start_ms: i64) -> tuple[Any, int] | None:
         return cast("tuple[Any, int] | None", self._parts.fetch(raw_key, start_ms))
 
     def put(self, key: object, value: object, start_ms: i64, timestamp: i64) -> None:
-        self._parts.put(self._parts.raw_key(key), value, start_ms, timestamp)
+        self._parts.put(self._keys.serialize(key), value, start_ms, timestamp)
 
     def put_raw(self, raw_key: bytes, value: object, start_ms: i64, timestamp: i64) -> None:
         self._parts.put(raw_key, value, start_ms, timestamp)
@@ -186,7 +175,7 @@ class OverlaidTimestampedWindowStore(TimestampedWindowStore[Any, Any]):
         self, key: object, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[int, tuple[Any, int]]]:
         parts = self._parts
-        return iter(parts.fetch_range(parts.raw_key(key), from_ms, to_ms, reverse))
+        return iter(parts.fetch_range(self._keys.serialize(key), from_ms, to_ms, reverse))
 
     def fetch_keys(
         self, low: object, high: object, from_ms: i64, to_ms: i64
@@ -251,19 +240,20 @@ class OverlaidWindowStore(WindowStore[Any, Any]):
         self._parts = _Parts(
             spec, backend, key_serde, value_serde, settings, topic, timestamped=False
         )
+        self._keys = self._parts.keys
 
     def raw_key(self, key: object) -> bytes:
-        return self._parts.raw_key(key)
+        return self._keys.serialize(key)
 
     def fetch(self, key: object, start_ms: i64) -> Any:
-        return self.fetch_raw(self._parts.raw_key(key), start_ms)
+        return self.fetch_raw(self._keys.serialize(key), start_ms)
 
     def fetch_raw(self, raw_key: bytes, start_ms: i64) -> Any:
         decoded = self._parts.fetch(raw_key, start_ms)
         return None if decoded is None else cast("tuple[Any, int]", decoded)[0]
 
     def put(self, key: object, value: object, start_ms: i64) -> None:
-        self.put_raw(self._parts.raw_key(key), value, start_ms)
+        self.put_raw(self._keys.serialize(key), value, start_ms)
 
     def put_raw(self, raw_key: bytes, value: object, start_ms: i64) -> None:
         self._parts.put(raw_key, value, start_ms, self._parts.context.timestamp)
@@ -275,7 +265,7 @@ class OverlaidWindowStore(WindowStore[Any, Any]):
         self, key: object, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[int, Any]]:
         parts = self._parts
-        found = parts.fetch_range(parts.raw_key(key), from_ms, to_ms, reverse)
+        found = parts.fetch_range(self._keys.serialize(key), from_ms, to_ms, reverse)
         return iter([(start, entry[0]) for start, entry in found])
 
     def fetch_keys(

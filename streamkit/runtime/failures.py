@@ -1,0 +1,77 @@
+"""What a task does with an exception that comes out of a record or a punctuator: stop, or count and go on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streamkit.errors import ProcessingError, SerdeError, caused_by
+from streamkit.operators.base import Operator
+from streamkit.operators.context import TaskContext
+from streamkit.operators.failure import explain
+from streamkit.runtime.task_settings import TaskSettings
+
+__all__ = ["FailurePolicy"]
+
+UNDECODABLE: Final = "undecodable"
+FAILED: Final = "processing error"
+
+
+class FailurePolicy:
+    """The application's policies, applied to one task.
+
+    Args:
+        context: the task's; its record is the one at fault, its counters take what is passed over.
+        settings: the policies.
+    """
+
+    def __init__(self, context: TaskContext, settings: TaskSettings) -> None:
+        self._context = context
+        self._continue_on_undecodable: Final = settings.on_deserialization_error == "continue"
+        self._continue_on_failure: Final = settings.on_processing_error == "continue"
+
+    def judge(self, start: Operator, error: BaseException, when: str = "") -> None:
+        """Count the record if the app goes on after such errors; else raise what the user shall see.
+
+        `sys.exit()` in a user's function is such an error, and none to go on after: on this thread it would
+        end the worker without a word.
+
+        Args:
+            start: where the record or the punctuation entered.
+            error: what came out of it.
+            when: said where no record is at fault.
+
+        Raises:
+            SerdeError: a source can't decode the record.
+            ProcessingError: a user's function raised.
+            StreamkitError: disk, broker or topology are to blame, not the record.
+        """
+        context = self._context
+        if isinstance(error, SerdeError) and error.node == start.name:
+            if not self._continue_on_undecodable:
+                raise self._undecodable(start, error)
+            context.drop(start.name, UNDECODABLE)
+            return
+        explained = explain(error, start, context, when=when)
+        if (
+            self._continue_on_failure
+            and isinstance(explained, ProcessingError)
+            and not isinstance(error, SystemExit)
+        ):
+            context.drop(explained.node, FAILED)
+            return
+        raise explained
+
+    def _undecodable(self, source: Operator, error: SerdeError) -> SerdeError:
+        record = self._context.record
+        located = SerdeError(
+            f"source {source.name!r} can't decode a record: topic {record.topic}, partition "
+            f"{record.partition}, offset {record.offset}: {error}\n"
+            '  To skip such records: App(on_deserialization_error="continue").',
+            serde=error.serde,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            node=source.name,
+        )
+        caused_by(located, error)
+        return located
