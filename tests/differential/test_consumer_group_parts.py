@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
 ]
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("STREAMKIT_PARTS_EXAMPLES", "300")),
+    max_examples=int(os.environ.get("STREAMKIT_PARTS_EXAMPLES", "100")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
