@@ -78,7 +78,7 @@ def committed_values(bootstrap: str, topic: str, partition: int = 0) -> list[byt
         end = consumer.end_offsets([tp])[tp]
         values: list[bytes | None] = []
         while consumer.position(tp) < end:
-            values += [v for b in consumer.poll_batches(5.0) for v in b.columns.values]
+            values += [v for b in consumer.poll_batches(0.1) for v in b.columns.values]
         return values
 
 
@@ -304,3 +304,25 @@ def test_records_of_a_fenced_producer_say_so(bootstrap: str, topic: str) -> None
             old.send(topic, b"y", partition=0).result(20)
         with pytest.raises(FencedError):
             old.commit_transaction()
+
+
+@pytest.mark.usefixtures("version")
+def test_open_transaction_is_aborted_by_close(bootstrap: str, topic: str) -> None:
+    """Else readers of committed records would wait until its timeout."""
+    with Producer(bootstrap, transactional_id=f"t-{topic}") as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"x", partition=0).result(20)
+        producer.append(topic, 0, None, b"y", 1, EMPTY_HEADERS)
+    assert committed_values(bootstrap, topic) == []
+
+
+def test_close_does_not_wait_for_an_abort_that_nobody_answers(version: int) -> None:
+    with EmbeddedBroker(settings=_SETTINGS) as broker:
+        topic = new_topic(broker.bootstrap)
+        producer = Producer(broker.bootstrap, transactional_id="t")
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"x", partition=0).result(20)
+        broker.faults.drop(ApiKey.END_TXN)
+        producer.close(timeout=0.2)

@@ -234,14 +234,20 @@ class Producer:
     def close(self, timeout: float | None = None) -> None:
         """Flush, then give up all resources; a second call does nothing.
 
+        A transaction that is open is aborted, so that readers of committed records need not wait for it.
+
         Args:
-            timeout: seconds for the flush; 0: drop what is not sent.
+            timeout: seconds for the flush and an abort; 0: drop what is not sent, and abort nothing.
         """
         if self._closed:
             return
         self._closed = True
         try:
             if timeout != 0:
+                if self._transactions is not None and self._transactions.is_open:
+                    # If it can't be aborted, the coordinator does it after its timeout.
+                    with contextlib.suppress(StreamkitError):
+                        self._abort(self._transactions, timeout)
                 self.flush(timeout)
         finally:
             self._accumulator.close()
@@ -288,11 +294,7 @@ class Producer:
 
     def abort_transaction(self) -> None:
         """Drop what is buffered and abort."""
-        transactions = self._transactional()
-        self._accumulator.seal_all()
-        self._wait(self._network.submit(transactions.abort()), None)
-        # What failed because of the abort is no news.
-        self._accumulator.take_failure()
+        self._abort(self._transactional(), None)
 
     def __enter__(self) -> Producer:
         return self
@@ -304,6 +306,12 @@ class Producer:
         # What went wrong in the block is the news: not what could not be sent any more.
         with contextlib.suppress(StreamkitError):
             self.close(_CLOSE_AFTER_FAILURE_SECONDS)
+
+    def _abort(self, transactions: Transactions, timeout: float | None) -> None:
+        self._accumulator.seal_all()
+        self._wait(self._network.submit(transactions.abort()), timeout)
+        # What failed because of the abort is no news.
+        self._accumulator.take_failure()
 
     async def _flush(self, number: int) -> None:
         await self._sender.flush(number)

@@ -133,6 +133,11 @@ class Transactions:
         self._version = 2 if self._cluster.feature(_FEATURE) >= 2 else 1
         self._open = True
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction has begun and not ended."""
+        return self._open
+
     def check_open(self) -> None:
         """Refuse to go on without a transaction.
 
