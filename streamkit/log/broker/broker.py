@@ -15,6 +15,7 @@ from streamkit.clock import Clock, SystemClock
 from streamkit.errors import BrokerError, ConfigError, StorageError
 from streamkit.log.broker.cluster_view import ClusterView
 from streamkit.log.broker.dynamic_settings import DynamicSettings
+from streamkit.log.broker.empty_log import EmptyLog
 from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.fetch_sessions import FetchSessions
 from streamkit.log.broker.groups import GroupService
@@ -173,13 +174,7 @@ class Broker:
         log = self._open_logs.get((topic, partition))
         if log is not None:
             return log
-        image = self.topic(topic)
-        if not 0 <= partition < image.partitions:
-            raise refusal(
-                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-                f"This server does not host partition {topic}-{partition}.",
-                topic_partition=(topic, partition),
-            )
+        image = self._topic_with(topic, partition)
         key = TopicPartition(topic, partition)
         log = self.logs.get(key)
         if log is None:
@@ -187,6 +182,33 @@ class Broker:
             log.leader_epoch = image.leader_epochs[partition]
         self._open_logs[topic, partition] = log
         return log
+
+    def readable_log(self, topic: str, partition: int) -> PartitionLog | EmptyLog:
+        """The log of a partition for readers: one that was never written to isn't made for them.
+
+        Raises:
+            BrokerError: UNKNOWN_TOPIC_OR_PARTITION.
+            StorageError: it can't be opened.
+        """
+        log = self._open_logs.get((topic, partition))
+        if log is not None:
+            return log
+        image = self._topic_with(topic, partition)
+        key = TopicPartition(topic, partition)
+        if self.logs.get(key) is None and key not in self.logs.failed:
+            return EmptyLog(key, image.leader_epochs[partition])
+        return self.partition_log(topic, partition)
+
+    def _topic_with(self, topic: str, partition: int) -> TopicImage:
+        """The topic called `topic`, which has that partition."""
+        image = self.topic(topic)
+        if not 0 <= partition < image.partitions:
+            raise refusal(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+                f"This server does not host partition {topic}-{partition}.",
+                topic_partition=(topic, partition),
+            )
+        return image
 
     def log_config(self, topic: TopicImage) -> LogConfig:
         """What a topic's settings make of its logs."""

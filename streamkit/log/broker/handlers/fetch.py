@@ -160,7 +160,7 @@ class _Reading:
 
     def _partition(self, item: FetchItem, left: int) -> PartitionData:
         name = self._name(item.topic)
-        log = self._broker.partition_log(name, item.partition)
+        log = self._broker.readable_log(name, item.partition)
         check_leader_epoch(
             item.leader_epoch, self._broker.topic(name).leader_epochs[item.partition]
         )

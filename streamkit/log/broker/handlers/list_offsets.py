@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.empty_log import EmptyLog
 from streamkit.log.broker.failures import code_of, refusal
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol import ErrorCode
@@ -51,7 +52,7 @@ def list_offsets(
                 raise refusal(
                     ErrorCode.UNSUPPORTED_VERSION, f"timestamp {asked.timestamp} has no meaning"
                 )
-            log = broker.partition_log(topic, asked.partition_index)
+            log = broker.readable_log(topic, asked.partition_index)
             found = _look_up(log, asked.timestamp, isolation)
         except Exception as error:  # noqa: BLE001 - mapped to a code
             answer.error_code = code_of(error, during="ListOffsets")
@@ -73,7 +74,9 @@ def list_offsets(
     )
 
 
-def _look_up(log: PartitionLog, timestamp: int, isolation: str) -> TimestampOffset | None:
+def _look_up(
+    log: PartitionLog | EmptyLog, timestamp: int, isolation: str
+) -> TimestampOffset | None:
     match timestamp:
         case -1:
             return log.latest(isolation)

@@ -46,7 +46,7 @@ def offset_for_leader_epoch(
 def _end(broker: Broker, topic: str, asked: OffsetForLeaderPartition) -> EpochEndOffset:
     answer = EpochEndOffset(partition=asked.partition)
     try:
-        log = broker.partition_log(topic, asked.partition)
+        log = broker.readable_log(topic, asked.partition)
         current = broker.topic(topic).leader_epochs[asked.partition]
         check_leader_epoch(asked.current_leader_epoch, current)
         answer.leader_epoch, answer.end_offset = log.end_offset_for_epoch(asked.leader_epoch)

@@ -16,6 +16,16 @@ from streamkit.log.protocol.messages.fetch import (
     FetchTopic,
     ForgottenTopic,
 )
+from streamkit.log.protocol.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsTopic,
+)
+from streamkit.log.protocol.messages.offset_for_leader_epoch import (
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderPartition,
+    OffsetForLeaderTopic,
+)
 from streamkit.model import TopicPartition
 
 
@@ -307,3 +317,42 @@ def test_fetch_before_sessions_has_none(filled: BrokerLab) -> None:
         ],
     )
     assert filled.call(request, 4).session_id == 0
+
+
+# Partitions that were never written to.
+
+
+def test_readers_of_unwritten_partitions_make_no_files(lab: BrokerLab) -> None:
+    lab.broker.create_topic("empty", 3, {})
+    data = partitions(lab.call(fetch_request("empty", [(0, 0), (1, 5)]), 12))
+    assert (data[0].error_code, data[0].records, data[0].high_watermark) == (0, b"", 0)
+    assert data[1].error_code == ErrorCode.OFFSET_OUT_OF_RANGE
+    for timestamp in (-1, -2, -3, 0):
+        asked = [ListOffsetsPartition(partition_index=2, timestamp=timestamp)]
+        topics = [ListOffsetsTopic(name="empty", partitions=asked)]
+        (found,) = lab.call(ListOffsetsRequest(topics=topics), 7).topics[0].partitions
+        assert found.error_code == 0
+        assert found.offset == (0 if timestamp in (-1, -2) else -1)
+    epochs = [OffsetForLeaderPartition(partition=1, leader_epoch=0)]
+    request = OffsetForLeaderEpochRequest(
+        topics=[OffsetForLeaderTopic(topic="empty", partitions=epochs)]
+    )
+    assert lab.call(request, 4).topics[0].partitions[0].end_offset == 0
+    assert not list(lab.folder.glob("empty-*"))
+
+
+def test_waiting_for_an_unwritten_partition_ends_with_its_first_record(lab: BrokerLab) -> None:
+    async def scenario() -> None:
+        lab.broker.create_topic("empty", 1, {})
+        for isolation in (0, 1):
+            lab.broker.create_topic(f"empty{isolation}", 1, {})
+            request = fetch_request(
+                f"empty{isolation}", [(0, 0)], max_wait_ms=500, isolation_level=isolation
+            )
+            answer = lab.call(request, 12)
+            assert not answer.done()
+            lab.produce(f"empty{isolation}", 0, batch(b"first"))
+            lab.timers.advance()
+            assert values(partitions(answer.result())[0].records) == [b"first"]
+
+    asyncio.run(scenario())
