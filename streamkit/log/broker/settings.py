@@ -332,7 +332,9 @@ class BrokerSettings:
             value = self.value(f"group.consumer.{name}")
             low = self.value(f"group.consumer.min.{name}")
             high = self.value(f"group.consumer.max.{name}")
-            assert isinstance(value, int) and isinstance(low, int) and isinstance(high, int)
+            assert isinstance(value, int)
+            assert isinstance(low, int)
+            assert isinstance(high, int)
             if not low <= value <= high:
                 raise ConfigError(
                     f"group.consumer.{name} is {value}; it must be from {low} "
