@@ -55,6 +55,7 @@ class AggregateStateSerde(Serde[Any]):
         super().__init__("aggregates", immutable=True)
         self._aggregates = dict(aggregates)
         self._values = dict(values)
+        self._keeps_values = any(each.keeps_values for each in self._aggregates.values())
 
     def serialize(self, topic: str, value: Any) -> bytes:
         packed = {}
@@ -102,7 +103,7 @@ class AggregateStateSerde(Serde[Any]):
 
     def fits(self, value: object) -> bool:
         """True where all states are single numbers, texts and the like; a store then keeps them as they are."""
-        if not isinstance(value, dict):
+        if self._keeps_values or not isinstance(value, dict):
             return False
         for state in value.values():
             kind = type(state)
@@ -111,7 +112,7 @@ class AggregateStateSerde(Serde[Any]):
                     return False
             elif not _is_plain(state):
                 return False
-        return True and not any(each.keeps_values for each in self._aggregates.values())
+        return True
 
 
 def _is_plain(state: Any) -> bool:

@@ -128,18 +128,21 @@ class IdleSignal:
     """How an aggregation tells those below that its stream time went on without records.
 
     Attributes:
-        time: where it stands; everything that ends before it is closed. -1 at first.
-        listeners: called when `time` moved.
+        closed_before: asks it up to when everything is closed; negative: nothing has come yet.
+        listeners: called when its time went on.
     """
 
     def __init__(self) -> None:
-        self.time: i64 = -1
+        self.closed_before: Callable[[], int] = _nothing_yet
         self.listeners: list[Callable[[], None]] = []
 
-    def send(self, time: i64) -> None:
-        self.time = time
+    def send(self) -> None:
         for listener in self.listeners:
             listener()
+
+
+def _nothing_yet() -> int:
+    return -1
 
 
 def idle_signal(context: TaskContext, node: str) -> IdleSignal:

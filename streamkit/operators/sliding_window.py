@@ -98,7 +98,7 @@ class SlidingWindowAggregate(WindowAggregate):
             window = f"window [{self._missed}, {self._missed + self._difference}]"
             self._pass_late(key, value, timestamp, headers, window)
 
-    def _closed_before(self) -> i64:
+    def _closed_before(self) -> int:
         # Windows include their ends.
         return self._stream_time - 1
 

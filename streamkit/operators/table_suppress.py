@@ -124,11 +124,15 @@ class TableSuppress(Operator):
             self._idle.rest()
 
     def _windows_closed(self) -> None:
-        """Windows have closed while no data came, once all aggregations above say so."""
-        time = self._signals[0].time
+        """Windows have closed while no data came: those that all aggregations above have closed.
+
+        One that hasn't had a record yet isn't waited for.
+        """
+        time: i64 = -1
         for signal in self._signals:
-            if signal.time < time:
-                time = signal.time
+            closed: i64 = signal.closed_before()
+            if closed >= 0 and (time < 0 or closed < time):
+                time = closed
         self._go_on(time)
 
     def _go_on(self, time: i64) -> None:

@@ -69,7 +69,7 @@ class WindowAggregate(Operator):
         self._close.init(context, self._store_name)
         if self._idles:
             self._signal = idle_signal(context, self.name)
-            self._signal.time = self._closed_before() if self._stream_time >= 0 else -1
+            self._signal.closed_before = self._closed_before
             self._idle.init(context, self.name, self._wake)
 
     # -- what kinds of windows tell ----------------------------------------------------------------
@@ -78,7 +78,7 @@ class WindowAggregate(Operator):
         """What windows end before, or at, that take no more records."""
         return self._stream_time - self._grace
 
-    def _closed_before(self) -> i64:
+    def _closed_before(self) -> int:
         """As stream time for those below: they may take `end <= time - grace` for closed."""
         return self._stream_time
 
@@ -102,7 +102,7 @@ class WindowAggregate(Operator):
             close_time = self._closing_time()
             if self._close.enabled and self._close.last < close_time:
                 self._emit_closed(close_time, EMPTY_HEADERS)
-            self._signal.send(self._closed_before())
+            self._signal.send()
         if time >= limit:
             self._idle.rest()
 

@@ -142,6 +142,26 @@ def test_cogrouped_windows_wait_for_every_stream() -> None:
         assert read(driver) == [("a", 0, {"n": 3}, 9)]
 
 
+def test_cogrouped_windows_do_not_wait_for_a_stream_without_any_record() -> None:
+    builder = sk.StreamsBuilder()
+    one = builder.stream("one", key=str, value=str).group_by_key()
+    two = builder.stream("two", key=str, value=str).group_by_key()
+    windows = sk.TumblingWindows(10, idle=5)
+    (
+        one.cogroup(sk.Aggregates(n=sk.count()))
+        .cogroup(two, sk.Aggregates(n=sk.count()))
+        .windowed_by(windows)
+        .agg(store="both")
+        .suppress(sk.UntilWindowCloses(), name="final")
+        .to_stream()
+        .to("out")
+    )
+    with TopologyTestDriver(builder) as driver:
+        driver.pipe_input("one", "a", "x", timestamp_ms=9)
+        driver.advance_wall_clock(5)
+        assert read(driver) == [("a", 0, {"n": 1}, 9)]
+
+
 def test_a_table_held_back_for_a_time_goes_out_without_data() -> None:
     builder = sk.StreamsBuilder()
     stock = builder.table("stock", key=str, value=int)
