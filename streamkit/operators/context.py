@@ -137,12 +137,16 @@ class TaskContext:
         self.dropped[key] = self.dropped.get(key, 0) + 1
 
     def schedule(
-        self, interval_ms: int, clock: str, callback: Callable[[int], None]
+        self,
+        interval_ms: int,
+        clock: str,
+        callback: Callable[[int], None],
+        start_ms: int | None = None,
     ) -> Cancellable:
         """Call `callback(timestamp)` each `interval_ms` of "stream" or "wall" time.
 
-        Source: ProcessorContext.schedule; grids as in Kafka Streams (stream time: multiples of
-        the interval from 0; wall clock: from the time of scheduling).
+        Source: ProcessorContext.schedule; grids as in Kafka Streams (multiples of the interval from
+        `start_ms` on; without one from 0 in stream time, from the time of scheduling on the wall clock).
         """
         raise NotImplementedError
 

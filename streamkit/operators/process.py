@@ -7,7 +7,7 @@ Interpreted, unlike the other operators: users subclass `Processor` and meet rea
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from streamkit.errors import ConfigError, TopologyError
@@ -90,27 +90,48 @@ class ContextServices:
         return self._context.store(name)
 
     def schedule(
-        self, every: timedelta | int, callback: Callable[[int], None], *, clock: str = "stream"
+        self,
+        every: timedelta | int,
+        callback: Callable[[int], None],
+        *,
+        clock: str = "stream",
+        start: datetime | int | None = None,
     ) -> Cancellable:
         """Call `callback(timestamp_ms)` again and again.
 
         Args:
             every: a timedelta or milliseconds, at least 1 ms.
             clock: "stream": as record timestamps advance; "wall": by the machine's clock.
+            start: the first call's time, a datetime with a time zone or ms since the epoch; one that has passed
+                anchors the grid, and the first call comes at its next point (KIP-1146). None: the first
+                record, or one interval from now by the wall clock.
 
         Raises:
-            ConfigError: an interval below 1 ms or another clock.
+            ConfigError: an interval below 1 ms, another clock, or a start before 1970 or without a time zone.
         """
         interval_ms = every // timedelta(milliseconds=1) if isinstance(every, timedelta) else every
         if interval_ms < 1:
             raise ConfigError(f"every is at least 1 ms, not {interval_ms}")
         if clock not in ("stream", "wall"):
             raise ConfigError(f"clock is 'stream' or 'wall', not {clock!r}")
-        return self._context.schedule(interval_ms, clock, self._operator.punctuator(callback))
+        start_ms = None if start is None else _epoch_ms(start)
+        return self._context.schedule(
+            interval_ms, clock, self._operator.punctuator(callback), start_ms
+        )
 
     def commit(self) -> None:
         """Ask for a commit soon, before the interval ends."""
         self._context.request_commit()
+
+
+def _epoch_ms(start: datetime | int) -> int:
+    if isinstance(start, datetime):
+        if start.tzinfo is None:
+            raise ConfigError(f"start needs a time zone: {start!r} could be any of a day's times")
+        start = (start - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    if start < 0:
+        raise ConfigError(f"start is 1970 or later, not {start} ms")
+    return start
 
 
 class ProcessorContext(ContextServices, Generic[KOut, VOut]):

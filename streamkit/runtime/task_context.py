@@ -33,15 +33,27 @@ class RunningTaskContext(TaskContext):
         self.wall_punctuators = PunctuationQueue()
 
     def schedule(
-        self, interval_ms: int, clock: str, callback: Callable[[int], None]
+        self,
+        interval_ms: int,
+        clock: str,
+        callback: Callable[[int], None],
+        start_ms: int | None = None,
     ) -> Cancellable:
         if interval_ms < 1:
             raise ConfigError(f"a punctuation interval is at least 1 ms, not {interval_ms}")
         if clock == "stream":
-            punctuator = Punctuator(self.node, 0, interval_ms, callback)
+            due_ms = (
+                _on_grid(start_ms, interval_ms, self.stream_time) if start_ms is not None else 0
+            )
+            punctuator = Punctuator(self.node, due_ms, interval_ms, callback)
             self.stream_punctuators.schedule(punctuator)
         elif clock == "wall":
-            due_ms = self.clock.now_ms() + interval_ms
+            now_ms = self.clock.now_ms()
+            due_ms = (
+                _on_grid(start_ms, interval_ms, now_ms)
+                if start_ms is not None
+                else now_ms + interval_ms
+            )
             punctuator = Punctuator(self.node, due_ms, interval_ms, callback)
             self.wall_punctuators.schedule(punctuator)
         else:
@@ -50,6 +62,13 @@ class RunningTaskContext(TaskContext):
 
     def request_commit(self) -> None:
         self.commit_requested = True
+
+
+def _on_grid(start_ms: int, interval_ms: int, now_ms: int) -> int:
+    """`start_ms`, or where that has passed the next point of its grid."""
+    if start_ms >= now_ms:
+        return start_ms
+    return start_ms + ((now_ms - start_ms) // interval_ms + 1) * interval_ms
 
 
 class TaskStoreContext(StoreContext):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -227,3 +227,55 @@ def test_connecting_a_global_store_is_an_error() -> None:
     topology.add_source("source", "in")
     with pytest.raises(TopologyError, match="needs no connection"):
         topology.add_processor("p", Upper, "source", stores=["codes"])
+
+
+@pytest.mark.parametrize(
+    ("clock", "start", "calls"),
+    [
+        ("stream", 25, [25, 35]),  # ahead: the first call is there
+        ("stream", 3, [7, 13, 25, 35]),  # a grid of its own
+        ("wall", 25, [25, 35]),
+        ("wall", 3, [7, 13, 25, 35]),
+        ("wall", datetime(1970, 1, 1, 0, 0, 0, 25_000, tzinfo=UTC), [25, 35]),
+    ],
+)
+def test_punctuations_are_anchored_at_a_start(
+    clock: str, start: datetime | int, calls: list[int]
+) -> None:
+    """KIP-1146. A grid of 10 ms from the start on; records and wall clock come to 7, 13, 22, 25, 35."""
+    called: list[int] = []
+
+    class Anchored(Processor[str, str, str, str]):
+        def init(self, context: ProcessorContext[str, str]) -> None:
+            context.schedule(10, called.append, clock=clock, start=start)
+
+        def process(self, record: Record[str, str]) -> None:
+            pass
+
+    builder = StreamsBuilder()
+    builder.stream("in", key=str, value=str).process(Anchored)
+    with TopologyTestDriver(builder, backend="memory", wall_clock_start_ms=0) as driver:
+        before = 0
+        for time in (7, 13, 22, 25, 35):
+            if clock == "stream":
+                driver.pipe_input("in", "k", "v", timestamp_ms=time)
+            else:
+                driver.advance_wall_clock(time - before)
+            before = time
+    assert called == calls
+
+
+def test_start_that_is_no_time_is_refused() -> None:
+    def refused(start: datetime | int) -> str:
+        class Anchored(Processor[str, str, str, str]):
+            def init(self, context: ProcessorContext[str, str]) -> None:
+                context.schedule(10, print, start=start)
+
+        builder = StreamsBuilder()
+        builder.stream("in", key=str, value=str).process(Anchored)
+        with pytest.raises(ConfigError) as raised:
+            TopologyTestDriver(builder, backend="memory").close()
+        return str(raised.value)
+
+    assert "needs a time zone" in refused(datetime(2026, 1, 1))  # noqa: DTZ001
+    assert "1970 or later" in refused(-1)
