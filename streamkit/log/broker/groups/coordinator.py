@@ -290,9 +290,9 @@ class GroupCoordinator:
                 group = self._consumer_group(request, out)
                 out.reply = self._consumers.heartbeat(group, request, out, now_ms)
         except BrokerError as error:
-            # What was added before the refusal is not to happen.
+            # What was to be written before the refusal is not to happen; who was answered has been.
             refused = ConsumerHeartbeatReply(ErrorCode(error.code), str(error))
-            return Outcome(refused, group_id)
+            return Outcome(refused, group_id, completions=out.completions)
         return out
 
     def _consumer_group(self, request: ConsumerHeartbeat, out: Outcome[Any]) -> ConsumerGroup:

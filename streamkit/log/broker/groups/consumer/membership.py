@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from streamkit.errors import BrokerError
 from streamkit.log.broker.cluster_view import ClusterView
 from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.groups.config import GroupConfig
@@ -193,8 +194,13 @@ class ConsumerMembership:
         for member in gone:
             self._steps.forget(group.group_id, member.member_id)
         if self._migration.can_downgrade(group, gone):
-            self._migration.downgrade(group, gone, None, out, now_ms, rebalances=True)
-            return
+            try:
+                self._migration.downgrade(group, gone, None, out, now_ms, rebalances=True)
+            except BrokerError:
+                # A subscription can't be read: the group stays what it is, members go all the same.
+                pass
+            else:
+                return
         for member in gone:
             _remove(group.group_id, member.member_id, out)
         self._steps.bump_without(group, gone, out)
@@ -224,6 +230,7 @@ class ConsumerMembership:
 
     def dissolve(self, group: ConsumerGroup) -> None:
         """Cancel all deadlines of a group that is going away."""
+        self._steps.forget_group(group.group_id)
         for member_id in group.members:
             self._steps.forget(group.group_id, member_id)
 

@@ -180,7 +180,6 @@ class Migration:
         """
         before = None if joining is None else group.static_member(joining.instance_id)
         names = {} if before is None or joining is None else {before.member_id: joining.member_id}
-        out.records += tombstones(group, names)
         members = [
             joining if joining is not None and member is before else member
             for member in group.members.values()
@@ -205,6 +204,10 @@ class Migration:
                 ErrorCode.GROUP_ID_NOT_FOUND,
                 f"group {group.group_id} can't become a classic group: {error}",
             ) from error
+        for member_id in group.members:
+            # What it was to do in time as a member of a consumer group is nothing to a classic one.
+            self._steps.forget(group.group_id, member_id)
+        out.records += tombstones(group, names)
         out.records.append(
             GroupMetadataRecord(group.group_id, classic.as_record(assignments, now_ms))
         )

@@ -8,9 +8,12 @@ Source: Ken Thompson's construction, as RE2 uses it.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from streamkit.errors import BrokerError
 from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.groups.consumer.pattern_syntax import (
     Alternation,
@@ -24,9 +27,9 @@ from streamkit.log.broker.groups.consumer.pattern_syntax import (
 )
 from streamkit.log.protocol import ErrorCode
 
-__all__ = ["TopicPattern"]
+__all__ = ["PatternMatching", "TopicPattern"]
 
-_MOST_STATES = 20_000
+_MOST_STATES = 2_500
 _MOST_KNOWN = 5_000
 _WORD = frozenset("0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _END = ""
@@ -54,6 +57,9 @@ class TopicPattern:
     Args:
         text: the expression.
 
+    Attributes:
+        work: how many states were looked at up to now: what matching costs.
+
     Raises:
         BrokerError: INVALID_REGULAR_EXPRESSION: it isn't one, or too large.
     """
@@ -66,10 +72,12 @@ class TopicPattern:
                 ErrorCode.INVALID_REGULAR_EXPRESSION,
                 f"{text!r} is no regular expression of RE2: {error}",
             ) from error
+        self.work = 0
         self._known: dict[tuple[_States, bool | None, str], _States] = {}
 
     def matches(self, name: str) -> bool:
         """Whether the whole of `name` matches."""
+        self.work += len(name)
         states = frozenset({self._first})
         before: bool | None = None
         for character in name:
@@ -118,6 +126,7 @@ class TopicPattern:
                     if following not in reached:
                         reached.add(following)
                         waiting.append(following)
+        self.work += len(reached)
         return reached
 
 
@@ -173,3 +182,47 @@ class _Builder:
             raise PatternSyntaxError("expression is too large")
         self.states.append(state)
         return len(self.states) - 1
+
+
+class PatternMatching:
+    """Patterns being matched with names, some at a time, so that nobody waits for all of it.
+
+    Args:
+        patterns: expressions; one that isn't any matches nothing.
+        names: of topics.
+        version: of the cluster's metadata that the names are of.
+
+    Attributes:
+        version: the same.
+        found: the names that match, by pattern; complete once `go_on` has said so.
+    """
+
+    def __init__(self, patterns: Iterable[str], names: Iterable[str], version: int) -> None:
+        self.version = version
+        self.found: dict[str, set[str]] = {pattern: set() for pattern in patterns}
+        self._left = itertools.product(self.found, names)
+        self._compiled: dict[str, TopicPattern | None] = {}
+
+    def go_on(self, work: int) -> bool:
+        """Look at `work` states or a few more; whether all is done."""
+        for text, name in self._left:
+            if text not in self._compiled:
+                self._compiled[text] = _pattern_or_none(text)
+            pattern = self._compiled[text]
+            if pattern is None:
+                continue
+            before = pattern.work
+            if pattern.matches(name):
+                self.found[text].add(name)
+            work -= pattern.work - before
+            if work <= 0:
+                return False
+        return True
+
+
+def _pattern_or_none(text: str) -> TopicPattern | None:
+    try:
+        return TopicPattern(text)
+    except BrokerError:
+        # It was taken by another broker. Its members keep what they name.
+        return None

@@ -26,7 +26,6 @@ from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
 
-from streamkit.errors import BrokerError
 from streamkit.log.broker.cluster_view import ClusterView
 from streamkit.log.broker.groups.config import GroupConfig
 from streamkit.log.broker.groups.consumer.assignors import ASSIGNORS, GroupSpec, MemberSpec
@@ -36,7 +35,7 @@ from streamkit.log.broker.groups.consumer.group import (
     is_homogeneous,
 )
 from streamkit.log.broker.groups.consumer.java_order import copied, grown, string_hash
-from streamkit.log.broker.groups.consumer.patterns import TopicPattern
+from streamkit.log.broker.groups.consumer.patterns import PatternMatching, TopicPattern
 from streamkit.log.broker.groups.consumer.reconciliation import reconcile
 from streamkit.log.broker.groups.consumer.records import (
     CurrentAssignmentRecord,
@@ -60,6 +59,7 @@ from streamkit.log.broker.groups.rebalance import AnyOutcome, Deadline, Deadline
 __all__ = ["PatternChange", "Steps", "Target"]
 
 _PATTERNS_PAUSE_MS = 10_000
+_WORK_A_TURN = 20_000  # states: some milliseconds
 
 
 class PatternChange(Enum):
@@ -93,6 +93,7 @@ class Steps:
         self._deadlines = deadlines
         self._cluster = cluster
         self._hashes = TopicHashes(cluster)
+        self._matching: dict[str, PatternMatching] = {}
 
     # Subscriptions
 
@@ -145,23 +146,29 @@ class Steps:
         return change
 
     def match_patterns(self, group: ConsumerGroup, out: AnyOutcome, now_ms: int) -> None:
-        """Match all patterns of the group with the names of topics; a change is a new epoch."""
-        patterns = group.patterns_after(None, None)
-        found: dict[str, frozenset[str]] = {}
-        names = list(self._cluster.topic_names())
-        for pattern in patterns:
-            try:
-                compiled = TopicPattern(pattern)
-            except BrokerError:
-                # It was taken by another broker. Its member keeps what it names.
-                found[pattern] = frozenset()
-                continue
-            found[pattern] = frozenset(name for name in names if compiled.matches(name))
+        """Match all patterns of the group with the names of topics; a change is a new epoch.
+
+        What takes long goes on a little later, so that other groups get their turn.
+        """
+        matching = self._matching.pop(group.group_id, None)
+        if matching is None:
+            patterns = group.patterns_after(None, None)
+            names = self._cluster.topic_names()
+            matching = PatternMatching(patterns, names, self._cluster.version)
+        if not matching.go_on(_WORK_A_TURN):
+            self._matching[group.group_id] = matching
+            self._deadlines.set(Deadline(DeadlineKind.CONSUMER_PATTERNS, group.group_id), 1)
+            return
+        found = {
+            pattern: frozenset(topics)
+            for pattern, topics in matching.found.items()
+            if group.pattern_members(pattern)
+        }
         changed = False
         for pattern, topics in found.items():
             known = group.patterns.get(pattern)
             changed |= topics != (frozenset() if known is None else known.topics)
-            resolved = ResolvedPattern(topics, self._cluster.version, now_ms)
+            resolved = ResolvedPattern(topics, matching.version, now_ms)
             out.records.append(ResolvedPatternRecord(group.group_id, pattern, resolved))
         by_name = {name for name, count in group.topics.items() if count.by_name}
         gone = {
@@ -369,6 +376,11 @@ class Steps:
             if classic is None
             else classic.session_timeout_ms,
         )
+
+    def forget_group(self, group_id: str) -> None:
+        """The group is gone: its patterns aren't matched any more."""
+        self._matching.pop(group_id, None)
+        self._deadlines.cancel(Deadline(DeadlineKind.CONSUMER_PATTERNS, group_id))
 
     def forget(self, group_id: str, member_id: str) -> None:
         """Cancel all deadlines of a member."""

@@ -118,6 +118,40 @@ def test_patterns_are_matched_at_once_and_then_every_ten_seconds() -> None:
     assert lab.consumer_group().patterns == {}
 
 
+def test_many_topics_are_matched_bit_by_bit() -> None:
+    lab = lab_of()
+    for number in range(3_000):
+        lab.topics.create(f"topic-of-some-length-{number}", 1)
+    lab.beat("a", 0, pattern="topic-(.*-)*9")
+    lab.advance(0)
+    assert lab.consumer_group().patterns == {}
+    lab.advance(1_000)
+    assert lab.consumer_group().patterns["topic-(.*-)*9"].topics == {"topic-of-some-length-9"}
+
+
+def test_classic_members_that_wait_are_answered_though_the_newcomer_is_refused() -> None:
+    lab = lab_of()
+    lab.join(handshake=False)
+    waiting = lab.join(handshake=False)
+    assert waiting not in lab.answers
+    assert lab.beat("new", 0, pattern="(").error is ErrorCode.INVALID_REGULAR_EXPRESSION
+    assert lab.joined(waiting).error is ErrorCode.REBALANCE_IN_PROGRESS
+
+
+def test_deadlines_of_an_earlier_life_as_consumer_group_are_void() -> None:
+    lab = lab_of()
+    members, _ = _stable(lab)
+    lab.beat("new", 0)
+    assert lab.heartbeat(members[0], 1) is ErrorCode.REBALANCE_IN_PROGRESS
+    lab.beat("new", -1)
+    reply = lab.joined(lab.join(member_id=members[0], session_ms=300_000))
+    lab.sync(members[0], reply.generation, {})
+    lab.advance(REBALANCE_MS // 2)
+    lab.beat("newer", 0)
+    lab.advance(REBALANCE_MS // 2)
+    assert members[0] in lab.consumer_group().members
+
+
 def test_group_with_room_for_one() -> None:
     lab = lab_of(GroupConfig(consumer_max_size=1))
     lab.beat("a", 0)
