@@ -10,12 +10,14 @@ import pytest
 from conformance import Verdict, ask_program, franz_go, kafkajs, missing
 from conformance_scenarios import DIFFERENCES, SCENARIOS, clients_of
 from kcat_scenarios import ask_kcat
+from tool_scenarios import ask_tools
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 Answers = tuple[Mapping[str, Verdict], Mapping[str, Verdict]]
 
 _ASK: dict[str, Callable[[str], Mapping[str, Verdict]]] = {
+    "kafka-tools": ask_tools,
     "kcat": ask_kcat,
     "kafkajs": lambda bootstrap: ask_program(kafkajs(), bootstrap, timeout_s=200),
     "franz-go": lambda bootstrap: ask_program(franz_go(), bootstrap, timeout_s=200),

@@ -71,60 +71,6 @@ def tool(main: str, *arguments: str, stdin: str | None = None) -> str:
     return run_java(main, *arguments, stdin=stdin, timeout=60)
 
 
-def table(text: str) -> list[dict[str, str]]:
-    """The rows of a tool's table by column."""
-    lines = [line.split() for line in text.splitlines() if line.strip()]
-    start = next(i for i, words in enumerate(lines) if words[0] in ("GROUP", "TOPIC"))
-    return [dict(zip(lines[start], words, strict=False)) for words in lines[start + 1 :]]
-
-
-def test_consumer_groups_tool_describes_resets_and_deletes(cluster: Cluster) -> None:
-    driver = Confluent(cluster.bootstrap)
-    driver.create_topic("tool-topic", 2)
-    driver.produce("tool-topic", [Message(b"v", partition=p % 2) for p in range(10)])
-    driver.commit_offset("tool-group", "tool-topic", 0, 3, "")
-    main = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
-    address = ("--bootstrap-server", cluster.bootstrap)
-
-    assert "tool-group" in tool(main, *address, "--list").split()
-    group = ("--group", "tool-group")
-    (row,) = table(tool(main, *address, *group, "--describe"))
-    assert (row["TOPIC"], row["PARTITION"], row["CURRENT-OFFSET"]) == ("tool-topic", "0", "3")
-    assert (row["LOG-END-OFFSET"], row["LAG"]) == ("5", "2")
-
-    member = driver.member("tool-group", "tool-topic")
-    wait_until(lambda: bool(member.poll()) and member.assignment() == {0, 1}, "an assignment")
-    (row,) = table(tool(main, *address, *group, "--describe", "--members"))
-    assert (row["CLIENT-ID"], row["#PARTITIONS"]) == ("rdkafka", "2")
-    (row,) = table(tool(main, *address, *group, "--describe", "--state"))
-    assert "Stable" in row.values()
-    member.close()
-
-    reset = ("--reset-offsets", "--to-earliest", "--topic", "tool-topic", "--execute")
-    tool(main, *address, *group, *reset)
-    assert driver.committed("tool-group", "tool-topic", 0) == (0, "")
-    tool(main, *address, *group, "--delete")
-    assert "tool-group" not in tool(main, *address, "--list").split()
-
-
-def test_console_tools_write_and_read(cluster: Cluster) -> None:
-    address = ("--bootstrap-server", cluster.bootstrap, "--topic", "console-topic")
-    tool("org.apache.kafka.tools.ConsoleProducer", *address, stdin="one\ntwo\n")
-    read = ("--from-beginning", "--max-messages", "2", "--group", "console-group")
-    output = tool("org.apache.kafka.tools.consumer.ConsoleConsumer", *address, *read)
-    assert output.split() == ["one", "two"]
-
-
-def test_topics_tool_creates_and_describes(cluster: Cluster) -> None:
-    address = ("--bootstrap-server", cluster.bootstrap, "--topic", "made-by-tool")
-    main = "org.apache.kafka.tools.TopicCommand"
-    tool(main, *address, "--create", "--partitions", "3", "--config", "retention.ms=1000")
-    output = tool(main, *address, "--describe")
-    assert "PartitionCount: 3" in output
-    assert "retention.ms=1000" in output
-    tool(main, *address, "--delete")
-
-
 def test_dump_log_decodes_our_offsets_topic(tmp_path: Path) -> None:
     """Kafka's own decoder reads groups and offsets from the segment files."""
     with EmbeddedBroker(

@@ -66,31 +66,6 @@ def test_java_transactions_work(verdicts: dict[str, str], check: str) -> None:
     assert verdicts[check] == "ok"
 
 
-def tool(*arguments: str) -> str:
-    """What `kafka-transactions` prints."""
-    return run_java("org.apache.kafka.tools.TransactionsCommand", *arguments, timeout=60)
-
-
-def test_transactions_tool_describes_lists_and_aborts(bootstrap: str) -> None:
-    address = ("--bootstrap-server", bootstrap)
-    with Admin(bootstrap) as admin, Producer(bootstrap, transactional_id="tool-id") as producer:
-        admin.create_topics([NewTopic("tool-topic", 1)])
-        producer.init_transactions()
-        producer.begin_transaction()
-        producer.send("tool-topic", b"v", partition=0).result(20)
-        (row,) = [line for line in tool(*address, "list").splitlines() if "tool-id" in line]
-        assert "Ongoing" in row
-        described = tool(*address, "describe", "--transactional-id", "tool-id")
-        assert "Ongoing" in described
-        assert "tool-topic-0" in described
-        place = ("--topic", "tool-topic", "--partition", "0")
-        assert "CurrentTransactionStartOffset" in tool(*address, "describe-producers", *place)
-        tool(*address, "abort", *place, "--start-offset", "0")
-        found = tool(*address, "describe-producers", *place).splitlines()[-1].split()
-        assert found[-1] == "None"
-        producer.abort_transaction()
-
-
 def test_dump_log_decodes_our_transaction_state(tmp_path: Path) -> None:
     """Kafka's own decoders read ids, markers and offsets of transactions from the segment files."""
     settings = {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,6 +16,7 @@ var adminScenarios = []scenario{
 	{"partitions", partitions},
 	{"topic_configs", topicConfigs},
 	{"broker_configs", brokerConfigs},
+	{"unknown_broker_setting", unknownBrokerSetting},
 	{"cluster", cluster},
 	{"log_dirs", logDirs},
 	{"single_node", singleNode},
@@ -88,6 +90,7 @@ func partitions(ctx context.Context, j *judge) answer {
 		done, err := update(ctx, count, topic)
 		must(err)
 		found = append(found, fmt.Sprint(count, ": ", code(done[topic].Err)))
+		time.Sleep(settle)
 	}
 	set(4, true, topic)
 	set(4, false, topic)
@@ -157,6 +160,8 @@ func topicConfigs(ctx context.Context, j *judge) answer {
 		one, err := done.On(topic, nil)
 		must(err)
 		found = append(found, code(one.Err))
+		// A broker may answer before it shows the change.
+		time.Sleep(settle)
 	}
 	alter(topic, change(kadm.SetConfig, "retention.ms", "99"), change(kadm.AppendConfig, "cleanup.policy", "compact"))
 	found = append(found, j.topicEntries(ctx, topic, settings...)...)
@@ -174,6 +179,7 @@ func topicConfigs(ctx context.Context, j *judge) answer {
 	state, err := j.admin.AlterTopicConfigsState(ctx, []kadm.AlterConfig{change(kadm.SetConfig, "segment.ms", "5000")}, topic)
 	must(err)
 	found = append(found, "state: "+code(state[0].Err))
+	time.Sleep(settle)
 	return append(found, j.topicEntries(ctx, topic, settings...)...)
 }
 
@@ -224,6 +230,14 @@ func brokerConfigs(ctx context.Context, j *judge) answer {
 	settled([]int32{1}, "log.index.interval.bytes", "4096")
 	settled([]int32{1}, "log.cleaner.delete.retention.ms", "86400000")
 	return append(found, j.brokerEntries(ctx, []int32{1}, settings...)...)
+}
+
+func unknownBrokerSetting(ctx context.Context, j *judge) answer {
+	done, err := j.admin.AlterBrokerConfigs(ctx, []kadm.AlterConfig{change(kadm.SetConfig, "no.such.config", "1")}, 1)
+	must(err)
+	_, err = j.admin.AlterBrokerConfigs(ctx, []kadm.AlterConfig{change(kadm.DeleteConfig, "no.such.config", "")}, 1)
+	must(err)
+	return answer{code(done[0].Err)}
 }
 
 func cluster(ctx context.Context, j *judge) answer {

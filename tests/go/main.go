@@ -25,7 +25,7 @@ const (
 	scenarioTimeout = 25 * time.Second
 	parallel        = 8
 	// Parts of a broker may hear of a new topic a little later than its leader.
-	settle = 100 * time.Millisecond
+	settle = 200 * time.Millisecond
 )
 
 // An answer is a line of what was seen each; a scenario that can't go on panics (see must).

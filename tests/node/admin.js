@@ -1,7 +1,7 @@
 "use strict"
 
 const { ConfigResourceTypes } = require("kafkajs")
-const { code, until } = require("./lab")
+const { code, sleep, until } = require("./lab")
 
 const sourceOf = entry => entry.configSource
 const byName = (a, b) => (a.configName < b.configName ? -1 : 1)
@@ -49,6 +49,8 @@ module.exports = {
     const found = []
     for (const count of [4, 4, 3]) {
       found.push(`${count}: ${await code(lab.admin.createPartitions({ topicPartitions: [{ topic, count }] }))}`)
+      // A broker may answer before it shows the change.
+      await sleep(300)
     }
     const { topics } = await lab.admin.fetchTopicMetadata({ topics: [topic] })
     return [...found, `${topics[0].partitions.length} partitions`]

@@ -54,27 +54,38 @@ SCENARIOS: Mapping[str, Scenario] = {
     "timestamps": Scenario(
         "LogAppendTime; timestamps out of range", f"{_PYTHON} kcat kafkajs franz-go"
     ),
-    "offsets_by_time": Scenario("offsets by time", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "offsets_by_time": Scenario(
+        "offsets by time", f"{_PYTHON} java kcat kafkajs franz-go kafka-tools"
+    ),
     "watermarks": Scenario("where a partition begins and ends", _PYTHON),
     "unknown_topic": Scenario("unknown topics", "kcat kafkajs franz-go"),
     "auto_created_topic": Scenario(
         "topics made at their first use", f"{_PYTHON} kcat kafkajs franz-go"
     ),
-    "delete_records": Scenario("delete records", "java kcat kafkajs franz-go"),
+    "delete_records": Scenario("delete records", "java kcat kafkajs franz-go kafka-tools"),
     "compaction": Scenario("compaction", "kafkajs franz-go"),
     "retention": Scenario("retention", "kafkajs franz-go"),
     "small_fetches": Scenario("fetches of a byte", "kcat kafkajs franz-go"),
     "patient_fetches": Scenario("fetches that wait for more than comes", "kcat kafkajs franz-go"),
+    "console": Scenario("console producer and consumer", "kafka-tools"),
+    "performance": Scenario("performance tools", "kafka-tools"),
     "json_envelope": Scenario("records as JSON", "kcat"),
-    "topics": Scenario("topics: create, list, delete", f"{_PYTHON} java kafkajs franz-go"),
+    "topics": Scenario(
+        "topics: create, list, delete", f"{_PYTHON} java kafkajs franz-go kafka-tools"
+    ),
     "refused_topics": Scenario("topics that can't be", f"{_PYTHON} franz-go"),
-    "partitions": Scenario("more partitions", "kafkajs franz-go"),
-    "topic_configs": Scenario("settings of topics", f"{_PYTHON} java kafkajs franz-go"),
-    "cluster": Scenario("nodes and coordinators", "java kafkajs franz-go"),
+    "described_topic": Scenario("where a topic's settings come from", "kafka-tools"),
+    "partitions": Scenario("more partitions", "kafkajs franz-go kafka-tools"),
+    "topic_configs": Scenario("settings of topics", f"{_PYTHON} java kafkajs franz-go kafka-tools"),
+    "cluster": Scenario("nodes and coordinators", "java kafkajs franz-go kafka-tools"),
+    "features": Scenario("features of the cluster", "kafka-tools"),
     "metadata": Scenario("metadata", "kcat"),
-    "single_node": Scenario("elections and reassignments, on one node", "kafkajs franz-go"),
-    "broker_configs": Scenario("settings of the running broker", "kafkajs franz-go"),
-    "log_dirs": Scenario("log folders", "franz-go"),
+    "single_node": Scenario(
+        "elections and reassignments, on one node", "kafkajs franz-go kafka-tools"
+    ),
+    "broker_configs": Scenario("settings of the running broker", "kafkajs franz-go kafka-tools"),
+    "unknown_broker_setting": Scenario("an unknown setting of the broker", "franz-go"),
+    "log_dirs": Scenario("log folders", "franz-go kafka-tools"),
     "leader_epochs": Scenario("ends of leader epochs", "franz-go"),
     "group_range": Scenario("group: range", f"{_PYTHON} java kcat franz-go"),
     "group_roundrobin": Scenario("group: round robin", f"{_PYTHON} java kcat kafkajs franz-go"),
@@ -85,7 +96,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "static_member": Scenario("static membership", f"{_PYTHON} java franz-go"),
     "lost_member": Scenario("members that vanish or are late", f"{_PYTHON} java"),
     "committed_offsets": Scenario("committed offsets", f"{_PYTHON} kafkajs franz-go"),
-    "groups_admin": Scenario("groups: list, describe, delete", "java kafkajs franz-go"),
+    "groups_admin": Scenario("groups: list, describe, delete", "java kafkajs franz-go kafka-tools"),
+    "reset_offsets": Scenario("groups: offsets reset", "kafka-tools"),
+    "delete_offsets": Scenario("groups: offsets deleted", "kafka-tools"),
     "transactions": Scenario(
         "transactions: commit, abort, read_committed", f"{_PYTHON} java kcat kafkajs franz-go"
     ),
@@ -93,10 +106,25 @@ SCENARIOS: Mapping[str, Scenario] = {
     "fencing": Scenario("fencing", f"{_PYTHON} java kafkajs franz-go"),
     "transaction_offsets": Scenario("offsets in transactions", f"{_PYTHON} java kafkajs franz-go"),
     "transaction_timeout": Scenario("transactions that take too long", "java kafkajs franz-go"),
-    "transactions_admin": Scenario("transactions and producers, described", "java franz-go"),
+    "transactions_admin": Scenario(
+        "transactions and producers, described", "java franz-go kafka-tools"
+    ),
 }
 
-DIFFERENCES: Mapping[tuple[str, str], str] = {}
+DIFFERENCES: Mapping[tuple[str, str], str] = {
+    ("kafka-tools", "described_topic"): (
+        "A new Apache Kafka cluster sets min.insync.replicas=1 for all brokers at run time, which its eligible "
+        "leader replicas need; a node without replicas has the same value as a default."
+    ),
+    ("kafka-tools", "features"): (
+        "Only what clients go by is told, group.version and transaction.version: the other features are the "
+        "agreement of KRaft nodes on their log, and share and streams groups, which this broker announces nowhere."
+    ),
+    ("franz-go", "unknown_broker_setting"): (
+        "Apache Kafka keeps any name of a broker's setting for plugins that may know it; this broker has no "
+        "plugins, so a name that it doesn't know is a mistake and is refused."
+    ),
+}
 """Where client and scenario show that the brokers differ, and why that is right: at most five."""
 
 

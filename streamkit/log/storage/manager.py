@@ -334,7 +334,7 @@ class LogManager:
                     partition_log.expire_producers(now_ms)
         due, self._retention_left = self._retention_left[:_CHUNK], self._retention_left[_CHUNK:]
         self._apply_retention(due, now_ms)
-        return bool(self._round_left)
+        return bool(self._round_left or self._retention_left)
 
     def _begin_round(self, now_ms: int) -> None:
         """What is done once for all logs, before they are looked at."""
@@ -347,7 +347,8 @@ class LogManager:
         if now_ms >= self._starts_due_ms:
             self._starts_due_ms = now_ms + _START_OFFSETS_MS
             self._save_log_starts()
-        if now_ms >= self._retention_due_ms:
+        # A pass over all logs may take longer than the interval: the last ones have their turn before the next.
+        if now_ms >= self._retention_due_ms and not self._retention_left:
             self._retention_due_ms = now_ms + self._retention_check_ms
             self._retention_left = list(self._logs)
         self._is_expiry_round = now_ms >= self._expiry_due_ms

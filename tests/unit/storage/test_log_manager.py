@@ -228,6 +228,22 @@ def test_retention_by_time(open_manager: OpenManager, clock: ManualClock) -> Non
     assert log.append(batch(), now_ms=0).base_offset == 10
 
 
+def test_retention_reaches_the_last_log_when_it_is_checked_often(
+    open_manager: OpenManager, clock: ManualClock
+) -> None:
+    """Each tick looks at some logs: a new pass doesn't begin before the last one is through."""
+    manager = open_manager(LogConfig(retention_ms=1_000), retention_check_ms=1)
+    for index in range(250):
+        manager.create(TopicPartition("many", index))
+    last = manager.create(TP)
+    last.append(batch(b"x", timestamp=clock.now_ms()), now_ms=clock.now_ms())
+    clock.advance(5_000)
+    for _ in range(8):
+        manager.tick(clock.now_ms())
+        clock.advance(1_000)
+    assert last.log_start_offset == 1
+
+
 def test_retention_by_size(open_manager: OpenManager, clock: ManualClock) -> None:
     manager = open_manager(LogConfig(segment_bytes=200, retention_ms=-1, retention_bytes=400))
     log = manager.create(TP)

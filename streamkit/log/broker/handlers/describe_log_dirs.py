@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Mapping
 
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
@@ -23,6 +24,7 @@ from streamkit.log.protocol.messages.describe_log_dirs import (
     DescribeLogDirsResult,
     DescribeLogDirsTopic,
 )
+from streamkit.model import TopicPartition
 
 
 @handles(DescribeLogDirsRequest)
@@ -31,31 +33,39 @@ def describe_log_dirs(
     request: DescribeLogDirsRequest,
     context: RequestContext,  # noqa: ARG001
 ) -> DescribeLogDirsResponse:
-    """Sizes of the partitions that are asked for and have a log. Left out: nothing."""
-    wanted = (
-        None
-        if request.topics is None
-        else {(topic.topic, index) for topic in request.topics for index in topic.partitions}
-    )
-    topics: dict[str, DescribeLogDirsTopic] = {}
-    for log in broker.logs.logs():
-        name, partition = log.topic_partition
-        if name not in broker.metadata.image.topics:
-            continue
-        if wanted is not None and (name, partition) not in wanted:
-            continue
-        topic = topics.setdefault(name, DescribeLogDirsTopic(name=name))
-        topic.partitions.append(
-            DescribeLogDirsPartition(partition_index=partition, partition_size=log.size_bytes)
-        )
+    """Sizes of the partitions that are asked for. Left out: nothing."""
+    images = broker.metadata.image.topics
+    if request.topics is None:
+        wanted: Mapping[str, Iterable[int]] = {
+            name: range(image.partitions) for name, image in images.items()
+        }
+    else:
+        wanted = {topic.topic: topic.partitions for topic in request.topics}
+    topics = []
+    for name, indexes in wanted.items():
+        partitions = [
+            DescribeLogDirsPartition(
+                partition_index=index, partition_size=_size(broker, name, index)
+            )
+            for index in indexes
+            if broker.partition_exists(name, index)
+        ]
+        if partitions:
+            topics.append(DescribeLogDirsTopic(name=name, partitions=partitions))
     disk = shutil.disk_usage(broker.settings.data_dir)
     return DescribeLogDirsResponse(
         results=[
             DescribeLogDirsResult(
                 log_dir=str(broker.settings.data_dir.absolute()),
-                topics=list(topics.values()),
+                topics=topics,
                 total_bytes=disk.total,
                 usable_bytes=disk.free,
             )
         ]
     )
+
+
+def _size(broker: Broker, topic: str, partition: int) -> int:
+    """Bytes of a partition; one that was never used has no log yet."""
+    log = broker.logs.get(TopicPartition(topic, partition))
+    return 0 if log is None else log.size_bytes

@@ -161,6 +161,12 @@ def test_log_dirs_tell_sizes(filled: BrokerLab) -> None:
     (topic,) = result.topics
     assert topic.name == "t"
     assert topic.partitions[0].partition_size == 3 * len(batch(b"v"))
+    filled.broker.create_topic("unused", 2, {})
+    (result,) = filled.call(DescribeLogDirsRequest(topics=None)).results
+    assert [(each.name, len(each.partitions)) for each in result.topics] == [
+        ("t", 1),
+        ("unused", 2),
+    ]
     assert result.total_bytes > result.usable_bytes > 0
 
 
