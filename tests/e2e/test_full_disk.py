@@ -32,6 +32,10 @@ from streamkit.log.protocol.messages.produce import (
 
 NOW_MS = int(time.time() * 1000)
 
+pytestmark = pytest.mark.skipif(
+    not hasattr(resource, "prlimit"), reason="limits of another process can be set on Linux only"
+)
+
 
 def limit_files(process: BrokerProcess, size: int) -> None:
     """From now on no file of the broker may grow beyond `size` bytes; -1: each may."""
