@@ -41,6 +41,10 @@ public class DescribeTopologies {
         public void process(Record<String, String> record) { }
     }
 
+    static class Nowhere implements Processor<String, String, Void, Void> {
+        public void process(Record<String, String> record) { }
+    }
+
     static class NoValues implements FixedKeyProcessor<String, String, String> {
         public void process(FixedKeyRecord<String, String> record) { }
     }
@@ -336,6 +340,11 @@ public class DescribeTopologies {
             r.selectKey((k, v) -> v).filter((k, v) -> true).groupByKey(Grouped.as("other")).count().toStream().to("two");
             s.groupByKey(Grouped.as("direct")).count().toStream().to("three");
         }, "reuse.ktable.source.topics,merge.repartition.topics");
+        show("global_stores", b -> {
+            stream(b, "in").to("out");
+            b.addGlobalStore(store("first"), "g", Consumed.with(Serdes.String(), Serdes.String()), Nowhere::new);
+            b.addGlobalStore(store("second"), "h", Consumed.<String, String>as("filled"), Nowhere::new);
+        });
         show("named_group_around_others", b -> {
             KGroupedStream<String, String> g = stream(b, "in").groupBy((k, v) -> v, Grouped.as("by-word"));
             g.count(Materialized.as("counts")).toStream().to("counts-out");

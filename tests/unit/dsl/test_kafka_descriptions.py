@@ -600,6 +600,13 @@ def repartition_between_optimized(b: StreamsBuilder) -> None:
 
 
 @described
+def global_stores(b: StreamsBuilder) -> None:
+    stream(b, "in").to("out")
+    b.add_global_store(_store("first"), "g", Nothing, key=str, value=str)
+    b.add_global_store(_store("second"), "h", Nothing, name="filled")
+
+
+@described
 def named_group_around_others(b: StreamsBuilder) -> None:
     g = stream(b, "in").group_by(value_of, name="by-word")
     g.count(store="counts").to_stream().to("counts-out")
