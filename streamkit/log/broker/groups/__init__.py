@@ -9,8 +9,9 @@ from streamkit.log.broker.groups.consumer.requests import (
     ConsumerHeartbeat,
     ConsumerHeartbeatReply,
 )
-from streamkit.log.broker.groups.coordinator import CommitOffsets, GroupCoordinator
+from streamkit.log.broker.groups.coordinator import GroupCoordinator
 from streamkit.log.broker.groups.group import Group, GroupState, Member
+from streamkit.log.broker.groups.group_offsets import CommitOffsets
 from streamkit.log.broker.groups.outcome import (
     Completion,
     Join,

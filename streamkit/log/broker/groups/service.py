@@ -19,8 +19,9 @@ from streamkit.log.broker.groups.consumer.requests import (
     ConsumerHeartbeat,
     ConsumerHeartbeatReply,
 )
-from streamkit.log.broker.groups.coordinator import CommitOffsets, GroupCoordinator
+from streamkit.log.broker.groups.coordinator import GroupCoordinator
 from streamkit.log.broker.groups.group import Group
+from streamkit.log.broker.groups.group_offsets import CommitOffsets
 from streamkit.log.broker.groups.log_replay import replay_log
 from streamkit.log.broker.groups.offsets import Origin
 from streamkit.log.broker.groups.outcome import (
