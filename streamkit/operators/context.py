@@ -7,16 +7,13 @@ One `TaskContext` a task, owned by the processing thread. `runtime.task` makes i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mypy_extensions import i64, mypyc_attr
 
 from streamkit.clock import Clock
 from streamkit.model.records import EMPTY_HEADERS, Headers
 from streamkit.model.tasks import TaskId
-
-if TYPE_CHECKING:
-    from streamkit.state.store import StateStore
+from streamkit.state.store import StateStore, StoreContext
 
 __all__ = ["Cancellable", "RecordCollector", "RecordContext", "TaskContext"]
 
@@ -91,6 +88,8 @@ class TaskContext:
             in the offset-commit metadata: an operator reads its own in `init` and writes it back
             as its stream time moves.
         restored_times: what their changelogs tell of those that no commit tells.
+        store_context: what the task's stores see. Operators that give plain or session stores something tell
+            them the time of the record that they process: records that are forwarded may have another one.
         caught_up: nothing waits to be read, as far as is known; set while wall-clock punctuators run.
         dropped: records dropped so far, by (node name, reason).
         shared: what operators of this task share beside stores, by name.
@@ -115,6 +114,7 @@ class TaskContext:
         self.stream_time: i64 = -1
         self.node_times: dict[str, int] = {}
         self.restored_times: dict[str, int] = {}
+        self.store_context = StoreContext()
         self.caught_up = True
         self.dropped: dict[tuple[str, str], int] = {}
         self.shared: dict[str, object] = {}

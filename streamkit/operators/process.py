@@ -236,13 +236,18 @@ class OperatorAdapter(Operator):
     def send(
         self, key: object, value: object, timestamp: int, headers: Headers, to: str | None
     ) -> None:
-        if to is None:
-            self.forward(key, value, timestamp, headers)
-            return
-        for child in self.children:
-            if child.name == to:
-                child.process(key, value, timestamp, headers)
+        stores = self.context.store_context
+        before = stores.timestamp
+        try:
+            if to is None:
+                self.forward(key, value, timestamp, headers)
                 return
+            for child in self.children:
+                if child.name == to:
+                    child.process(key, value, timestamp, headers)
+                    return
+        finally:
+            stores.timestamp = before
         names = ", ".join(repr(child.name) for child in self.children) or "none"
         raise TopologyError(
             f"processor {self.name!r} forwards to {to!r}, which is not one of its children: {names}"
@@ -277,6 +282,7 @@ class ProcessorAdapter(OperatorAdapter):
         self._processor.init(ProcessorContext(self, context))
 
     def process(self, key: object, value: object, timestamp: int, headers: Headers) -> None:
+        self.context.store_context.timestamp = timestamp
         self._processor.process(Record(key, value, timestamp, headers))
 
     def close(self) -> None:
@@ -299,6 +305,7 @@ class FixedKeyProcessorAdapter(OperatorAdapter):
         self._processor.init(FixedKeyProcessorContext(self, context))
 
     def process(self, key: object, value: object, timestamp: int, headers: Headers) -> None:
+        self.context.store_context.timestamp = timestamp
         self.current = Record(key, value, timestamp, headers)
         self._processor.process(self.current)
         self.current = None

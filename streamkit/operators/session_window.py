@@ -98,12 +98,15 @@ class SessionWindowAggregate(WindowAggregate):
             if self._late:
                 self._pass_late(key, value, timestamp, headers, f"session [{start}, {end}]")
         else:
+            stores = self.context.store_context
             if start != timestamp or end != timestamp:
                 for session, before in merged:
+                    stores.timestamp = timestamp
                     self._store.remove(session)
                     self._send(session, before, None)
             result = self._fold.add(key, value, result)
             windowed = Windowed(key, Window(start, end))
+            stores.timestamp = timestamp
             self._store.put(windowed, result)
             self._send(windowed, None, result)
         if self._close.is_due(close_time):

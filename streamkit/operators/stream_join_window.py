@@ -74,4 +74,5 @@ class StreamJoinWindow(Operator):
             raw_key = self.context.record.raw_key if self._reuse_raw_key else None
             if raw_key is None:
                 raw_key = self._store.raw_key(key)
+            self.context.store_context.timestamp = timestamp
             self._store.put_raw(raw_key, value, timestamp)

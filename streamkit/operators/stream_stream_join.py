@@ -140,6 +140,7 @@ class StreamStreamJoin(Operator):
             if self._pending is not None:
                 partner = (other_start, not self._is_left, key)
                 if self._pending.get(partner) is not None:
+                    self.context.store_context.timestamp = timestamp
                     self._pending.put(partner, None)
             later = timestamp if timestamp > other_timestamp else other_timestamp
             self.forward(key, self._joined(key, value, other), later, headers)
@@ -159,6 +160,7 @@ class StreamStreamJoin(Operator):
         place = (timestamp, self._is_left, key)
         waiting = self._pending.get(place)
         values = [value] if waiting is None else [*waiting[1], value]
+        self.context.store_context.timestamp = timestamp
         self._pending.put(place, (self._is_left, values))
 
     def _look(self, headers: Headers) -> None:
@@ -188,6 +190,7 @@ class StreamStreamJoin(Operator):
                 continue
             for value in values:
                 self.forward(key, self._alone(key, value, is_left), timestamp, headers)
+            self.context.store_context.timestamp = time.stream_time
             self._pending.put((timestamp, is_left, key), None)
         self.context.node_times[self._oldest_as] = time.oldest if time.has_oldest else -1
 

@@ -125,6 +125,7 @@ class Task:
         )
         self._failures = FailurePolicy(self.context, settings)
         self._store_context = TaskStoreContext(str(task_id), self.context)
+        self.context.store_context = self._store_context
         self._buffers: dict[TopicPartition, PartitionBuffer] = {
             partition: PartitionBuffer(partition, graph.source_for(partition.topic))
             for partition in inputs

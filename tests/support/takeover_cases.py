@@ -114,6 +114,29 @@ CASES: dict[str, Case] = {
         [_STREAM, {"op": "process", "of": [0], "f": 0, "store": "memory"}, _to(1)],
         *_STREAM_INPUTS,
     ),
+    # Stores without timestamps of their own have the time of what is forwarded in their changelogs.
+    "sessions behind another time": _case(
+        [
+            _STREAM,
+            {"op": "process_values", "of": [0], "f": 1, "store": "before"},
+            {
+                **_windowed("reduce", {"gap": 4, "grace": 10}, "session"),
+                "of": [1],
+            },
+            *_end(2, windowed=True),
+        ],
+        *_STREAM_INPUTS,
+    ),
+    "processor behind sessions on close": _case(
+        [
+            _STREAM,
+            _windowed("reduce", {"gap": 4, "grace": 3}, "session", on_close=True),
+            {"op": "windowed_to_stream", "of": [1]},
+            {"op": "process", "of": [2], "f": 2, "store": "memory"},
+            _to(3),
+        ],
+        *_STREAM_INPUTS,
+    ),
     "tumbling windows": _case(
         [_STREAM, _windowed("aggregate", {"size": 10, "grace": 5}), *_end(1, windowed=True)],
         *_STREAM_INPUTS,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from streams_application import StreamsApplications
-from topology_json import Input, Node, build
+from topology_json import Input, Node, build, topics_of
 
 from streamkit.log.client import Admin, Consumer, ConsumerRecord, NewTopic, Producer
 from streamkit.log.client.partitioner import partition_for_key
@@ -57,12 +57,13 @@ class Case:
     @property
     def inputs(self) -> list[str]:
         """The topics that it reads."""
-        return [node["topic"] for node in self.nodes if node["op"] in ("stream", "table")]
+        sources = [node for node in self.nodes if node["op"] in ("stream", "table")]
+        return [topic for node in sources for topic in (node["topic"], *node.get("more", ()))]
 
     @property
     def outputs(self) -> list[str]:
         """The topics that it writes."""
-        return [node["topic"] for node in self.nodes if node["op"] == "to"]
+        return [topic for node in self.nodes if node["op"] == "to" for topic in topics_of(node)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +135,14 @@ class Run:
         self._producer.close()
         self.admin.close()
 
-    def work(self, *shifts: Shift) -> Results:
+    def work(self, *shifts: Shift, together: bool = True) -> Results:
         """Give the inputs to these sides in turn; with fewer sides than shares, the last one gets the rest."""
         shares = list(self.case.shifts)
         for number, shift in enumerate(shifts):
             mine = shares[number:] if number == len(shifts) - 1 else [shares[number]]
             with self.running(shift):
                 for share in mine:
-                    self.give(share)
+                    self.give(share, together=together)
         return self.results()
 
     def running(self, shift: Shift) -> AbstractContextManager[None]:
@@ -150,10 +151,14 @@ class Run:
         self._folder.mkdir(parents=True)
         return self._running_java(shift) if shift.side == "java" else self._running_python()
 
-    def give(self, inputs: Sequence[Input]) -> None:
-        """Give these inputs; returns when all that they cause is committed."""
-        for _, together in groupby(inputs, self._partition_of):
-            for given in together:
+    def give(self, inputs: Sequence[Input], *, together: bool = True) -> None:
+        """Give these inputs, those of one partition together or all one by one.
+
+        Returns when all that they cause is committed.
+        """
+        groups = [list(group) for _, group in groupby(inputs, self._partition_of)]
+        for group in groups if together else [[given] for given in inputs]:
+            for given in group:
                 self.produce(given)
             self._producer.flush()
             self.wait_until_done()
