@@ -147,13 +147,15 @@ class Wiring:
     # -- checks ------------------------------------------------------------------------------------
 
     def _add(self, node: Node) -> None:
-        if node.name in self.nodes:
-            raise TopologyError(
-                f"a node named {node.name!r} is there already: give it another name"
-            )
+        self._check_free(node.name)
         self.nodes[node.name] = node
 
+    def _check_free(self, name: str) -> None:
+        if name in self.nodes:
+            raise TopologyError(f"a node named {name!r} is there already: give it another name")
+
     def _check_parents(self, name: str, parents: tuple[str, ...]) -> None:
+        self._check_free(name)
         if not parents:
             raise TopologyError(f"node {name!r} has no parent: name the nodes that feed it")
         for parent in parents:

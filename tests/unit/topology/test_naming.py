@@ -117,3 +117,13 @@ def test_app_warns_or_refuses(caplog: pytest.LogCaptureFixture) -> None:
     assert "KSTREAM-AGGREGATE-STATE-STORE-0000000001: the aggregation's store=" in caplog.text
     with pytest.raises(TopologyError, match="asks for a name"):
         build(App("refused", ensure_explicit_internal_resource_naming=True))
+
+
+@pytest.mark.parametrize("names", [("twice", "twice"), ("KSTREAM-FILTER-0000000002", None)])
+def test_name_that_is_taken_is_told(names: tuple[str, str | None]) -> None:
+    """Also by the node right above, and by a generated name that a user's own looks like."""
+    b = StreamsBuilder()
+    one, other = names
+    stream(b).filter(lambda *_: True, name=one).filter(lambda *_: True, name=other)
+    with pytest.raises(TopologyError, match=f"a node named '{one}' is there already"):
+        b.build()
