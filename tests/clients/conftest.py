@@ -112,7 +112,8 @@ def _place(item: pytest.Item) -> tuple[str, str, str] | None:
     if marker is None:
         return None
     client = str(marker.kwargs.get("client") or params["driver"])
-    column = str(params.get("cluster", "both"))
+    brokers = (params[each] for each in ("cluster", "bootstrap", "verdicts") if each in params)
+    column = str(next(brokers, "both"))
     scenario = str(marker.args[0]).format(
         **{k: str(v).replace("-", "_") for k, v in params.items()}
     )

@@ -14,6 +14,7 @@ from kafka_broker import KafkaBroker
 from streamkit.testing import EmbeddedBroker
 
 pytestmark = [
+    pytest.mark.scenario("consumer_protocol", client="java"),
     pytest.mark.kafka,
     pytest.mark.slow,
     pytest.mark.timeout(400),

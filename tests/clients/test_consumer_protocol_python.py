@@ -33,6 +33,7 @@ SETTINGS = {
 }
 ALL = {0, 1, 2, 3}
 CLASSIC = {"partition_assignment_strategy": "range"}
+pytestmark = pytest.mark.scenario("consumer_protocol", client="confluent-kafka")
 _TIMEOUT_S = 30
 _MEMBER = Path(__file__).parents[1] / "support" / "consumer_protocol_member.py"
 _numbers = itertools.count(1)

@@ -16,6 +16,7 @@ var groupScenarios = []scenario{
 	{"group_roundrobin", group(kgo.Balancers(kgo.RoundRobinBalancer()))},
 	{"group_sticky", group(kgo.Balancers(kgo.StickyBalancer()))},
 	{"group_cooperative_sticky", group(kgo.Balancers(kgo.CooperativeStickyBalancer()))},
+	{"consumer_protocol", consumerProtocol},
 	{"static_member", staticMember},
 	{"committed_offsets", committedOffsets},
 	{"groups_admin", groupsAdmin},
@@ -169,6 +170,46 @@ func group(options ...kgo.Opt) func(context.Context, *judge) answer {
 		}
 		return append(found, fmt.Sprint(len(read), " records, each once: ", once))
 	}
+}
+
+// consumerProtocol lets members of the new protocol (KIP-848) come and go; the broker assigns.
+func consumerProtocol(ctx context.Context, j *judge) answer {
+	topic, groupID := j.topic(ctx, 4), name("group")
+	// How often such members talk to their group is the broker's to say: they come and go at its pace.
+	next := func() *member { return j.member(ctx, groupID, topic, kgo.ServerSideBalancer()) }
+	sizes := func(members ...*member) []int {
+		found := []int{}
+		for _, m := range members {
+			found = append(found, len(m.share()))
+		}
+		slices.Sort(found)
+		return found
+	}
+	var sent []*kgo.Record
+	for n := range 40 {
+		sent = append(sent, record(topic, int32(n%4), "v"))
+	}
+	a := next()
+	until(ctx, "all partitions", func() bool { return slices.Equal(sizes(a), []int{4}) })
+	b := next()
+	until(ctx, "two shares", func() bool { return slices.Equal(sizes(a, b), []int{2, 2}) })
+	j.send(ctx, sent)
+	until(ctx, "all records", func() bool { return len(a.records())+len(b.records()) == len(sent) })
+	a.commit(ctx)
+	b.commit(ctx)
+	described, err := j.admin.DescribeConsumerGroups(ctx, groupID)
+	must(err)
+	one := described[groupID]
+	found := answer{fmt.Sprint(one.State, " ", one.AssignorName, " ", len(one.Members), " members ", code(one.Err))}
+	a.close()
+	until(ctx, "all partitions again", func() bool { return slices.Equal(sizes(b), []int{4}) })
+	b.close()
+	offsets, err := j.admin.FetchOffsets(ctx, groupID)
+	must(err)
+	for _, o := range offsets.Sorted() {
+		found = append(found, fmt.Sprint("partition ", o.Partition, " at ", o.At))
+	}
+	return found
 }
 
 // staticMember stops and starts a member with an instance id: nobody rebalances; a second one of that id fences it.

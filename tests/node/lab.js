@@ -43,7 +43,7 @@ function errorName(error) {
 }
 
 class Lab {
-  static async open(bootstrap) {
+  static async warmUp(bootstrap) {
     const lab = new Lab(bootstrap)
     await lab.admin.connect()
     // The topics of the coordinators are made when they are first asked for.
@@ -51,7 +51,7 @@ class Lab {
     await producer.connect()
     await producer.disconnect()
     await until("the group coordinator", async () => (await code(lab.admin.describeGroups(["warm-up"]))) === "ok")
-    return lab
+    await lab.close()
   }
 
   constructor(bootstrap) {
@@ -80,7 +80,7 @@ class Lab {
   async topic(numPartitions, configs = {}) {
     const topic = this.name("topic")
     const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }))
-    await this.admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }] })
+    await this.admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }] })
     await until("the topic's leaders", async () => (await code(this.admin.fetchTopicOffsets(topic))) === "ok")
     // Parts of a broker may hear of a new topic a little later than its leader.
     await sleep(100)

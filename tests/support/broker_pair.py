@@ -13,6 +13,8 @@ from streamkit.testing.embedded_broker import EmbeddedBroker
 __all__ = ["SETTINGS", "apache_kafka", "bundled"]
 
 SETTINGS = {
+    "group.consumer.heartbeat.interval.ms": "200",
+    "group.consumer.min.heartbeat.interval.ms": "100",
     "group.min.session.timeout.ms": "1000",
     "log.cleaner.backoff.ms": "200",
     "log.retention.check.interval.ms": "500",

@@ -93,6 +93,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "group_cooperative_sticky": Scenario(
         "group: cooperative sticky", "confluent-kafka kafka-python java kcat franz-go"
     ),
+    "consumer_protocol": Scenario(
+        "the new consumer protocol (KIP-848)", "confluent-kafka java franz-go"
+    ),
     "static_member": Scenario("static membership", f"{_PYTHON} java franz-go"),
     "lost_member": Scenario("members that vanish or are late", f"{_PYTHON} java"),
     "committed_offsets": Scenario("committed offsets", f"{_PYTHON} kafkajs franz-go"),

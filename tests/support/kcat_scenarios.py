@@ -236,6 +236,7 @@ def _transactions(lab: Kcat) -> list[str]:
     """kcat commits its transaction at the end of its input; an open and an aborted one are librdkafka's."""
     topic = lab.topic()
     said = lab.produce(topic, "a\nb\n", "-X", f"transactional.id={lab.name('id')}")
+    wait_until(lambda: lab.driver.watermarks(topic, 0)[1] == 3, "the marker of the commit")
     other = lab.driver.transaction(lab.name("id"))
     other.send(topic, [b"lost"])
     lab.produce(topic, "c\n")

@@ -45,7 +45,7 @@ _NORMAL = [
     (re.compile(r"^(Error while executing \w+ command) : .*"), r"\1"),
     (re.compile(r"^(Error: .* due to [\w.]+Exception): .*"), r"\1"),
     # See `_described_topic`.
-    (re.compile(r"Configs: min\.insync\.replicas=1,"), "Configs: "),
+    (re.compile(r"Configs: min\.insync\.replicas=1,?"), "Configs: "),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"/127\.0\.0\.1"), "HOST"),
     (re.compile(r"127\.0\.0\.1 \d+"), "HOST PORT"),
@@ -84,6 +84,8 @@ class Tools:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def name(self, what: str) -> str:
         return f"tools-{what}-{next(_numbers)}{self._suffix}"
