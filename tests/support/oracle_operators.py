@@ -72,7 +72,7 @@ def _tumbling(choices: Any, _number: int) -> dict[str, Any]:
 
 def _hopping(choices: Any, _number: int) -> dict[str, Any]:
     size = choices.number(2, 15)
-    advance = choices.number(max(1, size // 4), size)
+    advance = choices.number((size + 2) // 3, size)
     return {"windows": {"size": size, "advance": advance, "grace": choices.pick((0, 5, 20))}}
 
 
@@ -101,7 +101,7 @@ def _global_key(choices: Any, _number: int) -> dict[str, Any]:
 
 
 def _join_span(choices: Any, _number: int) -> dict[str, Any]:
-    before, after = choices.number(0, 20), choices.number(0, 20)
+    before, after = choices.number(0, 15), choices.number(0, 15)
     if choices.chance(12):  # only later ones, or only earlier ones
         before = -choices.number(1, after) if after else before
     elif choices.chance(12):
