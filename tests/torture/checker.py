@@ -98,10 +98,24 @@ def check(journals: Entries, found: Found) -> list[str]:
     for name, of_one in journals.items():
         _check_transactions(name, of_one, places[LEDGER], violations)
     _check_moved(found, violations)
+    for group, topic in (*((each, PLAIN) for each in READING), (MOVERS, LEDGER)):
+        behind, records = _behind(found, group, topic)
+        if behind > records / 2:
+            violations.add("a group stood still", f"{group}: {behind} of {records} are not read")
     for group, prefix in READING.items():
         of_group = [one for name, one in journals.items() if name.startswith(prefix)]
         _check_readers(group, of_group, found, violations)
     return violations.sentences()
+
+
+def _behind(found: Found, group: str, topic: str) -> tuple[int, int]:
+    """How many records are after the group's offsets, and how many there are."""
+    committed = found.committed[group]
+    logs = found.logs[topic]
+    behind = sum(
+        offset >= committed.get(partition, 0) for partition, log in logs.items() for offset in log
+    )
+    return behind, sum(map(len, logs.values()))
 
 
 def _places(topic: str, log: Log, violations: Violations) -> dict[str, tuple[int, int]]:
@@ -324,6 +338,9 @@ def main(bootstrap: str, folder: str) -> None:
         "records copied exactly once": copies,
         "records read by the groups": told["read"],
         "offset commits": told["offset_committed"],
+        "records not read in the end, by the last group": max(
+            _behind(found, group, PLAIN)[0] for group in READING
+        ),
     }
     print(json.dumps({"violations": check(journals, found), "figures": figures}))
 
