@@ -43,7 +43,7 @@ types: $(DEV_STAMP)  ## mypy strict on package, examples, bench and tests; pyrig
 compiled-test: $(DEV_STAMP)  ## the same tests on a compiled wheel, outside the checkout
 	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) $(TEST_ARGS)
 
-judges: $(DEV_STAMP)  ## the slower tests: Apache Kafka and its clients, kill -9, fuzzing (Java 17 and Maven)
+judges: $(DEV_STAMP)  ## the slower tests: Apache Kafka and its clients, kill -9, fuzzing (Java 17, Maven, Go, Node.js)
 	$(BIN)/python -m pytest -m '(kafka or slow) and not torture' $(TEST_ARGS)
 
 torture: $(DEV_STAMP)  ## kill -9 of the broker under load, again and again
