@@ -118,6 +118,19 @@ def test_patterns_are_matched_at_once_and_then_every_ten_seconds() -> None:
     assert lab.consumer_group().patterns == {}
 
 
+def test_static_member_that_was_away_takes_nothing_with_it() -> None:
+    """It leaves with epoch -2; what it had must be free again when its successor goes."""
+    lab = lab_of()
+    lab.beat("a", 0, instance_id="i")
+    lab.beat("a", -2, instance_id="i")
+    assert owns(lab, "a") == {0, 1, 2, 3}
+    assert lab.beat("b", 0, instance_id="i").assigned is not None
+    assert owns(lab, "b") == {0, 1, 2, 3}
+    lab.beat("b", -1, instance_id="i")
+    lab.beat("c", 0)
+    assert owns(lab, "c") == {0, 1, 2, 3}
+
+
 def test_many_topics_are_matched_bit_by_bit() -> None:
     lab = lab_of()
     for number in range(3_000):
