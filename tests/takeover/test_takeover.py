@@ -65,13 +65,14 @@ def test_takeover_gives_what_an_uninterrupted_kafka_streams_gives(
 
 def test_takeover_on_apache_kafka(java: StreamsApplications, tmp_path: Path) -> None:
     """The same on Apache Kafka's own broker, which makes the internal topics and coordinates the group."""
-    # Times are those of 1970: a cleaner that came along would delete the changelogs of windows.
-    with KafkaBroker(tmp_path / "kafka", {"log.cleaner.backoff.ms": "3600000"}) as broker:
-        for name in ("left join by a foreign key",):
-            found = {}
-            for shifts in ((JAVA,), (JAVA, PYTHON), (PYTHON, JAVA)):
-                with Run(CASES[name], "takeover", broker.bootstrap, tmp_path / "s", java) as run:
-                    found[shifts] = run.work(*shifts)
-                    run.delete()
-            assert found[JAVA, PYTHON] == found[(JAVA,)]
-            assert found[PYTHON, JAVA] == found[(JAVA,)]
+    # Times are those of 1970: nobody shall come along and delete what is as old as that.
+    settings = {"log.retention.ms": "-1", "log.cleaner.backoff.ms": "3600000"}
+    with KafkaBroker(tmp_path / "kafka", settings) as broker:
+        found = {}
+        for shifts in ((JAVA,), (JAVA, PYTHON), (PYTHON, JAVA)):
+            case = CASES["left join by a foreign key"]
+            with Run(case, "takeover", broker.bootstrap, tmp_path / "state", java) as run:
+                found[shifts] = run.work(*shifts)
+                run.delete()
+        assert found[JAVA, PYTHON] == found[(JAVA,)]
+        assert found[PYTHON, JAVA] == found[(JAVA,)]
