@@ -15,6 +15,8 @@ from topology_json import Node, answer
 __all__ = ["differences", "report", "smaller"]
 
 _EXTRACTOR = re.compile(r"extractor class: [^)]*")
+_NOT_OPTIMIZED = "Found a null keyChangingChild node"
+"""Kafka Streams' optimization says so of good programs with streams that are merged or cogrouped; ours run."""
 _BUGS = ("java.lang.NullPointerException", "java.lang.ClassCastException")
 """Where Kafka Streams stops with one, nobody wants the same: what came before is compared."""
 
@@ -39,6 +41,8 @@ def _compared(case: Case, expected: dict[str, Any], found: dict[str, Any]) -> It
         ours = ours[: len(theirs)]
     elif ("failed" in expected) != ("failed" in found):
         yield f"failed: Kafka Streams {expected.get('failed')}, ours {found.get('failed')}"
+    if _NOT_OPTIMIZED in expected.get("error", ""):
+        return
     if ("error" in expected) != ("error" in found):
         yield f"error: Kafka Streams {expected.get('error')}, ours {found.get('error')}"
     for number in range(max(len(theirs), len(ours))):
