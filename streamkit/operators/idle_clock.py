@@ -17,10 +17,13 @@ from mypy_extensions import i64
 
 from streamkit.operators.context import Cancellable, TaskContext
 
-__all__ = ["NEVER_IDLE", "IdleClock", "IdleSignal", "idle_signal"]
+__all__ = ["NEVER_IDLE", "NOTHING_YET", "IdleClock", "IdleSignal", "idle_signal"]
 
 NEVER_IDLE: Final = -1
 """In place of an idle time: stream time moves with records only."""
+
+NOTHING_YET: Final = -2
+"""In place of a time: no record has come."""
 
 _TICK_MS: Final[i64] = 1000
 
@@ -128,12 +131,14 @@ class IdleSignal:
     """How an aggregation tells those below that its stream time went on without records.
 
     Attributes:
-        closed_before: asks it up to when everything is closed; negative: nothing has come yet.
+        closed_before: asks it up to when everything is closed; `NOTHING_YET`: no record has come.
+        rests: asks it whether all windows of its own records are closed.
         listeners: called when its time went on.
     """
 
     def __init__(self) -> None:
         self.closed_before: Callable[[], int] = _nothing_yet
+        self.rests: Callable[[], bool] = _always
         self.listeners: list[Callable[[], None]] = []
 
     def send(self) -> None:
@@ -142,7 +147,11 @@ class IdleSignal:
 
 
 def _nothing_yet() -> int:
-    return -1
+    return NOTHING_YET
+
+
+def _always() -> bool:
+    return True
 
 
 def idle_signal(context: TaskContext, node: str) -> IdleSignal:

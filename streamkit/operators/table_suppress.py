@@ -18,7 +18,13 @@ from streamkit.model.records import Headers
 from streamkit.model.windowed import Windowed
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
-from streamkit.operators.idle_clock import NEVER_IDLE, IdleClock, IdleSignal, idle_signal
+from streamkit.operators.idle_clock import (
+    NEVER_IDLE,
+    NOTHING_YET,
+    IdleClock,
+    IdleSignal,
+    idle_signal,
+)
 from streamkit.state.buffer import RecordBuffer
 
 __all__ = ["TableSuppress", "record_buffer"]
@@ -126,14 +132,17 @@ class TableSuppress(Operator):
     def _windows_closed(self) -> None:
         """Windows have closed while no data came: those that all aggregations above have closed.
 
-        One that hasn't had a record yet isn't waited for.
+        One that hasn't had a record yet isn't waited for, nor one whose own records' windows are all closed.
         """
-        time: i64 = -1
+        time: i64 = NOTHING_YET
+        highest: i64 = NOTHING_YET
         for signal in self._signals:
             closed: i64 = signal.closed_before()
-            if closed >= 0 and (time < 0 or closed < time):
-                time = closed
-        self._go_on(time)
+            if closed > highest:
+                highest = closed
+            if closed != NOTHING_YET and not signal.rests():
+                time = closed if time == NOTHING_YET or closed < time else time
+        self._go_on(highest if time == NOTHING_YET else time)
 
     def _go_on(self, time: i64) -> None:
         if time <= self._stream_time:

@@ -15,7 +15,13 @@ from streamkit.model.records import EMPTY_HEADERS, Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
 from streamkit.operators.fold import Fold
-from streamkit.operators.idle_clock import NEVER_IDLE, IdleClock, IdleSignal, idle_signal
+from streamkit.operators.idle_clock import (
+    NEVER_IDLE,
+    NOTHING_YET,
+    IdleClock,
+    IdleSignal,
+    idle_signal,
+)
 from streamkit.operators.late_records import LateRecords, late_children
 from streamkit.operators.window_close import EMIT_ON_UPDATE, WindowClose
 
@@ -69,7 +75,8 @@ class WindowAggregate(Operator):
         self._close.init(context, self._store_name)
         if self._idles:
             self._signal = idle_signal(context, self.name)
-            self._signal.closed_before = self._closed_before
+            self._signal.closed_before = self._told_closed
+            self._signal.rests = self._rests
             self._idle.init(context, self.name, self._wake)
 
     # -- what kinds of windows tell ----------------------------------------------------------------
@@ -91,6 +98,12 @@ class WindowAggregate(Operator):
         raise NotImplementedError
 
     # -- time --------------------------------------------------------------------------------------
+
+    def _told_closed(self) -> int:
+        return NOTHING_YET if self._stream_time < 0 else self._closed_before()
+
+    def _rests(self) -> bool:
+        return self._stream_time >= self._all_closed_at(self._idle.newest)
 
     def _wake(self, _now_ms: int) -> None:
         """No record has come for a while: let stream time go on by the wall clock, and windows close."""

@@ -265,3 +265,18 @@ def test_left_join_looks_for_the_same_record_first_after_a_restart() -> None:
         TOPOLOGIES["left join"], history, backend="memory", commit_every=1, restarts=True
     )
     assert [record.timestamp_ms for record in steps[-1][0]] == [0]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_cogrouped_session_closes_when_both_streams_are_quiet(restarts: bool) -> None:
+    """The session [0, 1] reaches beyond the record of the second stream, and stream time 0 is one too."""
+    history: list[Event | Restart] = [
+        Event("two", "a", 0, 0),
+        Event("one", "a", 0, 1),
+        Restart(crash=False),
+        Event("", None, None, 2000),
+    ]
+    steps, _, _ = run(
+        TOPOLOGIES["cogrouped"], history, backend="memory", commit_every=1, restarts=restarts
+    )
+    assert [record.key.end_ms for record in steps[-1][0]] == [1]
