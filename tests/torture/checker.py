@@ -100,7 +100,8 @@ def check(journals: Entries, found: Found) -> list[str]:
     _check_moved(found, violations)
     for group, topic in (*((each, PLAIN) for each in READING), (MOVERS, LEDGER)):
         behind, records = _behind(found, group, topic)
-        if behind > records / 2:
+        # Being slow is no fault: on a busy machine a group is well behind after so many rebalances.
+        if behind > records * 0.8:
             violations.add("a group stood still", f"{group}: {behind} of {records} are not read")
     for group, prefix in READING.items():
         of_group = [one for name, one in journals.items() if name.startswith(prefix)]
