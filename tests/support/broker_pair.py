@@ -18,9 +18,10 @@ SETTINGS = {
     "group.min.session.timeout.ms": "1000",
     "log.cleaner.backoff.ms": "200",
     "log.retention.check.interval.ms": "500",
+    "log.retention.ms": "-1",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
 }
-"""Both get these, so that nothing that a test waits for takes long."""
+"""Both get these, so that nothing that a test waits for takes long; some tests write records of years ago."""
 
 _KAFKA_SETTINGS = {
     **SETTINGS,

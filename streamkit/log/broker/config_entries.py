@@ -77,14 +77,14 @@ def _of_broker(
     setting: TopicSetting, server_name: str, default: str, settings: DynamicSettings
 ) -> Iterator[ConfigSynonym]:
     """Where a topic's setting comes from when the topic itself says nothing."""
-    dynamic = False
-    for layer in settings.layers(server_name) if server_name in BROKER_SETTINGS else ():
-        if layer.name == server_name and layer.source < STATIC_BROKER_CONFIG:
-            dynamic = True
+    layers = settings.layers(server_name) if server_name in BROKER_SETTINGS else []
+    if any(each.name == server_name and each.source != DEFAULT_CONFIG for each in layers):
+        # With what would hold if it weren't set, down to coarser units.
+        for layer in layers:
             yield ConfigSynonym(layer.name, layer.value, layer.source)
-    static = broker_default(setting, settings.static) if dynamic else default
-    if static != setting.default:
-        yield ConfigSynonym(server_name, static, STATIC_BROKER_CONFIG)
+        return
+    if default != setting.default:
+        yield ConfigSynonym(server_name, default, STATIC_BROKER_CONFIG)
     # A setting such as log.retention.ms isn't set by default: a coarser unit stands for it.
     declared = BROKER_SETTINGS.get(server_name)
     if declared is None or declared.default is not None:

@@ -89,7 +89,7 @@ def test_logs_that_are_open_get_it_and_topics_with_their_own_keep_that(lab: Brok
     alter(lab, "", "log.retention.ms", "7000")
     assert lab.broker.partition_log("plain", 0).config.retention_ms == 7000
     assert lab.broker.partition_log("own", 0).config.retention_ms == 5
-    layers = [("log.retention.ms", "7000", 3)]
+    layers = [("log.retention.ms", "7000", 3), ("log.retention.hours", "168", 5)]
     assert described(lab, "retention.ms", kind=TOPIC, of="plain") == ("7000", 3, False, layers)
 
 
