@@ -214,12 +214,19 @@ class Confluent:
             consumer.close()
 
     def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+        asked = ck.TopicPartition(topic, partition)
         consumer = self._consumer()
         try:
-            low, high = consumer.get_watermark_offsets(
-                ck.TopicPartition(topic, partition), timeout=TIMEOUT_S
-            )
-            return low, high
+            for _ in range(50):
+                try:
+                    low, high = consumer.get_watermark_offsets(asked, timeout=TIMEOUT_S)
+                    return low, high
+                except ck.KafkaException as error:
+                    # A cluster says so for a moment of a topic that it has just made.
+                    if error.args[0].code() != ck.KafkaError.NOT_LEADER_FOR_PARTITION:
+                        raise
+                time.sleep(0.1)
+            raise AssertionError(f"{topic} has no leader")
         finally:
             consumer.close()
 
