@@ -452,7 +452,7 @@ def test_admin_describes_alters_and_deletes(bootstrap: str, admin: Admin) -> Non
     assert first is not None
     assert first.offset == 10
     admin.delete_topics([topic])
-    assert topic not in admin.list_topics()
+    wait_for(lambda: topic not in admin.list_topics())  # a cluster takes a moment
     admin.delete_topics([topic], missing_ok=True)
 
 

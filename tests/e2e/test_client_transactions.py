@@ -61,7 +61,7 @@ def topic(bootstrap: str) -> str:
 
 
 def new_topic(bootstrap: str) -> str:
-    name = f"transactions-{next(_numbers)}"
+    name = f"own-transactions-{next(_numbers)}"
     with Admin(bootstrap) as admin:
         admin.create_topics([NewTopic(name, 2)])
     return name
