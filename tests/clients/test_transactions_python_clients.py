@@ -281,7 +281,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def topic(cluster: Cluster) -> str:
     """A new topic of one partition."""
-    name = f"transactions-{next(_numbers)}"
+    name = f"python-transactions-{next(_numbers)}"
     with Admin(cluster.bootstrap) as admin:
         admin.create_topics([NewTopic(name, 1)])
     return name
