@@ -7,6 +7,7 @@ and where is a key looked up? Answering may materialize a source table. Source: 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -45,7 +46,7 @@ __all__ = [
 MakeGetter: TypeAlias = Callable[[], ValueGetter]
 
 
-class TableBacking:
+class TableBacking(ABC):
     """Behind one table.
 
     Attributes:
@@ -60,6 +61,7 @@ class TableBacking:
         self.send_old = False
         self.queryable = queryable
 
+    @abstractmethod
     def enable_old(self, *, force: bool) -> bool:
         """Ask for old values.
 
@@ -69,15 +71,14 @@ class TableBacking:
         Returns:
             whether they will come.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def getter(self) -> MakeGetter:
         """Makes what looks up rows; materializes a source table."""
-        raise NotImplementedError
 
+    @abstractmethod
     def store_names(self) -> tuple[str, ...]:
         """The stores that `getter` reads."""
-        raise NotImplementedError
 
 
 class SourceBacking(TableBacking):

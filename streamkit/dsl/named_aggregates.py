@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, is_typeddict, overload
@@ -167,7 +168,7 @@ def combined(
     return Aggregates(together), AggregateStateSerde(together, values)
 
 
-class NamedAggregation(Generic[K, V]):
+class NamedAggregation(ABC, Generic[K, V]):
     """What has `agg`: records in groups, by key or by key and window."""
 
     @overload
@@ -277,14 +278,14 @@ class NamedAggregation(Generic[K, V]):
         finish = _SingleResult(fields) if single else _Results(named, into)
         return _finished(self._aggregate_named(named, name, options), finish, into, value, name)
 
+    @abstractmethod
     def _aggregate_named(
         self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
     ) -> KTable[K, dict[str, Any]]:
         """The table of the states."""
-        raise NotImplementedError
 
 
-class CogroupedAggregation(Generic[K]):
+class CogroupedAggregation(ABC, Generic[K]):
     """What has `agg` of cogrouped streams, each of which brought its `Aggregates`."""
 
     @overload
@@ -339,11 +340,11 @@ class CogroupedAggregation(Generic[K]):
         named, table = self._aggregate_named(name, options)
         return _finished(table, _Results(named, into), into, optional_serde(value), name)
 
+    @abstractmethod
     def _aggregate_named(
         self, name: str | None, options: Mapping[str, Any]
     ) -> tuple[Aggregates[Any], KTable[Any, Any]]:
         """All streams' aggregates, and the table of their states."""
-        raise NotImplementedError
 
 
 def state_serde(named: Aggregates[Any], value: Serde[Any]) -> AggregateStateSerde:
