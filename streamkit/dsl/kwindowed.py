@@ -55,7 +55,28 @@ _AGGREGATE = "KSTREAM-AGGREGATE-"
 _REDUCE = "KSTREAM-REDUCE-"
 
 
-class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
+class _Windowed(NamedAggregation[Windowed[K], V], Generic[K, V]):
+    """What streams in windows of any kind share."""
+
+    def __init__(self, grouping: Grouping, emit_every_ms: int) -> None:
+        self._grouping = grouping
+        self._emit_every_ms = emit_every_ms
+        self._aggregated: StreamNode | None = None
+
+    def late_records(self, *, name: str | None = None) -> KStream[K, V]:
+        """The records that came too late for their window, or for one of them, as a stream of their own.
+
+        They are those that the aggregation drops and counts, as they came: key, value, timestamp and
+        headers, and one header more, `late`, which says what they were too late for. Aggregate first; with
+        several aggregations of the same windows, those of the first are taken.
+
+        Raises:
+            TopologyError: nothing is aggregated yet.
+        """
+        return late_stream(self._aggregated, self._grouping, name)
+
+
+class TimeWindowedKStream(_Windowed[K, V]):
     """A stream's records by key and tumbling, hopping or sliding window.
 
     Null values are folded like any other, except in sliding windows, which drop them.
@@ -64,10 +85,8 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
     def __init__(
         self, grouping: Grouping, windows: TimeWindows, emit_every_ms: int = EMIT_ON_UPDATE
     ) -> None:
-        self._grouping = grouping
+        super().__init__(grouping, emit_every_ms)
         self._windows = windows
-        self._emit_every_ms = emit_every_ms
-        self._aggregated: StreamNode | None = None
 
     def emit_on_close(self, *, every: timedelta | int = 1000) -> TimeWindowedKStream[K, V]:
         """Send only the final result of each window, once it takes no more records.
@@ -131,18 +150,6 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         make = partial(AggregateFold, initializer, aggregator)
         return self._table(_AGGREGATE, make, name, serde, options)
 
-    def late_records(self, *, name: str | None = None) -> KStream[K, V]:
-        """The records that came too late for their window, or for one of them, as a stream of their own.
-
-        They are those that the aggregation drops and counts, as they came: key, value, timestamp and
-        headers, and one header more, `late`, which says what they were too late for. Aggregate first; with
-        several aggregations of the same windows, those of the first are taken.
-
-        Raises:
-            TopologyError: nothing is aggregated yet.
-        """
-        return late_stream(self._aggregated, self._grouping, name)
-
     def _aggregate_named(
         self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
     ) -> KTable[Windowed[K], dict[str, Any]]:
@@ -179,16 +186,14 @@ class TimeWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         return table
 
 
-class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
+class SessionWindowedKStream(_Windowed[K, V]):
     """A stream's records by key and session. Null values are folded like any other."""
 
     def __init__(
         self, grouping: Grouping, windows: SessionWindows, emit_every_ms: int = EMIT_ON_UPDATE
     ) -> None:
-        self._grouping = grouping
+        super().__init__(grouping, emit_every_ms)
         self._windows = windows
-        self._emit_every_ms = emit_every_ms
-        self._aggregated: StreamNode | None = None
 
     def emit_on_close(self, *, every: timedelta | int = 1000) -> SessionWindowedKStream[K, V]:
         """Send only the final result of each session, once it takes no more records.
@@ -248,18 +253,6 @@ class SessionWindowedKStream(NamedAggregation[Windowed[K], V], Generic[K, V]):
         serde = optional_serde(value) or self._grouping.place.graph.default_value
         make = partial(AggregateFold, initializer, aggregator, merger)
         return self._table(_AGGREGATE, make, name, serde, options)
-
-    def late_records(self, *, name: str | None = None) -> KStream[K, V]:
-        """The records that came too late for their session, as a stream of their own.
-
-        They are those that the aggregation drops and counts, as they came: key, value, timestamp and
-        headers, and one header more, `late`, which says what they were too late for. Aggregate first; with
-        several aggregations of the same windows, those of the first are taken.
-
-        Raises:
-            TopologyError: nothing is aggregated yet.
-        """
-        return late_stream(self._aggregated, self._grouping, name)
 
     def _aggregate_named(
         self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
