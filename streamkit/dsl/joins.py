@@ -103,9 +103,9 @@ def join_global_table(
 
 def repartitioned_for_join(place: StreamNode, name: str) -> StreamNode:
     """The place behind a repartition topic; joins without a name of their own share the stream's."""
-    shared = place.node.repartition if name == place.name else None
+    shared = place.graph.join_repartitions.get(place.node) if name == place.name else None
     behind, node = repartitioned(place, name, into=shared)
-    place.node.repartition = node
+    place.graph.join_repartitions[place.node] = node
     return behind
 
 

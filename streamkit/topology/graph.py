@@ -14,7 +14,7 @@ from typing import Any
 
 from streamkit.serde import Serde
 from streamkit.topology.arrangement import Arrangement
-from streamkit.topology.graph_nodes import GraphNode, RootNode
+from streamkit.topology.graph_nodes import GraphNode, RepartitionGraphNode, RootNode
 from streamkit.topology.names import NameCounter
 from streamkit.topology.naming import UnnamedResource, unnamed_resources
 from streamkit.topology.optimize import (
@@ -34,12 +34,14 @@ class Graph:
     Attributes:
         names: the counter of generated names.
         default_key, default_value: serdes where neither the program nor the stream before says one.
+        join_repartitions: the repartition node that joins of one stream share, by the stream's node.
     """
 
     def __init__(self, default_key: Serde[Any], default_value: Serde[Any]) -> None:
         self.names = NameCounter()
         self.default_key = default_key
         self.default_value = default_value
+        self.join_repartitions: dict[GraphNode, RepartitionGraphNode] = {}
         self._root = RootNode("root")
         self._nodes: dict[GraphNode, None] = {}  # in the order in which they were first added
         self._next_priority = 0
