@@ -98,8 +98,7 @@ class SourceBacking(TableBacking):
 
     def getter(self) -> MakeGetter:
         self.materialized = True
-        kind = StoreGetter if self.history_ms is None else VersionedGetter
-        return partial(kind, self._spec.name)
+        return _store_getter(self._spec.name, self.history_ms)
 
     def store_names(self) -> tuple[str, ...]:
         return (self._spec.name,)
@@ -121,10 +120,13 @@ class AggregateBacking(TableBacking):
         store: str,
         queryable: str | None,
         getter: Callable[[str], ValueGetter] = StoreGetter,
+        *,
+        history_ms: int | None = None,
     ) -> None:
         super().__init__(queryable)
+        self.history_ms = history_ms
         self._store = store
-        self._getter = getter
+        self._getter = getter if history_ms is None else VersionedGetter
 
     def enable_old(self, *, force: bool) -> bool:  # noqa: ARG002  # it has its store anyway
         self.send_old = True
@@ -141,10 +143,13 @@ class ViewBacking(TableBacking):
     """A filtered or mapped table: its own store if it was given a name, else computed from its parent's."""
 
     def __init__(
-        self, parent: TableBacking, queryable: str | None, view: Callable[[MakeGetter], MakeGetter]
+        self,
+        parent: TableBacking,
+        store: StoreSpec | None,
+        view: Callable[[MakeGetter], MakeGetter],
     ) -> None:
-        super().__init__(queryable)
-        self.history_ms = parent.history_ms if queryable is None else None
+        super().__init__(None if store is None else store.name)
+        self.history_ms = parent.history_ms if store is None else store.history_retention_ms
         self._parent = parent
         self._view = view
 
@@ -155,7 +160,7 @@ class ViewBacking(TableBacking):
 
     def getter(self) -> MakeGetter:
         if self.queryable is not None:
-            return partial(StoreGetter, self.queryable)
+            return _store_getter(self.queryable, self.history_ms)
         return self._view(self._parent.getter())
 
     def store_names(self) -> tuple[str, ...]:
@@ -189,14 +194,14 @@ class JoinBacking(TableBacking):
     """A join of two tables: its own store if it was given options, else joined at each look-up.
 
     Args:
-        store: name of its store, if it has one.
+        store: its store, if it has one.
     """
 
     def __init__(
         self,
         left: TableBacking,
         right: TableBacking,
-        store: str | None,
+        store: StoreSpec | None,
         queryable: str | None,
         join: Callable[[MakeGetter, MakeGetter], ValueGetter],
     ) -> None:
@@ -204,6 +209,7 @@ class JoinBacking(TableBacking):
         self._left = left
         self._right = right
         self._store = store
+        self.history_ms = None if store is None else store.history_retention_ms
         self._join = join
 
     def enable_old(self, *, force: bool) -> bool:  # noqa: ARG002  # both sides have stores anyway
@@ -214,13 +220,18 @@ class JoinBacking(TableBacking):
 
     def getter(self) -> MakeGetter:
         if self._store is not None:
-            return partial(StoreGetter, self._store)
+            return _store_getter(self._store.name, self.history_ms)
         return partial(self._join, self._left.getter(), self._right.getter())
 
     def store_names(self) -> tuple[str, ...]:
         if self._store is not None:
-            return (self._store,)
+            return (self._store.name,)
         return tuple(dict.fromkeys((*self._left.store_names(), *self._right.store_names())))
+
+
+def _store_getter(store: str, history_ms: int | None) -> MakeGetter:
+    """Makes what looks up the rows of a store."""
+    return partial(StoreGetter if history_ms is None else VersionedGetter, store)
 
 
 class FilterView:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Unpack, overload
 
 from streamkit.dsl.backing import SourceBacking
 from streamkit.dsl.kstream import KStream
-from streamkit.dsl.ktable import GlobalKTable, KTable, table_source
+from streamkit.dsl.ktable import GlobalKTable, KTable
 from streamkit.dsl.options import (
     GlobalTableOptions,
     SerdeLike,
@@ -19,6 +19,7 @@ from streamkit.dsl.options import (
     table_store,
 )
 from streamkit.dsl.stream_node import StreamNode
+from streamkit.dsl.table_source import table_source
 from streamkit.errors import ConfigError
 from streamkit.operators.getter import StoreGetter
 from streamkit.operators.process import ProcessorAdapter, ProcessorSupplier
@@ -267,7 +268,7 @@ class StreamsBuilder:
         store, fields = resolve_store(self._graph, options, f"{topic}-")
         source_name = names.suffixed(name, "-source", "KSTREAM-SOURCE-")
         name = names.node("KTABLE-SOURCE-", name)
-        spec = table_store(store, source.key, source.value, fields, options.get("history"))
+        spec = table_store(store, source.key, source.value, fields, options)
         backing = SourceBacking(spec, options.get("store"))
         node = TableSourceGraphNode(
             name,

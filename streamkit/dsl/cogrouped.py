@@ -26,6 +26,7 @@ from streamkit.dsl.options import (
     WindowStoreOptions,
     optional_serde,
     resolve_store,
+    table_store,
 )
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.window_tables import (
@@ -45,9 +46,10 @@ from streamkit.operators.fold import AggregateFold
 from streamkit.operators.getter import SessionGetter, StoreGetter, ValueGetter, WindowGetter
 from streamkit.operators.pass_through import PassThrough
 from streamkit.operators.session_window import SessionWindowAggregate
+from streamkit.operators.versioned_aggregate import VersionedAggregate
 from streamkit.operators.window_close import EMIT_ON_UPDATE
 from streamkit.serde import Serde
-from streamkit.state.spec import StoreKind, StoreSpec
+from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes import OperatorGraphNode
 from streamkit.topology.nodes import MakeOperator
 
@@ -100,8 +102,9 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
         store, fields = resolve_store(graph, options, _AGGREGATE)
         key = optional_serde(options.get("key")) or first.key
         serde = optional_serde(value) or graph.default_value
-        spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, key, serde, **fields)
-        makes = [partial(_plain, initializer, aggregator) for _, aggregator in self._parts]
+        spec = table_store(store, key, serde, fields, options)
+        plain = _plain if options.get("history") is None else _versioned
+        makes = [partial(plain, initializer, aggregator) for _, aggregator in self._parts]
         return _table(self._parts, spec, options, name, makes, key, StoreGetter)
 
     def _aggregate_named(
@@ -260,7 +263,9 @@ def _table(
     places = [grouping.for_store(spec.name) for grouping, _ in parts]
     sources = frozenset[str]().union(*(place.sources for place in places))
     graph.copartition(sorted(sources))
-    backing = AggregateBacking(spec.name, options.get("store"), getter)
+    backing = AggregateBacking(
+        spec.name, options.get("store"), getter, history_ms=spec.history_retention_ms
+    )
     nodes = []
     for number, (place, make) in enumerate(zip(places, makes, strict=True)):
         node = OperatorGraphNode(
@@ -306,3 +311,12 @@ def _plain(
     **rest: Any,
 ) -> Operator:
     return StreamAggregate(store, initializer, aggregator, **rest)
+
+
+def _versioned(
+    initializer: Callable[[], Any],
+    aggregator: Callable[[Any, Any, Any], Any],
+    store: str,
+    **rest: Any,
+) -> Operator:
+    return VersionedAggregate(store, partial(AggregateFold, initializer, aggregator), **rest)

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from streamkit.dsl.backing import SourceBacking, TableBacking
-from streamkit.dsl.options import optional_serde, resolve_store
+from streamkit.dsl.options import optional_serde, resolve_store, table_store
 from streamkit.dsl.stream_node import StreamNode
+from streamkit.dsl.table_source import table_source
 from streamkit.errors import ConfigError, TopologyError
 from streamkit.operators.foreign_key_join import (
     ForeignTableJoin,
@@ -18,7 +19,6 @@ from streamkit.operators.foreign_key_join import (
     SubscriptionReceive,
     SubscriptionSend,
 )
-from streamkit.operators.table_source import TableSource
 from streamkit.serde import BytesSerde, Serde
 from streamkit.serde.subscription import (
     SubscriptionResponse,
@@ -33,7 +33,7 @@ from streamkit.topology.graph_nodes import (
     SinkGraphNode,
     StoreGraphNode,
 )
-from streamkit.topology.nodes import MakeOperator, StreamPartitioner
+from streamkit.topology.nodes import StreamPartitioner
 
 __all__ = ["ForeignKey", "foreign_key_of", "join_by_foreign_key"]
 
@@ -224,24 +224,14 @@ def _result(
     result = graph.names.suffixed(name, "-result", _OUTPUT)
     store, fields = resolve_store(graph, options, _OUTPUT)
     key = optional_serde(options.get("key")) or place.key_serde
-    spec = StoreSpec(
-        store,
-        StoreKind.TIMESTAMPED_KEY_VALUE,
-        key,
-        value if value is not None else graph.default_value,
-        **fields,
-    )
+    serde = value if value is not None else graph.default_value
+    spec = table_store(store, key, serde, fields, options)
     backing = SourceBacking(spec, options.get("store"))
-
-    def make() -> MakeOperator:
-        return partial(
-            TableSource,
-            spec.name if backing.materialized else None,
-            send_old=backing.send_old,
-            reuse_raw_key=place.reuses(key),
-        )
-
-    node = OperatorGraphNode(result, make, store=backing.store)
+    node = OperatorGraphNode(
+        result,
+        lambda: table_source(spec, backing, reuse_raw_key=place.reuses(key)),
+        store=backing.store,
+    )
     return place.then(node, key=key, value=value), backing
 
 

@@ -77,7 +77,9 @@ class Grouping:
             grace_ms, idles: of a windowed table, see `GraphNode.window_grace_ms`, `window_idles`.
         """
         place = self.for_store(spec.name)
-        backing = AggregateBacking(spec.name, queryable, getter)
+        backing = AggregateBacking(
+            spec.name, queryable, getter, history_ms=spec.history_retention_ms
+        )
         assert spec.key_serde is not None
         store_key = spec.key_serde
 

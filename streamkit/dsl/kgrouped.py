@@ -21,15 +21,22 @@ from streamkit.dsl.named_aggregates import (
     refuse_retention,
     state_serde,
 )
-from streamkit.dsl.options import SerdeLike, StoreOptions, optional_serde, resolve_store
+from streamkit.dsl.options import (
+    SerdeLike,
+    StoreOptions,
+    optional_serde,
+    resolve_store,
+    table_store,
+)
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.windows.session import SessionWindows
 from streamkit.operators.aggregate import StreamAggregate
 from streamkit.operators.base import Operator
 from streamkit.operators.count import StreamCount
+from streamkit.operators.fold import AggregateFold, CountFold, Fold, ReduceFold
 from streamkit.operators.reduce import StreamReduce
+from streamkit.operators.versioned_aggregate import VersionedAggregate
 from streamkit.serde import Serde, serde_for
-from streamkit.state.spec import StoreKind, StoreSpec
 
 __all__ = ["KGroupedStream"]
 
@@ -65,7 +72,8 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             options: see `StoreOptions`.
         """
         use_up_number(self._grouping.place, options)
-        return self._table(_AGGREGATE, _AGGREGATE, StreamCount, name, serde_for(int), options, True)
+        make = StreamCount if options.get("history") is None else partial(_versioned, CountFold)
+        return self._table(_AGGREGATE, _AGGREGATE, make, name, serde_for(int), options, True)
 
     def reduce(
         self,
@@ -82,6 +90,8 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             options: see `StoreOptions`.
         """
         make = partial(_reduce, reducer)
+        if options.get("history") is not None:
+            make = partial(_versioned, partial(ReduceFold, reducer))
         serde = optional_serde(value) or self._grouping.value
         return self._table(_REDUCE, _REDUCE, make, name, serde, options, False)
 
@@ -101,6 +111,8 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             options: see `StoreOptions`.
         """
         make = partial(_aggregate, initializer, aggregator)
+        if options.get("history") is not None:
+            make = partial(_versioned, partial(AggregateFold, initializer, aggregator))
         serde = optional_serde(value) or self._grouping.place.graph.default_value
         return self._table(_AGGREGATE, _AGGREGATE, make, name, serde, options, False)
 
@@ -143,7 +155,7 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
         store, fields = resolve_store(graph, options, store_prefix)
         name = graph.names.node(prefix, name)
         key = optional_serde(options.get("key")) or self._grouping.key
-        spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, key, value, **fields)
+        spec = table_store(store, key, value, fields, options)
         return self._grouping.table(
             spec, options.get("store"), name, make, key=key, ignores_value=ignores_value
         )
@@ -160,3 +172,7 @@ def _aggregate(
     **rest: Any,
 ) -> Operator:
     return StreamAggregate(store, initializer, aggregator, **rest)
+
+
+def _versioned(make_fold: Callable[[], Fold], store: str, **rest: Any) -> Operator:
+    return VersionedAggregate(store, make_fold, **rest)

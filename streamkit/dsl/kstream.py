@@ -327,17 +327,15 @@ class KStream(Generic[K, V]):
         *,
         name: str | None = None,
         value: SerdeLike[V] | None = None,
-        history: timedelta | int | None = None,
         **options: Unpack[StoreOptions],
     ) -> KTable[K, V]:
         """The stream's latest value of each key; a record without a value deletes its key.
 
         Args:
             value: type or serde of the values; by default the stream's.
-            history: keeps the versions of each key for this long, for joins as of a record's time.
             options: see `StoreOptions`; the table is materialized if `store` is given or a join needs it.
         """
-        return table_of_stream(self._place, name, optional_serde(value), history, options)
+        return table_of_stream(self._place, name, optional_serde(value), options)
 
     def group_by_key(
         self,

@@ -8,7 +8,6 @@ Source: org.apache.kafka.streams.kstream.KTable, KGroupedTable, GlobalKTable.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
@@ -33,6 +32,7 @@ from streamkit.dsl.options import (
     SerdeLike,
     StoreOptions,
     optional_serde,
+    refuse_history,
     resolve_store,
     table_store,
 )
@@ -40,20 +40,19 @@ from streamkit.dsl.stream_node import StreamNode, repartitioned, select_key
 from streamkit.dsl.suppressed import UntilTimeLimit, UntilWindowCloses
 from streamkit.dsl.suppression import suppress
 from streamkit.dsl.table_joins import join_tables
+from streamkit.dsl.table_source import table_source
 from streamkit.operators.base import Operator
 from streamkit.operators.table_aggregate import TableAggregate, TableCount, TableReduce
 from streamkit.operators.table_filter import TableFilter
 from streamkit.operators.table_map_values import TableMapValues
 from streamkit.operators.table_select import TableSelect
-from streamkit.operators.table_source import TableSource
 from streamkit.operators.table_to_stream import TableToStream
 from streamkit.operators.table_transform_values import (
     TableTransformValues,
     ValueTransformerSupplier,
 )
-from streamkit.operators.versioned_table_source import VersionedTableSource
 from streamkit.serde import IntegerSerde, Serde
-from streamkit.state.spec import StoreKind, StoreSpec
+from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes import (
     ChangeRepartitionGraphNode,
     OperatorGraphNode,
@@ -177,12 +176,13 @@ class KTable(Generic[K, V]):
             options: see `StoreOptions`; the result is materialized if `store` is given.
         """
         serde = optional_serde(value)
+        refuse_history(options)
         store = None
         if options.get("store") is not None:
             store = self._own_store("KTABLE-TRANSFORMVALUES-", serde, options)
         name = self._place.graph.names.node("KTABLE-TRANSFORMVALUES-", name)
         own = store.name if store else None
-        backing = ViewBacking(self._backing, own, TransformView(supplier))
+        backing = ViewBacking(self._backing, store, TransformView(supplier))
         connected = tuple(stores)
 
         def make() -> MakeOperator:
@@ -473,7 +473,7 @@ class KTable(Generic[K, V]):
         store = self._own_store("KTABLE-FILTER-", serde, options)
         name = self._place.graph.names.node("KTABLE-FILTER-", name)
         view = FilterView(predicate, negate=negate)
-        backing = ViewBacking(self._backing, store.name if store else None, view)
+        backing = ViewBacking(self._backing, store, view)
         versioned = self._backing.history_ms is not None
         # Where old values come anyway, needless tombstones are left out.
         backing.send_old = self._backing.enable_old(force=False)
@@ -503,7 +503,7 @@ class KTable(Generic[K, V]):
         store = self._own_store("KTABLE-MAPVALUES-", value, options)
         name = self._place.graph.names.node("KTABLE-MAPVALUES-", name)
         view = MapView(mapper, with_key=with_key)
-        backing = ViewBacking(self._backing, store.name if store else None, view)
+        backing = ViewBacking(self._backing, store, view)
 
         def make() -> MakeOperator:
             return partial(
@@ -522,16 +522,17 @@ class KTable(Generic[K, V]):
     ) -> StoreSpec | None:
         """The store of a filtered or mapped table: only if it was given a name."""
         if options.get("store") is None:
+            refuse_history(options)
             if options:  # as in Kafka Streams, where options without a name use up a number
                 resolve_store(self._place.graph, options, prefix)
             return None
         name, fields = resolve_store(self._place.graph, options, prefix)
-        return StoreSpec(
+        return table_store(
             name,
-            StoreKind.TIMESTAMPED_KEY_VALUE,
             optional_serde(options.get("key")) or self._place.key_serde,
             value if value is not None else self._place.graph.default_value,
-            **fields,
+            fields,
+            options,
         )
 
 
@@ -629,8 +630,10 @@ class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
         # Also once more: as in Kafka Streams, it then moves behind.
         graph.add(repartition, self._place.node)
         store_key = optional_serde(options.get("key")) or key
-        spec = StoreSpec(store, StoreKind.TIMESTAMPED_KEY_VALUE, store_key, value, **fields)
-        backing = AggregateBacking(store, options.get("store"))
+        spec = table_store(store, store_key, value, fields, options)
+        backing = AggregateBacking(
+            store, options.get("store"), history_ms=spec.history_retention_ms
+        )
         behind = StreamNode(
             graph=graph,
             node=repartition,
@@ -672,7 +675,6 @@ def table_of_stream(
     place: StreamNode,
     name: str | None,
     value: Serde[Any] | None,
-    history: timedelta | int | None,
     options: Mapping[str, Any],
 ) -> KTable[Any, Any]:
     """The table of a stream's latest values."""
@@ -684,7 +686,7 @@ def table_of_stream(
     value_serde = value or place.value_serde
     if place.needs_repartition:
         place, _ = repartitioned(place, name, key=given, value=value)
-    spec = table_store(store, key_serde, value_serde, fields, history)
+    spec = table_store(store, key_serde, value_serde, fields, options)
     backing = SourceBacking(spec, options.get("store"))
     node = OperatorGraphNode(
         name,
@@ -692,18 +694,6 @@ def table_of_stream(
         store=backing.store,
     )
     return KTable(place.then(node, key=key_serde, value=value_serde), backing)
-
-
-def table_source(spec: StoreSpec, backing: SourceBacking, *, reuse_raw_key: bool) -> MakeOperator:
-    """Makes the operator at the start of a table, once it is known what the table needs."""
-    if spec.kind is StoreKind.VERSIONED and backing.materialized:
-        return partial(VersionedTableSource, spec.name, send_old=backing.send_old)
-    return partial(
-        TableSource,
-        spec.name if backing.materialized else None,
-        send_old=backing.send_old,
-        reuse_raw_key=reuse_raw_key,
-    )
 
 
 def _key_of(store: StoreSpec | None) -> dict[str, Any]:

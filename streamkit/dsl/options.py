@@ -20,6 +20,7 @@ __all__ = [
     "StoreOptions",
     "WindowStoreOptions",
     "optional_serde",
+    "refuse_history",
     "resolve_store",
     "table_store",
 ]
@@ -49,14 +50,14 @@ class SourceTableOptions(GlobalTableOptions, total=False):
     """Options of the store behind a table that is read from a topic.
 
     Attributes:
-        history: keeps the versions of each key for this long, for joins as of a record's time;
-            needs `store`.
+        history: keeps the versions of each key for this long: joins then see the table as of a record's
+            time, and what comes out of order changes the past only; needs `store`.
     """
 
     history: timedelta | int
 
 
-class StoreOptions(GlobalTableOptions, total=False):
+class StoreOptions(SourceTableOptions, total=False):
     """Options of the store behind a table.
 
     Attributes:
@@ -66,13 +67,15 @@ class StoreOptions(GlobalTableOptions, total=False):
     key: Any
 
 
-class WindowStoreOptions(StoreOptions, total=False):
+class WindowStoreOptions(GlobalTableOptions, total=False):
     """Options of a window store.
 
     Attributes:
+        key: type or serde of its keys; by default those of the stream.
         retention: how long windows stay, at least size plus grace, which is the default.
     """
 
+    key: Any
     retention: timedelta | int
 
 
@@ -86,15 +89,31 @@ def table_store(
     key: Serde[Any],
     value: Serde[Any],
     fields: Mapping[str, Any],
-    history: timedelta | int | None,
+    options: Mapping[str, Any],
 ) -> StoreSpec:
-    """The store of a table that is read from a topic or made of a stream."""
+    """The store of a table: one with versions if a history is asked for.
+
+    Raises:
+        ConfigError: the history is negative, or the store has no name of its own.
+    """
+    history = options.get("history")
     if history is None:
         return StoreSpec(name, StoreKind.TIMESTAMPED_KEY_VALUE, key, value, **fields)
     history_ms = to_ms(history, "history")
+    refuse_history(options)
     return StoreSpec(
         name, StoreKind.VERSIONED, key, value, history_retention_ms=history_ms, **fields
     )
+
+
+def refuse_history(options: Mapping[str, Any]) -> None:
+    """A history is kept in a store that has a name of its own.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if options.get("history") is not None and options.get("store") is None:
+        raise ConfigError("a table with a history needs a name for its store: store=")
 
 
 def resolve_store(

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from streamkit.dsl.backing import JoinBacking, JoinView, TableBacking
-from streamkit.dsl.options import optional_serde, resolve_store
+from streamkit.dsl.options import optional_serde, resolve_store, table_store
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.operators.table_table_join import TableJoinMerge, TableTableJoin
 from streamkit.serde import Serde
-from streamkit.state.spec import StoreKind, StoreSpec
+from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes import TableJoinGraphNode
 from streamkit.topology.nodes import MakeOperator
 
@@ -40,12 +40,12 @@ def join_tables(
     store: StoreSpec | None = None
     if options:
         store_name, fields = resolve_store(graph, options, "KTABLE-MERGE-")
-        store = StoreSpec(
+        store = table_store(
             store_name,
-            StoreKind.TIMESTAMPED_KEY_VALUE,
             optional_serde(options.get("key")) or place.key_serde,
             value if value is not None else graph.default_value,
-            **fields,
+            fields,
+            options,
         )
     merge_name = graph.names.node("KTABLE-MERGE-", name)
     sources = place.sources | other.sources
@@ -61,7 +61,7 @@ def join_tables(
     backing = JoinBacking(
         left_backing,
         right_backing,
-        store.name if store is not None else None,
+        store,
         options.get("store"),
         view,
     )

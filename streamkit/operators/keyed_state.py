@@ -7,9 +7,10 @@ from typing import Any, Final
 from streamkit.errors import TopologyError
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.table_rows import TableRows, table_rows
 from streamkit.state.store import TimestampedKeyValueStore
 
-__all__ = ["KeyedState", "timestamped_store"]
+__all__ = ["KeyedRows", "KeyedState", "timestamped_store"]
 
 
 def timestamped_store(
@@ -56,3 +57,33 @@ class KeyedState(Operator):
             if raw is not None:
                 return raw
         return self._store.raw_key(key)
+
+
+class KeyedRows(Operator):
+    """An operator around the rows of one table, whichever kind of store has them.
+
+    Args:
+        store: its name.
+        send_old: put the value before into each `Change`; somebody downstream needs it.
+        reuse_raw_key: the source record's key bytes are what the store's key serde would write.
+    """
+
+    _rows: TableRows
+
+    def __init__(self, store: str, *, send_old: bool = False, reuse_raw_key: bool = False) -> None:
+        super().__init__()
+        self._store_name: Final = store
+        self._send_old: Final = send_old
+        self._reuse_raw_key: Final = reuse_raw_key
+
+    def init(self, context: TaskContext) -> None:
+        super().init(context)
+        self._rows = table_rows(context, self._store_name, self.name)
+
+    def _raw_key(self, key: object) -> bytes:
+        """The key as the store has it: the source record's bytes where they are the same."""
+        if self._reuse_raw_key:
+            raw = self.context.record.raw_key
+            if raw is not None:
+                return raw
+        return self._rows.raw_key(key)

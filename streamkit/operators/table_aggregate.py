@@ -13,12 +13,13 @@ from mypy_extensions import i64
 
 from streamkit.model.change import Change
 from streamkit.model.records import Headers
-from streamkit.operators.keyed_state import KeyedState
+from streamkit.operators.keyed_state import KeyedRows
+from streamkit.operators.table_rows import LATEST, TOO_OLD
 
 __all__ = ["TableAggregate", "TableCount", "TableReduce"]
 
 
-class TableAggregate(KeyedState):
+class TableAggregate(KeyedRows):
     """Folds with `adder` and `subtractor`, both `(key, value, aggregate)`, starting from `initializer()`."""
 
     def __init__(
@@ -39,7 +40,7 @@ class TableAggregate(KeyedState):
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         assert isinstance(value, Change)
         raw_key = self._raw_key(key)
-        entry = self._store.get_raw(raw_key)
+        entry = self._rows.get(raw_key)
         before: object = None
         entry_timestamp: i64 = -1
         if entry is not None:
@@ -52,8 +53,12 @@ class TableAggregate(KeyedState):
         if value.new is not None:
             result = self._add(key, value.new, result)
             timestamp = max(timestamp, entry_timestamp)
-        self._store.put_raw(raw_key, result, timestamp)
-        self.forward(key, Change(before if self._send_old else None, result), timestamp, headers)
+        put = self._rows.put(raw_key, result, timestamp)
+        if put == TOO_OLD:
+            self.context.drop(self.name, "late")
+            return
+        change = Change(before if self._send_old else None, result, put == LATEST)
+        self.forward(key, change, timestamp, headers)
 
     def _add(self, key: object, value: object, aggregate: Any) -> object:
         if aggregate is None:

@@ -48,14 +48,13 @@ class TableFilter(TableState):
         new = self._kept(key, value.new)
         old: object = None
         if self._send_old:
-            old = self._kept(key, value.old) if self._store is None else self._stored(key)
+            old = self._kept(key, value.old) if self._rows is None else self._stored(key)
             if old is None and new is None and not self._versioned:
                 return
-        is_latest = value.is_latest
-        if self._store is not None:
-            self._store.put(key, new, timestamp)
-            is_latest = True
-        self.forward(key, Change(old, new, is_latest), timestamp, headers)
+        if self._rows is not None:
+            self._keep(key, old, new, timestamp, headers)
+        else:
+            self.forward(key, Change(old, new, value.is_latest), timestamp, headers)
 
     def _kept(self, key: object, value: object) -> object:
         if value is not None and bool(self._predicate(key, value)) is not self._negate:

@@ -44,12 +44,11 @@ class TableMapValues(TableState):
         new = self._mapped(key, value.new)
         old: object = None
         if self._send_old:
-            old = self._mapped(key, value.old) if self._store is None else self._stored(key)
-        is_latest = value.is_latest
-        if self._store is not None:
-            self._store.put(key, new, timestamp)
-            is_latest = True
-        self.forward(key, Change(old, new, is_latest), timestamp, headers)
+            old = self._mapped(key, value.old) if self._rows is None else self._stored(key)
+        if self._rows is not None:
+            self._keep(key, old, new, timestamp, headers)
+        else:
+            self.forward(key, Change(old, new, value.is_latest), timestamp, headers)
 
     def _mapped(self, key: object, value: object) -> object:
         if value is None:

@@ -97,6 +97,7 @@ class TableJoinMerge(TableState):
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         assert isinstance(value, Change)
-        if self._store is not None:
-            self._store.put(key, value.new, timestamp)
-        self.forward(key, value, timestamp, headers)
+        if self._rows is not None:
+            self._keep(key, value.old, value.new, timestamp, headers)
+        else:
+            self.forward(key, value, timestamp, headers)

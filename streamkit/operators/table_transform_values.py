@@ -14,8 +14,8 @@ from streamkit.model.change import Change
 from streamkit.model.records import EMPTY_HEADERS, Headers
 from streamkit.operators.context import TaskContext
 from streamkit.operators.getter import ValueGetter
-from streamkit.operators.keyed_state import timestamped_store
 from streamkit.operators.process import ContextServices, OperatorAdapter
+from streamkit.operators.table_rows import LATEST, TOO_OLD, TableRows, table_rows
 
 __all__ = [
     "TableTransformValues",
@@ -84,30 +84,34 @@ class TableTransformValues(OperatorAdapter):
         super().__init__()
         self._transformer = supplier()
         self._store_name = store
-        self._store: Any = None
+        self._rows: TableRows | None = None
         self._send_old = send_old
 
     def init(self, context: TaskContext) -> None:
         super().init(context)
         if self._store_name is not None:
-            self._store = timestamped_store(context, self._store_name, self.name)
+            self._rows = table_rows(context, self._store_name, self.name)
         self._transformer.init(ValueTransformerContext(self, context))
 
     def process(self, key: object, value: object, timestamp: int, headers: Headers) -> None:
         assert isinstance(value, Change)
         new = self._transformer.transform(key, value.new)
         old: object = None
-        is_latest = value.is_latest
-        if self._store is None:
+        rows = self._rows
+        if rows is None:
             if self._send_old:
                 old = self._transformer.transform(key, value.old)
-        else:
-            if self._send_old:
-                entry = self._store.get(key)
-                old = None if entry is None else entry[0]
-            self._store.put(key, new, timestamp)
-            is_latest = True
-        self.forward(key, Change(old, new, is_latest), timestamp, headers)
+            self.forward(key, Change(old, new, value.is_latest), timestamp, headers)
+            return
+        raw_key = rows.raw_key(key)
+        if self._send_old:
+            entry = rows.get(raw_key)
+            old = None if entry is None else entry[0]
+        put = rows.put(raw_key, new, timestamp)
+        if put == TOO_OLD:
+            self.context.drop(self.name, "late")
+            return
+        self.forward(key, Change(old, new, put == LATEST), timestamp, headers)
 
     def close(self) -> None:
         self._transformer.close()

@@ -469,3 +469,19 @@ class VersionedKeyValueStore(StateStore, Generic[K, V]):
     def is_latest(self, key: K, timestamp: i64) -> bool:
         """Whether nothing newer than `timestamp` was put for `key`."""
         raise NotImplementedError
+
+    def raw_key(self, key: K) -> bytes:
+        """The key as the store's key serde writes it."""
+        raise NotImplementedError
+
+    def get_raw(self, raw_key: bytes) -> Version | None:
+        """`get` of the latest version by the bytes of a key."""
+        raise NotImplementedError
+
+    def put_raw(self, raw_key: bytes, value: V | None, timestamp: i64) -> bool:
+        """`put` by the bytes of a key."""
+        raise NotImplementedError
+
+    def is_latest_raw(self, raw_key: bytes, timestamp: i64) -> bool:
+        """`is_latest` by the bytes of a key."""
+        raise NotImplementedError

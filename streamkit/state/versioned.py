@@ -125,8 +125,17 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
                 return self._version(history, index)
         return None
 
+    def raw_key(self, key: object) -> bytes:
+        return self._keys.serialize(key)
+
+    def get_raw(self, raw_key: bytes) -> Version | None:
+        history = self._history(raw_key)
+        return self._version(history, 0) if history else None
+
     def put(self, key: object, value: object, timestamp: i64) -> bool:
-        raw_key = self._keys.serialize(key)
+        return self.put_raw(self._keys.serialize(key), value, timestamp)
+
+    def put_raw(self, raw_key: bytes, value: object, timestamp: i64) -> bool:
         data = None if value is None else self._values.serialize(value)
         if timestamp < self._observed - self._history_ms:
             return False
@@ -155,7 +164,10 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
                 yield key, version
 
     def is_latest(self, key: object, timestamp: i64) -> bool:
-        history = self._history(self._keys.serialize(key))
+        return self.is_latest_raw(self._keys.serialize(key), timestamp)
+
+    def is_latest_raw(self, raw_key: bytes, timestamp: i64) -> bool:
+        history = self._history(raw_key)
         return not history or history[0][0] <= timestamp
 
     def init(self, context: StoreContext) -> None:

@@ -54,6 +54,14 @@ def _stored(kind: str = "table", percent: int = 50) -> Detail:
     return detail
 
 
+def _row_store(choices: Any, number: int) -> dict[str, Any]:
+    """The store of a table, if it gets one: at times one with versions."""
+    detail = _stored()(choices, number)
+    if detail and choices.chance(30):
+        return _history(choices, number)
+    return detail
+
+
 def _history(choices: Any, number: int) -> dict[str, Any]:
     return {"store": f"store{number}", "kind": "versioned", "history": choices.pick((15, 60))}
 
@@ -128,9 +136,10 @@ def _store_of_processor(_choices: Any, number: int) -> dict[str, Any]:
 
 def _used_store(choices: Any, number: int) -> dict[str, Any]:
     """Rows of a transformer that counts depend on how often it is asked, so it gets a store of its own."""
-    if choices.chance(40):
-        return {"uses": f"calls{number}", "store": f"store{number}", "kind": "table"}
-    return {}
+    if not choices.chance(40):
+        return _row_store(choices, number)
+    stored = _history if choices.chance(30) else _stored(percent=100)
+    return {"uses": f"calls{number}", **stored(choices, number)}
 
 
 _F2, _F3, _F4 = _one_of("f", 1), _one_of("f", 2), _one_of("f", 3)
@@ -175,25 +184,23 @@ OPERATORS: dict[str, Operator] = {
     "split": _stateless("split", _S, "stream", _F3, _one_of("take", 2)),
     "repartition": _stateless("repartition", _S, "stream"),
     # tables
-    "to_table": _stateful("to_table", _S, "table", _stored()),
+    "to_table": _stateful("to_table", _S, "table", _row_store),
     "to_table_versioned": _stateful("to_table", _S, "versioned", _history),
     "to_stream": _stateless("to_stream", _T, "stream"),
     "windowed_to_stream": _stateless("windowed_to_stream", _W, "stream", _F2),
     "windowed_filter": _stateless("windowed_filter", _W, "windowed", _F3),
     "windowed_map_values": _stateless("windowed_map_values", _W, "windowed", _F3),
-    "table_filter": _stateful("table_filter", _T, "table", _F3, _stored()),
-    "table_filter_not": _stateful("table_filter_not", _T, "table", _span("f", 1, 2), _stored()),
-    "table_map_values": _stateful("table_map_values", _T, "table", _F3, _stored()),
-    "table_transform_values": _stateful(
-        "table_transform_values", _T, "table", _F3, _stored(), _used_store
-    ),
+    "table_filter": _stateful("table_filter", _T, "table", _F3, _row_store),
+    "table_filter_not": _stateful("table_filter_not", _T, "table", _span("f", 1, 2), _row_store),
+    "table_map_values": _stateful("table_map_values", _T, "table", _F3, _row_store),
+    "table_transform_values": _stateful("table_transform_values", _T, "table", _F3, _used_store),
     "table_group": _stateful(
-        "table_group", _T, "table", _how("count", "reduce", "aggregate"), _F4, _stored()
+        "table_group", _T, "table", _how("count", "reduce", "aggregate"), _F4, _row_store
     ),
     # aggregations
-    "count": _stateful("aggregate", _S, "table", _by, _stored(), how="count"),
-    "reduce": _stateful("aggregate", _S, "table", _by, _stored(), how="reduce"),
-    "aggregate": _stateful("aggregate", _S, "table", _F2, _by, _stored(), how="aggregate"),
+    "count": _stateful("aggregate", _S, "table", _by, _row_store, how="count"),
+    "reduce": _stateful("aggregate", _S, "table", _by, _row_store, how="reduce"),
+    "aggregate": _stateful("aggregate", _S, "table", _F2, _by, _row_store, how="aggregate"),
     "aggregate_tumbling": _windowed(_tumbling, "window"),
     "aggregate_hopping": _windowed(_hopping, "window"),
     "aggregate_sliding": _windowed(_sliding, "window"),
@@ -203,7 +210,7 @@ OPERATORS: dict[str, Operator] = {
     ),
     "aggregate_on_close": _windowed(_time_windows, "window", on_close=True, final=True),
     "session_on_close": _windowed(_sessions, "session", on_close=True, final=True),
-    "cogroup": _cogroup("table", _stored()),
+    "cogroup": _cogroup("table", _row_store),
     "cogroup_windowed": _cogroup("windowed", _time_windows, *_IN_WINDOW),
     "cogroup_session": _cogroup("windowed", _sessions, *_IN_SESSION),
     # joins
@@ -239,14 +246,16 @@ OPERATORS: dict[str, Operator] = {
         "global_join", ("stream", "global"), "stream", _global_key, how="left"
     ),
     "table_join_inner": _stateful(
-        "table_join", ("table", "table"), "table", _stored(), how="inner"
+        "table_join", ("table", "table"), "table", _row_store, how="inner"
     ),
-    "table_join_left": _stateful("table_join", ("table", "table"), "table", _stored(), how="left"),
+    "table_join_left": _stateful("table_join", ("table", "table"), "table", _row_store, how="left"),
     "table_join_outer": _stateful(
-        "table_join", ("table", "table"), "table", _stored(), how="outer"
+        "table_join", ("table", "table"), "table", _row_store, how="outer"
     ),
-    "fk_join_inner": _stateful("fk_join", ("table", "table"), "table", _F3, _stored(), how="inner"),
-    "fk_join_left": _stateful("fk_join", ("table", "table"), "table", _F3, _stored(), how="left"),
+    "fk_join_inner": _stateful(
+        "fk_join", ("table", "table"), "table", _F3, _row_store, how="inner"
+    ),
+    "fk_join_left": _stateful("fk_join", ("table", "table"), "table", _F3, _row_store, how="left"),
     # suppression
     "suppress_limit": _stateful(
         "suppress", ("changes",), "same", _span("limit", 0, 20), full="emit"

@@ -47,6 +47,10 @@ _LIGHT = {
 """Operators without state that change no kind, to be put between others."""
 
 
+_VIEWS = ("table_filter", "table_filter_not", "table_map_values", "table_transform_values")
+"""Operators whose tables have the history of the table above, unless they have a store."""
+
+
 _BEGINNINGS = ("stream", "table", "to_table", "aggregate", "cogroup", "table_group", "repartition")
 """Operations that a sub-topology may begin with."""
 
@@ -201,7 +205,9 @@ class _Build:
             node.update(detail(self._choices, len(self._nodes)))
         self._used.update(of)
         gives = self._kinds[first] if operator.gives == "same" else operator.gives
-        if "history" in node:
+        if "history" in node or (
+            name in _VIEWS and "store" not in node and self._kinds[first] == "versioned"
+        ):
             gives = "versioned"
         made = self._add(node, gives, name)
         if operator.final or (name.startswith("windowed_") and first in self._final):
