@@ -95,7 +95,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._apis = apis()
         self._max_request = owner.broker.settings.socket_request_max_bytes
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray(_FIRST_BUFFER)
+        self._buffer = memoryview(bytearray(_FIRST_BUFFER))
         self._begin = 0  # what is between begin and end was received and not taken up
         self._end = 0
         self._pending: asyncio.Future[Any] | None = None
@@ -127,7 +127,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._pending.cancel()
         if self._next_turn is not None:
             self._next_turn.cancel()
-        self._buffer = bytearray()
+        self._buffer = memoryview(b"")
         self._begin = self._end = 0
         self._memory.give_back(self)
         self._memory.hold_answer(self, 0)
@@ -136,7 +136,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - our own measure
         if self._end == len(self._buffer):
             self._make_room()
-        return memoryview(self._buffer)[self._end :]
+        return self._buffer[self._end :]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._end += nbytes
@@ -220,7 +220,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     def trim(self) -> None:
         """Give back a buffer that was needed for large requests, if it is empty."""
         if self._begin == self._end and len(self._buffer) > _KEPT_BUFFER:
-            self._buffer = bytearray(_FIRST_BUFFER)
+            self._buffer = memoryview(bytearray(_FIRST_BUFFER))
             self._begin = self._end = 0
             self._granted = _KEPT_BUFFER
             self._memory.give_back(self)
@@ -249,8 +249,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             left -= 1
             start = self._begin + 4
             self._begin = start + size
-            with memoryview(self._buffer) as whole, whole[start : start + size] as frame:
-                self._handle(frame)
+            self._handle(self._buffer[start : start + size])
         if self._begin == self._end:
             self._begin = self._end = 0
             if self._memory.is_short:
@@ -277,8 +276,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._begin == 0 or needed > size:
             # Twofold at most: memory follows the bytes that came, not the length that was announced.
             size = max(size + 1, min(max(needed, _KEPT_BUFFER), 2 * size))
-        fresh = bytearray(size)
-        fresh[:have] = memoryview(self._buffer)[self._begin : self._end]
+        fresh = memoryview(bytearray(size))
+        fresh[:have] = self._buffer[self._begin : self._end]
         self._buffer = fresh
         self._begin, self._end = 0, have
 

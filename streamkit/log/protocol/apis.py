@@ -128,6 +128,7 @@ def _by_key(kind: str) -> dict[int, type[Any]]:
 
 _REQUESTS = _by_key("request")
 _RESPONSES = _by_key("response")
+_FLEXIBLE = {key: info_of(cls).flexible for key, cls in _REQUESTS.items()}
 
 
 def known_keys() -> tuple[ApiKey, ...]:
@@ -162,5 +163,5 @@ def version_range(api_key: int) -> VersionRange:
 
 def is_flexible(api_key: int, version: int) -> bool:
     """Whether a version of an API has compact lengths and tagged fields; False for an unknown API."""
-    cls = _REQUESTS.get(api_key)
-    return cls is not None and version in info_of(cls).flexible
+    found = _FLEXIBLE.get(api_key)
+    return found is not None and found.low <= version <= found.high

@@ -46,7 +46,7 @@ _SHORT = struct.Struct(">h")
 _INT = struct.Struct(">i")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestHeader:
     """What precedes a request's body.
 
