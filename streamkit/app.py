@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from re import Pattern
 from typing import Any, TypeVar, Unpack, overload
 
-from streamkit.dsl.agents import Agent, AgentFunction, TimerFunction
+from streamkit.app_settings import AppSettings
+from streamkit.dsl import GlobalKTable
+from streamkit.dsl.agents import Agent, AgentFunction, Agents, TimerFunction
 from streamkit.dsl.annotations import Annotations
 from streamkit.dsl.builder import StreamsBuilder
-from streamkit.dsl.ktable import GlobalKTable
 from streamkit.dsl.options import GlobalTableOptions, SerdeLike, SourceTableOptions, optional_serde
 from streamkit.dsl.sources import StreamSource, TableSource, Topic
 from streamkit.dsl.windows.durations import to_ms
@@ -36,61 +36,6 @@ __all__ = ["Agent", "App", "AppSettings", "StreamSource", "TableSource", "Topic"
 K = TypeVar("K")
 V = TypeVar("V")
 F = TypeVar("F", bound=Callable[..., object])
-
-
-@dataclass(frozen=True, slots=True)
-class AppSettings:
-    """Settings of one application, checked.
-
-    Attributes:
-        app_id: also the consumer group, and the first part of internal topics' names.
-        bootstrap: `host:port`, more of them separated by commas; None: the bundled broker.
-        state_dir: the folder that state lives in; None: the user's data folder.
-        processing_guarantee: "at_least_once".
-        commit_interval_ms: how often progress is committed.
-        max_task_idle_ms: how long an empty partition holds its task back; -1: not at all, 0: while the
-            broker has data for it.
-        auto_offset_reset: where to begin without a committed offset, "earliest" or "latest".
-        on_processing_error: "fail" stops the worker when a function raises, "continue" counts the
-            record and goes on.
-        on_deserialization_error: the same for records that can't be decoded.
-        store_backend: "rocksdb" or "memory", for stores that say none.
-        default_key, default_value: serdes where the program says none; None: JSON.
-        topology_optimization: what Kafka Streams' `topology.optimization` may list, see
-            `StreamsBuilder.build`.
-        ensure_explicit_internal_resource_naming: a store or an internal topic that has only a generated
-            name is an error, otherwise a warning in the log.
-
-    Raises:
-        ConfigError: a value out of range; the message names the range.
-    """
-
-    app_id: str
-    bootstrap: str | None = None
-    state_dir: Path | None = None
-    processing_guarantee: str = "at_least_once"
-    commit_interval_ms: int = 30_000
-    max_task_idle_ms: int = 0
-    auto_offset_reset: str = "earliest"
-    on_processing_error: str = "fail"
-    on_deserialization_error: str = "fail"
-    store_backend: str = "rocksdb"
-    default_key: Serde[Any] | None = None
-    default_value: Serde[Any] | None = None
-    topology_optimization: frozenset[str] = frozenset()
-    ensure_explicit_internal_resource_naming: bool = False
-
-    def __post_init__(self) -> None:
-        check_name(self.app_id)
-        _one_of("processing_guarantee", self.processing_guarantee, ("at_least_once",))
-        _one_of("auto_offset_reset", self.auto_offset_reset, ("earliest", "latest"))
-        _one_of("on_processing_error", self.on_processing_error, ("fail", "continue"))
-        _one_of("on_deserialization_error", self.on_deserialization_error, ("fail", "continue"))
-        _one_of("store_backend", self.store_backend, ("rocksdb", "memory"))
-        _at_least("commit_interval_ms", self.commit_interval_ms, 1)
-        _at_least("max_task_idle_ms", self.max_task_idle_ms, -1)
-        if self.bootstrap is not None:
-            _check_bootstrap(self.bootstrap)
 
 
 class App:
@@ -155,7 +100,7 @@ class App:
         )
         self._builder = StreamsBuilder(default_key=default_key, default_value=default_value)
         self._sources: dict[tuple[str, object], Any] = {}
-        self._agents: dict[str, Agent] = {}
+        self._agents = Agents()
 
     @property
     def app_id(self) -> str:
@@ -275,7 +220,7 @@ class App:
 
         def make() -> StreamSource[Any, Any]:
             if isinstance(topic, Topic):
-                stream = self._builder.stream(topic.name, name=name, **_reading(topic))
+                stream = self._builder.stream(topic.name, name=name, **topic.reading())
             else:
                 stream = self._builder.stream(topic, name=name)
             return StreamSource(stream.place, open_types=not isinstance(topic, Topic))
@@ -314,7 +259,7 @@ class App:
 
         def make() -> TableSource[Any, Any]:
             described = topic if isinstance(topic, Topic) else self.topic(topic)
-            table = self._builder.table(described.name, name=name, **_reading(described), **options)
+            table = self._builder.table(described.name, name=name, **described.reading(), **options)
             open_types = not isinstance(topic, Topic)
             return TableSource(table.place, table.backing, open_types=open_types)
 
@@ -348,7 +293,7 @@ class App:
 
         def make() -> GlobalKTable[Any, Any]:
             described = topic if isinstance(topic, Topic) else self.topic(topic)
-            reading = _reading(described)
+            reading = described.reading()
             reading.pop("offset_reset")
             return self._builder.global_table(described.name, name=name, **reading, **options)
 
@@ -430,17 +375,13 @@ class App:
 
         def decorate(function: AgentFunction[Any, Any]) -> AgentFunction[Any, Any]:
             agent_name = name if name is not None else getattr(function, "__name__", "agent")
-            if agent_name in self._agents:
-                raise ConfigError(
-                    f"an agent named {agent_name!r} is there already: give it a name="
-                )
+            agent = self._agents.add(agent_name, function)
             scope = sys._getframe(1).f_locals
             source.take_types(function, Record, scope)
             key: Serde[Any] | None = None
             value: Serde[Any] | None = None
             if isinstance(to, str):
                 key, value = Annotations(function, scope).serdes(1, ProcessorContext)
-            agent = self._agents[agent_name] = Agent(function)
             forwarded = source.process(
                 agent.supplier, stores=stores, name=agent_name, key=key, value=value
             )
@@ -468,15 +409,9 @@ class App:
             ConfigError: an interval or clock out of range, or no such agent.
         """
         interval_ms = to_ms(every, "every", least=1)
-        _one_of("clock", clock, ("stream", "wall"))
-        if agent is None and len(self._agents) == 1:
-            agent = next(iter(self._agents))
-        if agent is None or agent not in self._agents:
-            known = ", ".join(repr(name) for name in self._agents) or "none yet: write it before"
-            raise ConfigError(
-                f"a timer belongs to an agent, name it with agent=; there are: {known}"
-            )
-        timers = self._agents[agent].timers
+        if clock not in ("stream", "wall"):
+            raise ConfigError(f"clock is 'stream' or 'wall', not {clock!r}")
+        timers = self._agents.named(agent).timers
 
         def decorate(function: TimerFunction) -> TimerFunction:
             timers.append((interval_ms, clock, function))
@@ -491,33 +426,3 @@ class App:
         if key not in self._sources:
             self._sources[key] = make()
         return self._sources[key]
-
-
-def _reading(topic: Topic[Any, Any]) -> dict[str, Any]:
-    return {
-        "key": topic.key,
-        "value": topic.value,
-        "timestamp": topic.timestamp,
-        "timestamp_extractor": topic.timestamp_extractor,
-        "offset_reset": topic.offset_reset,
-    }
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        choices = " or ".join(repr(choice) for choice in allowed)
-        raise ConfigError(f"{name} is {choices}, not {value!r}")
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{name} is an int of {least} or more, not {value!r}")
-
-
-def _check_bootstrap(bootstrap: str) -> None:
-    for address in bootstrap.split(","):
-        host, separator, port = address.strip().rpartition(":")
-        if not separator or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-            raise ConfigError(
-                f"bootstrap is host:port, more of them separated by commas, not {bootstrap!r}"
-            )

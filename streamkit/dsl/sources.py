@@ -44,6 +44,16 @@ class Topic(Generic[K, V]):
     def __str__(self) -> str:
         return self.name
 
+    def reading(self) -> dict[str, Any]:
+        """How it is read, as arguments of `StreamsBuilder.stream` and `table`."""
+        return {
+            "key": self.key,
+            "value": self.value,
+            "timestamp": self.timestamp,
+            "timestamp_extractor": self.timestamp_extractor,
+            "offset_reset": self.offset_reset,
+        }
+
 
 class StreamSource(KStream[K, V]):
     """A topic's stream: use it as it is, or decorate a function that gets it.
