@@ -141,8 +141,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(
         "= alike on both, ≠ a difference with a reason, ! not alike, - skipped, ? not run"
     )
-    for (client, scenario), reason in DIFFERENCES.items():
-        terminalreporter.write_line(f"≠ {client}, {scenario}: {reason}")
+    for scenario, reason in DIFFERENCES.items():
+        terminalreporter.write_line(f"≠ {scenario}: {reason}")
 
 
 def _cell(client: str, scenario: str) -> str:
@@ -152,5 +152,5 @@ def _cell(client: str, scenario: str) -> str:
     if any("failed" in outcomes for outcomes in seen):
         return "!"
     if all("passed" in outcomes for outcomes in seen):
-        return "≠" if (client, scenario) in DIFFERENCES else "="
+        return "≠" if scenario in DIFFERENCES else "="
     return "-" if any("skipped" in outcomes for outcomes in seen) else "?"

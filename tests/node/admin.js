@@ -32,17 +32,26 @@ module.exports = {
     await until("its end", async () => !(await lab.admin.listTopics()).includes(topic))
     await sleep(300)
     found.push(`validate: ${await create({ topic, numPartitions: 2 }, true)}`)
-    found.push(`slash: ${await create({ topic: "not/a/name" })}`)
-    found.push(`no partitions: ${await create({ topic: lab.name("t"), numPartitions: 0 })}`)
-    found.push(`replicas: ${await create({ topic: lab.name("t"), replicationFactor: 3 })}`)
-    const configEntries = [{ name: "no.such.config", value: "1" }]
-    found.push(`setting: ${await create({ topic: lab.name("t"), configEntries })}`)
     const replicaAssignment = [{ partition: 0, replicas: [1] }, { partition: 1, replicas: [1] }]
     const assigned = lab.name("t")
     found.push(`assigned: ${await create({ topic: assigned, replicaAssignment, numPartitions: -1, replicationFactor: -1 })}`)
-    const wrong = [{ partition: 0, replicas: [7] }]
-    found.push(`assigned to nobody: ${await create({ topic: lab.name("t"), replicaAssignment: wrong, numPartitions: -1, replicationFactor: -1 })}`)
     return found
+  },
+
+  async refused_topics(lab) {
+    const create = one => code(lab.admin.createTopics({ waitForLeaders: false, topics: [one] }))
+    const setting = (name, value) => create({ topic: lab.name("t"), configEntries: [{ name, value }] })
+    const wrong = [{ partition: 0, replicas: [7] }]
+    return [
+      `slash: ${await create({ topic: "not/a/name" })}`,
+      `long: ${await create({ topic: "x".repeat(250) })}`,
+      `no partitions: ${await create({ topic: lab.name("t"), numPartitions: 0 })}`,
+      `replicas: ${await create({ topic: lab.name("t"), replicationFactor: 3 })}`,
+      `setting: ${await setting("no.such.config", "1")}`,
+      `value: ${await setting("retention.ms", "soon")}`,
+      `out of range: ${await setting("segment.bytes", "1")}`,
+      `assigned to nobody: ${await create({ topic: lab.name("t"), replicaAssignment: wrong, numPartitions: -1, replicationFactor: -1 })}`,
+    ]
   },
 
   async partitions(lab) {
@@ -70,6 +79,17 @@ module.exports = {
     found.push(`bad value: ${await alter("segment.ms", "soon")}`)
     found.push(`unknown: ${await alter("no.such.config", "1")}`)
     return found
+  },
+
+  async described_topic(lab) {
+    return entries(lab, ConfigResourceTypes.TOPIC, await lab.topic(1), ["min.insync.replicas"])
+  },
+
+  // kafkajs sets all of a broker's settings at once: only a trial leaves those of others alone.
+  async unknown_broker_setting(lab) {
+    const configEntries = [{ name: "no.such.config", value: "1" }]
+    const resources = [{ type: ConfigResourceTypes.BROKER, name: "1", configEntries }]
+    return [await code(lab.admin.alterConfigs({ validateOnly: true, resources }))]
   },
 
   async broker_configs(lab) {

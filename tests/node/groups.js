@@ -82,11 +82,61 @@ async function committed_offsets(lab) {
     found.push(...partitions.map(p => `${p.partition}: ${p.offset} ${p.metadata}`))
   }
   await tell()
-  await lab.admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: "7" }] })
+  const member = await Member.join(lab, groupId, topic)
+  await until("a share", () => member.share.length === 2)
+  const commit = (offset, metadata) => member.consumer.commitOffsets([{ topic, partition: 0, offset, metadata }])
+  found.push(`commit: ${await code(commit("7", "note"))}`)
   await tell()
+  found.push(`long metadata: ${await code(commit("8", "x".repeat(5_000)))}`)
   await lab.send(topic, [{ value: "v", partition: 1 }])
-  await lab.admin.resetOffsets({ groupId, topic, earliest: false })
+  await until("a record", () => member.seen.length === 1)
+  await until("its commit", async () =>
+    (await lab.admin.fetchOffsets({ groupId, topics: [topic] }))[0].partitions.some(p => p.offset === "1"),
+  )
+  await member.leave()
   await tell()
+  return found
+}
+
+async function reset_offsets(lab) {
+  const [topic, groupId] = [await lab.topic(2), lab.name("group")]
+  const found = []
+  await lab.send(topic, [0, 1, 1].map(partition => ({ value: "v", partition })))
+  const reset = async (what, change) => {
+    found.push(`${what}: ${await code(change)}`)
+    const [{ partitions }] = await lab.admin.fetchOffsets({ groupId, topics: [topic] })
+    partitions.sort((a, b) => a.partition - b.partition)
+    found.push(...partitions.map(p => `${p.partition}: ${p.offset}`))
+  }
+  // Each takes five seconds: kafkajs joins the group for it, and fetches.
+  await reset("latest", lab.admin.resetOffsets({ groupId, topic, earliest: false }))
+  await reset("one", lab.admin.setOffsets({ groupId, topic, partitions: [{ partition: 1, offset: "1" }] }))
+  const member = await Member.join(lab, groupId, topic)
+  await until("a share", () => member.share.length === 2)
+  found.push(`of a group with members: ${await code(lab.admin.resetOffsets({ groupId, topic, earliest: false }))}`)
+  await member.leave()
+  return found
+}
+
+// kafkajs sends its heartbeats between records: one that takes too long over a record is out, and can't commit.
+async function lost_member(lab) {
+  const [topic, groupId] = [await lab.topic(1), lab.name("group")]
+  await lab.send(topic, [{ value: "v" }])
+  const consumer = lab.kafka.consumer({ groupId, sessionTimeout: 1000, heartbeatInterval: 200, maxWaitTimeInMs: 50 })
+  const found = []
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    eachMessage: async () => {
+      if (found.length > 1) return
+      await until("the group to be without it", async () => (await lab.admin.describeGroups([groupId])).groups[0].state === "Empty")
+      found.push(`commit: ${await code(consumer.commitOffsets([{ topic, partition: 0, offset: "1" }]))}`)
+    },
+  })
+  await until("its failure", () => found.length > 0)
+  await until("its return", async () => (await lab.admin.describeGroups([groupId])).groups[0].state === "Stable")
+  await consumer.disconnect()
   return found
 }
 
@@ -118,4 +168,4 @@ async function groups_admin(lab) {
   return found
 }
 
-module.exports = { group_roundrobin, committed_offsets, groups_admin }
+module.exports = { group_roundrobin, committed_offsets, groups_admin, reset_offsets, lost_member }

@@ -3,8 +3,22 @@
 
 const { CompressionTypes, CompressionCodecs, Kafka, logLevel } = require("kafkajs")
 const SnappyCodec = require("kafkajs-snappy")
+const lz4 = require("lz4-napi")
+const zstd = require("@bokuweb/zstd-wasm")
 
+// kafkajs-lz4 and @kafkajs/zstd need a compiler at their installation, and the latter's code fails to build with
+// Node.js 20; lz4js makes frames that Kafka refuses (blocks that refer to each other). So these two.
+const ready = zstd.init()
+const codecOf = (compress, expand) => () => ({
+  compress: async encoder => Buffer.from(await compress(encoder.buffer)),
+  decompress: async buffer => Buffer.from(await expand(buffer)),
+})
 CompressionCodecs[CompressionTypes.Snappy] = SnappyCodec
+CompressionCodecs[CompressionTypes.LZ4] = codecOf(lz4.compressFrame, lz4.decompressFrame)
+CompressionCodecs[CompressionTypes.ZSTD] = codecOf(
+  data => ready.then(() => zstd.compress(data)),
+  data => ready.then(() => zstd.decompress(data)),
+)
 process.env.KAFKAJS_NO_PARTITIONER_WARNING = "1"
 
 const STEP_MS = 20

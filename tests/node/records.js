@@ -30,6 +30,8 @@ module.exports = {
   codec_none: codec(CompressionTypes.None),
   codec_gzip: codec(CompressionTypes.GZIP),
   codec_snappy: codec(CompressionTypes.Snappy),
+  codec_lz4: codec(CompressionTypes.LZ4),
+  codec_zstd: codec(CompressionTypes.ZSTD),
 
   async acks(lab) {
     const topic = await lab.topic(1)
@@ -95,9 +97,20 @@ module.exports = {
       offsets.sort((a, b) => a.partition - b.partition)
       found.push(`after ${at}: ${offsets.map(o => `${o.partition}/${o.offset}`)}`)
     }
-    const offsets = await lab.admin.fetchTopicOffsets(topic)
-    offsets.sort((a, b) => a.partition - b.partition)
-    return [...found, ...offsets.map(o => `${o.partition}: low ${o.low} high ${o.high} offset ${o.offset}`)]
+    return found
+  },
+
+  async watermarks(lab) {
+    const topic = await lab.topic(2)
+    const tell = async () => {
+      const offsets = await lab.admin.fetchTopicOffsets(topic)
+      offsets.sort((a, b) => a.partition - b.partition)
+      return offsets.map(o => `${o.partition}: low ${o.low} high ${o.high} offset ${o.offset}`)
+    }
+    const found = await tell()
+    await lab.send(topic, [1, 2, 3].map(n => ({ value: `${n}`, partition: 1 })))
+    await lab.admin.deleteTopicRecords({ topic, partitions: [{ partition: 1, offset: "2" }] })
+    return [...found, ...(await tell())]
   },
 
   async unknown_topic(lab) {

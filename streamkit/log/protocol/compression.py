@@ -33,6 +33,7 @@ _FIRST_OUTPUT_BYTES = 64 * 1024
 # A snappy copy of 3 bytes makes at most 64; an LZ4 length byte adds at most 255.
 _SNAPPY_MAX_RATIO = 22
 _LZ4_MAX_RATIO = 255
+_LZ4_INDEPENDENT_BLOCKS = 0x20
 _OUTPUT_FULL = "failed to write whole buffer"
 
 
@@ -80,6 +81,10 @@ def decompress(kind: int, data: bytes | memoryview, *, max_bytes: int = MAX_BATC
         if kind == Compression.ZSTD:
             return _expand(kind, data, _zstd_size(data), max_bytes)
         if kind == Compression.LZ4:
+            if len(data) > 4 and not data[4] & _LZ4_INDEPENDENT_BLOCKS:
+                raise CorruptRecordError(
+                    "lz4 blocks refer to each other: Java's client refuses them"
+                )
             limit = min(max_bytes, len(data) * _LZ4_MAX_RATIO)
             return _expand(kind, data, _lz4_size(data), limit)
         if kind == Compression.SNAPPY:
