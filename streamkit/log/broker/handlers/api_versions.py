@@ -15,6 +15,7 @@ import re
 
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.metadata.features import NEWEST_LEVELS
 from streamkit.log.broker.registry import apis, handles
 from streamkit.log.protocol import ApiKey, ErrorCode
 from streamkit.log.protocol.messages.api_versions import (
@@ -26,20 +27,16 @@ from streamkit.log.protocol.messages.api_versions import (
 )
 
 _NEWEST = 4
-_GROUP_VERSION = 1
-_TRANSACTION_VERSION = 2
 _SOFTWARE_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 
 
 @handles(ApiVersionsRequest)
 def api_versions(
-    broker: Broker,  # noqa: ARG001 - the same for every broker
-    request: ApiVersionsRequest,
-    context: RequestContext,
+    broker: Broker, request: ApiVersionsRequest, context: RequestContext
 ) -> ApiVersionsResponse:
     """List the APIs with a handler, the transaction version that producers are to use (KIP-890), and that of groups.
 
-    Left out: the other features, since one node has none to agree on.
+    Left out: Apache Kafka's other features, see `metadata.features`.
     """
     if context.api_version > _NEWEST:
         # Only what the client needs to ask again: given all the others it would go without the features.
@@ -50,20 +47,21 @@ def api_versions(
         and _SOFTWARE_NAME.fullmatch(request.client_software_version)
     ):
         return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST)
-    features = {"group.version": _GROUP_VERSION, "transaction.version": _TRANSACTION_VERSION}
+    image = broker.metadata.image
     # Version 3 can't tell a feature whose lowest version is 0.
     supported = [
         SupportedFeatureKey(name=name, min_version=0, max_version=newest)
-        for name, newest in features.items()
+        for name, newest in NEWEST_LEVELS.items()
     ]
     finalized = [
         FinalizedFeatureKey(name=name, min_version_level=level, max_version_level=level)
-        for name, level in features.items()
+        for name, level in image.features.items()
+        if level > 0
     ]
     return ApiVersionsResponse(
         api_keys=_served(),
         supported_features=supported if context.api_version >= _NEWEST else [],
-        finalized_features_epoch=0,
+        finalized_features_epoch=image.features_epoch,
         finalized_features=finalized,
     )
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import ConsumerGroup, ConsumerMember
+from streamkit.log.broker.metadata.features import GROUP_VERSION
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.consumer_group_describe import (
@@ -43,6 +44,14 @@ def consumer_group_describe(
     context: RequestContext,  # noqa: ARG001
 ) -> ConsumerGroupDescribeResponse:
     """Describe each of the groups asked for, in that order; classic ones aren't found."""
+    if not broker.metadata.image.features[GROUP_VERSION]:
+        unsupported = ErrorCode.UNSUPPORTED_VERSION
+        return ConsumerGroupDescribeResponse(
+            groups=[
+                DescribedGroup(group_id=group_id, error_code=unsupported)
+                for group_id in request.group_ids
+            ]
+        )
     described = []
     for group_id in request.group_ids:
         group = broker.groups.consumer_group(group_id)

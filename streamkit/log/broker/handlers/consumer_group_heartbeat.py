@@ -13,7 +13,9 @@ from __future__ import annotations
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import ConsumerHeartbeat
+from streamkit.log.broker.metadata.features import GROUP_VERSION
 from streamkit.log.broker.registry import handles
+from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.consumer_group_heartbeat import (
     Assignment,
     ConsumerGroupHeartbeatRequest,
@@ -29,6 +31,8 @@ def consumer_group_heartbeat(
     broker: Broker, request: ConsumerGroupHeartbeatRequest, context: RequestContext
 ) -> ConsumerGroupHeartbeatResponse:
     """Take a heartbeat; the answer has the member's assignment if that has changed, or if all was asked."""
+    if not broker.metadata.image.features[GROUP_VERSION]:
+        return ConsumerGroupHeartbeatResponse(error_code=ErrorCode.UNSUPPORTED_VERSION)
     names, owned = request.subscribed_topic_names, request.topic_partitions
     reply = broker.groups.consumer_heartbeat(
         ConsumerHeartbeat(

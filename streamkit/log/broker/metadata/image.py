@@ -10,6 +10,7 @@ Pure: state changes in `replay` alone, live and at a restart. Records are those 
 | RegisterBrokerRecord | the broker has come back and may have lost what wasn't on the disk: a new leader epoch in every partition |
 | RemoveTopicRecord | the topic is gone, with partitions and settings |
 | ProducerIdsRecord | producer ids below it may have been given out |
+| FeatureLevelRecord | the level of a feature that this version knows |
 | others | read over |
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from streamkit.log.broker.metadata.features import NEWEST_LEVELS
 from streamkit.log.protocol.messages import metadata_log as log
 
 __all__ = ["BROKER_RESOURCE", "GROUP_RESOURCE", "TOPIC_RESOURCE", "ClusterImage", "TopicImage"]
@@ -66,6 +68,8 @@ class ClusterImage:
     Attributes:
         version: the number of records up to the last one that changed topics.
         created_version: the number of records up to the last one that made a topic.
+        features: the level of every feature.
+        features_epoch: the number of records up to the last one that set such a level.
     """
 
     def __init__(self) -> None:
@@ -74,6 +78,8 @@ class ClusterImage:
         self.groups: dict[str, dict[str, str]] = {}
         self.brokers: dict[str, dict[str, str]] = {}
         self.next_producer_id = 0
+        self.features = dict(NEWEST_LEVELS)
+        self.features_epoch = 0
         self.version = 0
         self.created_version = 0
         self._records = 0
@@ -150,6 +156,9 @@ class ClusterImage:
                     del resources[record.resource_name]
             case log.ProducerIdsRecord():
                 self.next_producer_id = record.next_producer_id
+            case log.FeatureLevelRecord() if record.name in self.features:
+                self.features[record.name] = record.feature_level
+                self.features_epoch = self._records
             case _:
                 pass
 

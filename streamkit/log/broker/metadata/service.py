@@ -1,4 +1,4 @@
-"""Topics, their settings and producer ids, kept in `__cluster_metadata-0`.
+"""Topics, their settings, producer ids and feature levels, kept in `__cluster_metadata-0`.
 
 Each change is one batch of records, forced to the disk before anybody hears of it, and then replayed into the
 image: the same path as at a restart. Lives on the thread that owns the broker.
@@ -161,6 +161,27 @@ class Metadata:
     def set_broker_configs(self, name: str, changes: Mapping[str, str | None], now_ms: int) -> None:
         """Change settings of the node with this number, or without a name of all nodes; checked before."""
         self._set_configs(BROKER_RESOURCE, name, changes, now_ms)
+
+    def set_features(self, levels: Mapping[str, int], now_ms: int) -> None:
+        """Set levels of features, checked before."""
+        if levels:
+            self._commit(
+                [
+                    (FeatureLevelRecord(name=n, feature_level=level), 0)
+                    for n, level in levels.items()
+                ],
+                now_ms,
+            )
+
+    @property
+    def end_offset(self) -> int:
+        """The offset that the metadata log's next record will have."""
+        return self._log.end_offset
+
+    @property
+    def leader_epoch(self) -> int:
+        """The leader epoch of the metadata log."""
+        return self._log.leader_epoch
 
     def _set_configs(
         self, kind: int, resource: str, changes: Mapping[str, str | None], now_ms: int

@@ -17,6 +17,10 @@ from streamkit.log.protocol.messages.add_partitions_to_txn import (
     AddPartitionsToTxnTopicResult,
     AddPartitionsToTxnTransaction,
 )
+from streamkit.log.protocol.messages.add_raft_voter import (
+    AddRaftVoterRequest,
+    AddRaftVoterResponse,
+)
 from streamkit.log.protocol.messages.alter_configs import (
     AlterConfigsRequest,
     AlterConfigsResponse,
@@ -339,6 +343,10 @@ from streamkit.log.protocol.messages.produce import (
     TopicProduceData,
     TopicProduceResponse,
 )
+from streamkit.log.protocol.messages.remove_raft_voter import (
+    RemoveRaftVoterRequest,
+    RemoveRaftVoterResponse,
+)
 from streamkit.log.protocol.messages.sync_group import (
     SyncGroupRequest,
     SyncGroupRequestAssignment,
@@ -356,6 +364,10 @@ from streamkit.log.protocol.messages.txn_offset_commit import (
     TxnOffsetCommitResponse,
     TxnOffsetCommitResponsePartition,
     TxnOffsetCommitResponseTopic,
+)
+from streamkit.log.protocol.messages.unregister_broker import (
+    UnregisterBrokerRequest,
+    UnregisterBrokerResponse,
 )
 from streamkit.log.protocol.messages.update_features import (
     FeatureUpdateKey,
@@ -385,6 +397,8 @@ __all__ = [
     "AddPartitionsToTxnTopic",
     "AddPartitionsToTxnTopicResult",
     "AddPartitionsToTxnTransaction",
+    "AddRaftVoterRequest",
+    "AddRaftVoterResponse",
     "AlterConfigsRequest",
     "AlterConfigsResponse",
     "AlterPartitionReassignmentsRequest",
@@ -604,6 +618,8 @@ __all__ = [
     "ReassignableTopic",
     "ReassignableTopicResponse",
     "RegisterBrokerRecord",
+    "RemoveRaftVoterRequest",
+    "RemoveRaftVoterResponse",
     "RemoveTopicRecord",
     "ReplicaElectionResult",
     "SnapshotFooterRecord",
@@ -630,6 +646,8 @@ __all__ = [
     "TxnOffsetCommitResponseTopic",
     "UnfenceBrokerRecord",
     "UnregisterBrokerRecord",
+    "UnregisterBrokerRequest",
+    "UnregisterBrokerResponse",
     "UpdatableFeatureResult",
     "UpdateFeaturesRequest",
     "UpdateFeaturesResponse",
