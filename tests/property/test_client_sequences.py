@@ -5,7 +5,7 @@ Whatever is lost, the log ends with every record once and in order.
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamkit.log.client.accumulator import ProducerBatch
@@ -45,6 +45,13 @@ class Log:
     turns=st.lists(st.integers(0, 4), max_size=60),
     in_flight=st.integers(1, 5),
 )
+@example(
+    counts=[1] * 7,
+    fates=["request lost", "ok", "ok", "ok", "ok", "answer lost", "ok"],
+    turns=[],
+    in_flight=5,
+)
+@settings(max_examples=400, deadline=None)
 def test_no_loss_and_no_duplicate_whatever_the_network_does(
     counts: list[int], fates: list[str], turns: list[int], in_flight: int
 ) -> None:
@@ -86,6 +93,7 @@ def test_no_loss_and_no_duplicate_whatever_the_network_does(
     given_up=st.integers(0, 4),
     was_written=st.booleans(),
 )
+@settings(deadline=None)
 def test_partition_goes_on_after_a_batch_was_given_up(
     counts: list[int], given_up: int, was_written: bool
 ) -> None:

@@ -9,6 +9,9 @@ and one that misses an earlier batch refuses the later ones. A refusal for a
 sequence is final only for the oldest batch not acknowledged: then an older one was given up and never
 written, and the partition starts over under a new producer id from sequence 0.
 
+A broker remembers the last five batches of a producer. So no sixth one is sent while the first of them is not
+acknowledged, even if its retry alone is under way: the broker would have forgotten that it has that one, and refuse it.
+
 A broker takes any sequence from a producer id that it does not know. So the first batch under an id goes
 alone, until it is acknowledged: else a second one could overtake a first that failed on its way.
 
@@ -25,6 +28,7 @@ from streamkit.log.client.accumulator import ProducerBatch
 __all__ = ["Identity", "Pipeline", "next_sequence"]
 
 _SEQUENCE_MASK = 0x7FFFFFFF
+_REMEMBERED = 5
 
 
 class Identity(NamedTuple):
@@ -58,6 +62,7 @@ class Pipeline:
         "_next",
         "_pending",
         "_retries",
+        "_unsettled",
         "identity",
         "needs_reset",
         "not_before",
@@ -73,6 +78,8 @@ class Pipeline:
         self._pending: deque[ProducerBatch] = deque()
         self._retries: list[ProducerBatch] = []
         self._in_flight: list[ProducerBatch] = []
+        # Numbers of what was sent with a sequence, from the oldest batch not acknowledged on.
+        self._unsettled: list[int] = []
 
     def __len__(self) -> int:
         return len(self._pending) + len(self._retries) + len(self._in_flight)
@@ -98,8 +105,10 @@ class Pipeline:
         if self._retries:
             first = self._retries[0]
             younger = any(batch.number >= first.number for batch in self._in_flight)
-            return None if younger else first
-        return self._pending[0] if self._pending else None
+            return None if younger or self._must_wait(first) else first
+        if not self._pending or self._must_wait(self._pending[0]):
+            return None
+        return self._pending[0]
 
     def take(self) -> ProducerBatch:
         """Start sending what `peek` showed: gives it its sequence if it has none."""
@@ -109,6 +118,10 @@ class Pipeline:
             batch.base_sequence = self._next
             self._next = next_sequence(self._next, int(batch.count))
         self._in_flight.append(batch)
+        if batch.base_sequence >= 0:
+            oldest = min(each.number for each in self._in_flight)
+            self._unsettled = [n for n in self._unsettled if n >= oldest and n != batch.number]
+            self._unsettled.append(batch.number)
         return batch
 
     def acknowledged(self, batch: ProducerBatch) -> None:
@@ -153,6 +166,7 @@ class Pipeline:
         self.needs_reset = False
         self._known = identity.producer_id < 0
         self._next = 0
+        self._unsettled = []
         for batch in self._retries:
             batch.producer_id, batch.producer_epoch = identity
             batch.base_sequence = self._next
@@ -173,6 +187,15 @@ class Pipeline:
         self._retries = []
         self._pending.clear()
         return dropped
+
+    def _must_wait(self, batch: ProducerBatch) -> bool:
+        """Whether the broker would forget one under way over this one."""
+        if len(self._unsettled) < _REMEMBERED or not self._in_flight:
+            return False
+        oldest = min(each.number for each in self._in_flight)
+        if batch.number < oldest or batch.number in self._unsettled:
+            return False
+        return sum(number >= oldest for number in self._unsettled) >= _REMEMBERED
 
     def _insert(self, batch: ProducerBatch) -> None:
         at = len(self._retries)

@@ -145,3 +145,20 @@ def test_old_batches_expire_unless_under_way() -> None:
     assert pipeline.waiting
     assert len(pipeline.drop()) == 1
     assert len(pipeline) == 0
+
+
+def test_nothing_new_is_sent_while_the_broker_would_forget_a_batch_under_way_for_it() -> None:
+    """It remembers five: the answer to the first of five is lost, and so is the request of its retry. A sixth
+    one meanwhile, and the retry after that would be refused, though its records are in the log."""
+    pipeline = filled([1] * 6)
+    first, *others = sent(pipeline, 5)
+    pipeline.retry(first)
+    for other in others:
+        pipeline.acknowledged(other)
+    for _ in range(2):
+        assert sent(pipeline, 1) == [first]
+        assert pipeline.peek() is None
+        pipeline.retry(first)
+    assert sent(pipeline, 1) == [first]
+    pipeline.acknowledged(first)
+    sent(pipeline, 1)
