@@ -142,8 +142,11 @@ class TaskContext:
         clock: str,
         callback: Callable[[int], None],
         start_ms: int | None = None,
+        node: str = "",
     ) -> Cancellable:
         """Call `callback(timestamp)` each `interval_ms` of "stream" or "wall" time.
+
+        `node` is the operator at fault if it raises; empty: the one that is being initialised.
 
         Source: ProcessorContext.schedule; grids as in Kafka Streams (multiples of the interval from
         `start_ms` on; without one from 0 in stream time, from the time of scheduling on the wall clock).

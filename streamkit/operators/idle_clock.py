@@ -51,6 +51,7 @@ class IdleClock:
         self._looked: i64 = 0
         self._idled: i64 = 0
         self._tick: Cancellable | None = None
+        self._node = ""
         self._idle_as = ""
         self._newest_as = ""
 
@@ -62,6 +63,7 @@ class IdleClock:
         """
         self._context = context
         self._wake = wake
+        self._node = node
         self._idle_as = f"{node}:idle"
         self._newest_as = f"{node}:newest"
         self.newest = context.node_times.get(self._newest_as, -1)
@@ -124,7 +126,7 @@ class IdleClock:
             interval = _TICK_MS
         if interval < 1:
             interval = 1
-        self._tick = self._context.schedule(interval, "wall", self._wake)
+        self._tick = self._context.schedule(interval, "wall", self._wake, node=self._node)
 
 
 class IdleSignal:

@@ -116,7 +116,7 @@ class ContextServices:
             raise ConfigError(f"clock is 'stream' or 'wall', not {clock!r}")
         start_ms = None if start is None else _epoch_ms(start)
         return self._context.schedule(
-            interval_ms, clock, self._operator.punctuator(callback), start_ms
+            interval_ms, clock, self._operator.punctuator(callback), start_ms, self._operator.name
         )
 
     def commit(self) -> None:

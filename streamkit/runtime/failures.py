@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeGuard
 
 from streamkit.errors import ProcessingError, SerdeError, caused_by
 from streamkit.operators.base import Operator
@@ -10,10 +10,15 @@ from streamkit.operators.context import TaskContext
 from streamkit.operators.failure import explain
 from streamkit.runtime.task_settings import TaskSettings
 
-__all__ = ["FailurePolicy"]
+__all__ = ["FailurePolicy", "is_undecodable"]
 
 UNDECODABLE: Final = "undecodable"
 FAILED: Final = "processing error"
+
+
+def is_undecodable(error: BaseException, start: Operator) -> TypeGuard[SerdeError]:
+    """Whether the source `start` could not decode the record."""
+    return isinstance(error, SerdeError) and error.node == start.name
 
 
 class FailurePolicy:
@@ -46,9 +51,9 @@ class FailurePolicy:
             StreamkitError: disk, broker or topology are to blame, not the record.
         """
         context = self._context
-        if isinstance(error, SerdeError) and error.node == start.name:
+        if is_undecodable(error, start):
             if not self._continue_on_undecodable:
-                raise self._undecodable(start, error)
+                raise self._located(start, error)
             context.drop(start.name, UNDECODABLE)
             return
         explained = explain(error, start, context, when=when)
@@ -61,7 +66,7 @@ class FailurePolicy:
             return
         raise explained
 
-    def _undecodable(self, source: Operator, error: SerdeError) -> SerdeError:
+    def _located(self, source: Operator, error: SerdeError) -> SerdeError:
         record = self._context.record
         located = SerdeError(
             f"source {source.name!r} can't decode a record: topic {record.topic}, partition "

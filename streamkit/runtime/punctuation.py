@@ -4,12 +4,16 @@ Stream time: multiples of the interval from 0, so the first call comes with the 
 multiples of the interval from the time of scheduling. A jump over several points makes one call, with the
 time after the jump; the grid stays.
 
+Between two records, when commits take place, nothing that a processor's `init` scheduled is due: so a task that
+starts again knows from its stream time where each of them stands on its grid. Not so the order of those due
+at one time, which comes from what ran before: it is saved with the commit (`places`, `rearrange`).
+
 Source: org.apache.kafka.streams.processor.internals.PunctuationQueue, PunctuationSchedule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from mypy_extensions import i64
@@ -27,6 +31,7 @@ class Punctuator(Cancellable):
 
     Attributes:
         node: name of the operator that scheduled it, for messages.
+        saved_as: the name of its place in a commit; empty if it was not scheduled by an `init`.
     """
 
     def __init__(
@@ -35,8 +40,10 @@ class Punctuator(Cancellable):
         due_ms: i64,
         interval_ms: i64,
         callback: Callable[[int], None],
+        saved_as: str = "",
     ) -> None:
         self.node = node
+        self.saved_as = saved_as
         self.due_ms: i64 = due_ms
         self.interval_ms: i64 = interval_ms
         self.callback = callback
@@ -82,6 +89,21 @@ class PunctuationQueue:
             self._offer(punctuator)
         self.next_due_ms = heap[0].due_ms if heap else NEVER
         return ran
+
+    def places(self) -> dict[str, int]:
+        """Where each one stands among those due at one time; nothing if there are no two."""
+        if len(self._heap) < 2:
+            return {}
+        places = enumerate(self._heap)
+        return {punctuator.saved_as: place for place, punctuator in places if punctuator.saved_as}
+
+    def rearrange(self, places: Mapping[str, int]) -> None:
+        """Order those due at one time as they stood when `places` was asked for."""
+        last = len(places)
+        again = sorted(self._heap, key=lambda punctuator: places.get(punctuator.saved_as, last))
+        self._heap.clear()
+        for punctuator in again:
+            self._offer(punctuator)
 
     def _offer(self, punctuator: Punctuator) -> None:
         heap = self._heap

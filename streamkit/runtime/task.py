@@ -33,7 +33,7 @@ from streamkit.model.tasks import TaskId
 from streamkit.operators.context import RecordCollector
 from streamkit.operators.failure import explain
 from streamkit.operators.timestamps import record_time_or_fail
-from streamkit.runtime.failures import FailurePolicy
+from streamkit.runtime.failures import FailurePolicy, is_undecodable
 from streamkit.runtime.operator_graph import OperatorGraph
 from streamkit.runtime.partition_group import (
     DISABLED,
@@ -163,6 +163,7 @@ class Task:
                 context.node_times[node] = max(context.node_times.get(node, -1), time_ms)
         for node, time_ms in (restored or {}).items():
             context.restored_times[node] = min(time_ms, context.stream_time)
+        context.starting = True
         for operator in self._graph.operators:
             context.node = operator.name
             try:
@@ -170,6 +171,8 @@ class Task:
             except (Exception, SystemExit) as error:  # noqa: BLE001  # explained, never passed over
                 raise_error(explain(error, operator, context, when="while it started"))
         context.node = ""
+        context.starting = False
+        context.stream_punctuators.rearrange(context.node_times)
         self.running = True
 
     def close(self) -> None:
@@ -335,7 +338,8 @@ class Task:
 
     def committable(self) -> dict[TopicPartition, Committable]:
         """Input offsets to commit: of every partition that something was read from."""
-        node_times = dict(self.context.node_times)
+        context = self.context
+        node_times = {**context.node_times, **context.stream_punctuators.places()}
         offsets: dict[TopicPartition, Committable] = {}
         for partition, buffer in self._buffers.items():
             offset = buffer.committable_offset()
@@ -461,6 +465,8 @@ class Task:
                 timestamp: i64 = timestamps[position]
                 if timestamp < 0 or (timestamp >= below and position > start):
                     break
+                time_before = partition_time
+                stream_time_before = stream_time
                 if timestamp > partition_time:
                     partition_time = timestamp
                     if timestamp > stream_time:
@@ -480,6 +486,11 @@ class Task:
                     source.process_raw(topic, raw_key, raw_value, timestamp, headers)
                 except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
                     self._failures.judge(source, error)
+                    if is_undecodable(error, source):
+                        # Kafka Streams looks at the time of a record once it is decoded.
+                        partition_time = time_before
+                        stream_time = stream_time_before
+                        context.stream_time = stream_time
                 position += 1
                 if stream_time >= stream_queue.next_due_ms:
                     self._punctuate_stream_time(topic, record.partition)

@@ -15,7 +15,12 @@ __all__ = ["RunningTaskContext", "TaskStoreContext"]
 
 
 class RunningTaskContext(TaskContext):
-    """The context that operators get: punctuators and commits go to the task."""
+    """The context that operators get: punctuators and commits go to the task.
+
+    Attributes:
+        node: the operator that is being initialised.
+        starting: operators are being initialised.
+    """
 
     def __init__(
         self,
@@ -29,6 +34,8 @@ class RunningTaskContext(TaskContext):
         super().__init__(application_id, task_id, collector, clock, stores, settings)
         self.node = ""
         self.commit_requested = False
+        self.starting = False
+        self._scheduled: dict[str, int] = {}
         self.stream_punctuators = PunctuationQueue()
         self.wall_punctuators = PunctuationQueue()
 
@@ -38,14 +45,13 @@ class RunningTaskContext(TaskContext):
         clock: str,
         callback: Callable[[int], None],
         start_ms: int | None = None,
+        node: str = "",
     ) -> Cancellable:
+        node = node or self.node
         if interval_ms < 1:
             raise ConfigError(f"a punctuation interval is at least 1 ms, not {interval_ms}")
         if clock == "stream":
-            due_ms = (
-                _on_grid(start_ms, interval_ms, self.stream_time) if start_ms is not None else 0
-            )
-            punctuator = Punctuator(self.node, due_ms, interval_ms, callback)
+            punctuator = self._on_stream_time(node, interval_ms, callback, start_ms)
             self.stream_punctuators.schedule(punctuator)
         elif clock == "wall":
             now_ms = self.clock.now_ms()
@@ -54,7 +60,7 @@ class RunningTaskContext(TaskContext):
                 if start_ms is not None
                 else now_ms + interval_ms
             )
-            punctuator = Punctuator(self.node, due_ms, interval_ms, callback)
+            punctuator = Punctuator(node, due_ms, interval_ms, callback)
             self.wall_punctuators.schedule(punctuator)
         else:
             raise ConfigError(f"clock is 'stream' or 'wall', not {clock!r}")
@@ -63,10 +69,27 @@ class RunningTaskContext(TaskContext):
     def request_commit(self) -> None:
         self.commit_requested = True
 
+    def _on_stream_time(
+        self, node: str, interval_ms: int, callback: Callable[[int], None], start_ms: int | None
+    ) -> Punctuator:
+        """Up to the stream time that a task starts with, it has run already, before the last commit."""
+        if not self.starting:
+            due_ms = 0 if start_ms is None else _on_grid(start_ms, interval_ms, self.stream_time)
+            return Punctuator(node, due_ms, interval_ms, callback)
+        number = self._scheduled.get(node, 0)
+        self._scheduled[node] = number + 1
+        due_ms = _after(start_ms or 0, interval_ms, self.stream_time)
+        return Punctuator(node, due_ms, interval_ms, callback, f"{node}:timer-{number}")
+
 
 def _on_grid(start_ms: int, interval_ms: int, now_ms: int) -> int:
     """`start_ms`, or where that has passed the next point of its grid."""
-    if start_ms >= now_ms:
+    return start_ms if start_ms == now_ms else _after(start_ms, interval_ms, now_ms)
+
+
+def _after(start_ms: int, interval_ms: int, now_ms: int) -> int:
+    """The first point of a grid after `now_ms`."""
+    if start_ms > now_ms:
         return start_ms
     return start_ms + ((now_ms - start_ms) // interval_ms + 1) * interval_ms
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from restart_lab import RestartingDriver
 
 import streamkit as sk
+from streamkit.serde import serde_for
 from streamkit.serde.subscription import Subscription
 
 EXAMPLES = int(os.environ.get("STREAMKIT_RESTART_EXAMPLES", "20"))
@@ -141,6 +143,70 @@ def cogrouped(builder: sk.StreamsBuilder) -> None:
     )
 
 
+class Ticking(sk.Processor[str, int, str, int]):
+    """Sums in a store what came between two ticks, on three grids, of which two meet."""
+
+    def init(self, context: sk.ProcessorContext[str, int]) -> None:
+        super().init(context)
+        self.sums: Any = context.store("sums")
+        for every, start in ((4, None), (6, None), (10, 3)):
+            context.schedule(every, partial(self.tick, f"every {every}"), start=start)
+
+    def process(self, record: sk.Record[str, int]) -> None:
+        self.sums.put("sum", (self.sums.get("sum") or 0) + (record.value or 0))
+
+    def tick(self, name: str, timestamp_ms: int) -> None:
+        """One that runs after another at the same time finds the sum at 0: their order shows."""
+        self.context.forward(sk.Record(name, self.sums.get("sum") or 0, timestamp_ms))
+        self.sums.put("sum", 0)
+
+
+class TickingOnce(Ticking):
+    """What is over it knows from the store, as `init` schedules the tick each time."""
+
+    def init(self, context: sk.ProcessorContext[str, int]) -> None:
+        sk.Processor.init(self, context)
+        self.sums = context.store("sums")
+        self.once = context.schedule(7, self.only_once, start=20)
+
+    def only_once(self, timestamp_ms: int) -> None:
+        self.once.cancel()
+        if not self.sums.get("done"):
+            self.tick("once", timestamp_ms)
+            self.sums.put("done", 1)
+
+
+def ticking_once(builder: sk.StreamsBuilder) -> None:
+    builder.add_state_store(
+        sk.StoreSpec("sums", sk.StoreKind.KEY_VALUE, serde_for(str), serde_for(int))
+    )
+    stream(builder).process(TickingOnce, stores=["sums"], key=str, value=int, name="tick").to("out")
+
+
+def ticking(builder: sk.StreamsBuilder) -> None:
+    builder.add_state_store(
+        sk.StoreSpec("sums", sk.StoreKind.KEY_VALUE, serde_for(str), serde_for(int))
+    )
+    by_processor = stream(builder).process(
+        Ticking, stores=["sums"], key=str, value=int, name="tick"
+    )
+    by_processor.repartition(name="again").process(Echo, key=str, value=int, name="echo").to("out")
+
+
+class Echo(sk.Processor[str, int, str, int]):
+    """In a second sub-topology, whose stream time is that of the first one's ticks."""
+
+    def init(self, context: sk.ProcessorContext[str, int]) -> None:
+        super().init(context)
+        context.schedule(5, self.tick)
+
+    def process(self, record: sk.Record[str, int]) -> None:
+        self.context.forward(record)
+
+    def tick(self, timestamp_ms: int) -> None:
+        self.context.forward(sk.Record("echo", 0, timestamp_ms))
+
+
 TOPOLOGIES: dict[str, Callable[[sk.StreamsBuilder], None]] = {
     "tumbling": windowed(sk.TumblingWindows(10, grace=4), late=True),
     "hopping on close": windowed(sk.HoppingWindows(10, advance=3, grace=4), on_close=True),
@@ -163,6 +229,8 @@ TOPOLOGIES: dict[str, Callable[[sk.StreamsBuilder], None]] = {
     "foreign key": joined_foreign,
     "repartitioned": repartitioned,
     "cogrouped": cogrouped,
+    "punctuators": ticking,
+    "one punctuation": ticking_once,
 }
 
 

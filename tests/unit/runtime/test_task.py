@@ -12,6 +12,7 @@ from streamkit.model import EMPTY_HEADERS, Headers, Record, TaskId, TopicPartiti
 from streamkit.operators.context import RecordCollector
 from streamkit.operators.process import Processor, ProcessorContext
 from streamkit.operators.timestamps import partition_time_if_negative, record_time
+from streamkit.runtime.commit import offsets_of, saved_state
 from streamkit.runtime.partition_group import Columns
 from streamkit.runtime.task import Committable, Task
 from streamkit.runtime.task_factory import TaskFactory
@@ -339,6 +340,92 @@ def test_restarted_task_goes_on_with_its_times() -> None:
     assert task.context.node_times == {"count": 3_500}
     saved = task.committable()[LEFT]
     assert (saved.offset, saved.partition_time) == (7, 4_000)
+
+
+class ManyTicks(Count):
+    """Three schedules, of which two meet at many points; one is anchored at 70."""
+
+    def init(self, context: ProcessorContext[str, str]) -> None:
+        super().init(context)
+        for every, start in ((100, None), (50, None), (40, 70)):
+            name = f"{every}"
+            context.schedule(every, lambda at, name=name: self.tell(name, at), start=start)  # type: ignore[misc]  # mypy can't infer a default's type
+
+    def tell(self, name: str, at: int) -> None:
+        self.context.forward(Record(name, f"{name} {at}", at))
+
+
+@pytest.mark.parametrize("until", range(1, 9))
+def test_restarted_task_goes_on_with_its_stream_time_punctuators(until: int) -> None:
+    """What ran does not run again, what is to come comes when it would have, in the same order."""
+    times = [10, 49, 50, 70, 99, 210, 211, 300, 340, 400]
+    task, sent = make(processor=ManyTicks)
+    task.start({})
+    task.add(LEFT, columns([(time, "a") for time in times]))
+    task.process(100)
+    whole = [value for value in sent.values() if value and not value.startswith(b"a:")]
+
+    first, sent_before = make(processor=ManyTicks)
+    first.start({})
+    first.add(LEFT, columns([(time, "a") for time in times[:until]]))
+    first.process(100)
+    second, sent_after = make(processor=ManyTicks)
+    second.start(saved_state(offsets_of(first.committable())))
+    second.add(LEFT, columns([(time, "a") for time in times[until:]], first=until))
+    second.process(100)
+    values = sent_before.values() + sent_after.values()
+    assert [value for value in values if value and not value.startswith(b"a:")] == whole
+
+
+def test_single_punctuator_adds_nothing_to_the_commit() -> None:
+    task, _ = make(processor=Ticking)
+    task.start({})
+    task.add(LEFT, columns([(50, "a")]))
+    task.process(1)
+    assert task.committable()[LEFT].node_times == {}
+
+
+def test_schedule_made_while_a_record_is_processed_runs_at_once() -> None:
+    """As in Kafka Streams: without a start, its grid is that of 0, and the first call comes with this record."""
+
+    class Late(Count):
+        def process(self, record: Record[str, str]) -> None:
+            super().process(record)
+            if record.value == "go":
+                self.context.schedule(100, self.tick)
+
+        def tick(self, timestamp_ms: int) -> None:
+            self.context.forward(Record("tick", f"tick {timestamp_ms}", timestamp_ms))
+
+    task, sent = make(processor=Late)
+    task.start({LEFT: Committable(0, 140, {})})
+    task.add(LEFT, columns([(150, "a"), (160, "go"), (199, "b"), (200, "c")]))
+    task.process(10)
+    assert sent.values() == [b"a:1", b"go:2", b"tick 160", b"b:3", b"c:4", b"tick 200"]
+
+
+def test_error_of_a_punctuator_names_the_operator_that_scheduled_it_while_running() -> None:
+    class Failing(Count):
+        def process(self, record: Record[str, str]) -> None:
+            self.context.schedule(100, [].index)  # type: ignore[arg-type]  # raises ValueError, has no frame
+
+    task, _ = make(processor=Failing)
+    task.start({})
+    task.add(LEFT, columns([(150, "a")]))
+    with pytest.raises(ProcessingError, match="'count' raised ValueError in a punctuator"):
+        task.process(10)
+
+
+@pytest.mark.parametrize("extractor", [None, record_time])
+def test_undecodable_record_does_not_move_stream_time(extractor: object) -> None:
+    """Kafka Streams looks at a record's time only once the record is decoded."""
+    task, sent = make(extractor=extractor, processor=Ticking, on_deserialization_error="continue")
+    task.start({})
+    task.add(LEFT, columns([(50, "a"), (9_000, b"\xff"), (99, "b"), (100, "c")]))
+    task.process(10)
+    assert sent.values() == [b"a:1", b"tick 50", b"b:2", b"c:3", b"tick 100"]
+    assert task.committable()[LEFT].partition_time == 100
+    assert task.context.stream_time == 100
 
 
 def test_operator_may_ask_for_a_commit() -> None:
