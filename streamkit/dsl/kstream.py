@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 
 from streamkit.dsl.joins import join_global_table, join_table
 from streamkit.dsl.kgrouped import KGroupedStream
 from streamkit.dsl.ktable import GlobalKTable, KTable, table_of_stream
 from streamkit.dsl.late import late_stream_of_join
-from streamkit.dsl.options import SerdeLike, StoreOptions, optional_serde
-from streamkit.dsl.stream_joins import join_streams
+from streamkit.dsl.options import SerdeLike, StoreOptions, StreamJoinOptions, optional_serde
+from streamkit.dsl.stream_joins import join_streams, refuse_join_options
 from streamkit.dsl.stream_node import StreamNode, repartitioned, select_key
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.dsl.windows.join import JoinWindows
@@ -32,7 +33,7 @@ from streamkit.operators.map import StreamMap
 from streamkit.operators.map_values import MapValues, MapValuesWithKey
 from streamkit.operators.pass_through import PassThrough
 from streamkit.operators.peek import ForEach, Peek
-from streamkit.operators.print import PrintRecords
+from streamkit.operators.print import PrintRecords, printed_file
 from streamkit.operators.process import (
     FixedKeyProcessorAdapter,
     FixedKeyProcessorSupplier,
@@ -200,15 +201,21 @@ class KStream(Generic[K, V]):
         *,
         label: str | None = None,
         mapper: Callable[[K, V], str] | None = None,
+        file: str | Path | None = None,
         name: str | None = None,
     ) -> None:
-        """Write each record to standard output as `[label]: key, value`; the stream ends here.
+        """Write each record to standard output or a file as `[label]: key, value`; the stream ends here.
 
         Args:
             label: by default the name of the operator before.
             mapper: `f(key, value)` -> text to write instead of key and value.
+            file: lines are added to this one, in UTF-8, by every task of every worker.
+
+        Raises:
+            TopologyError: the folder of the file isn't there.
         """
-        make = partial(PrintRecords, self._place.name if label is None else label, mapper)
+        path = None if file is None else printed_file(file)
+        make = partial(PrintRecords, self._place.name if label is None else label, mapper, path)
         self._keep("KSTREAM-PRINTER-", name, make)
 
     # -- several streams ---------------------------------------------------------------------------
@@ -383,7 +390,7 @@ class KStream(Generic[K, V]):
         with_key: Literal[False] = False,
         value: SerdeLike[R] | None = None,
         name: str | None = None,
-        store: str | None = None,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, R]: ...
 
     @overload
@@ -396,7 +403,7 @@ class KStream(Generic[K, V]):
         with_key: Literal[True],
         value: SerdeLike[R] | None = None,
         name: str | None = None,
-        store: str | None = None,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, R]: ...
 
     @overload
@@ -432,8 +439,8 @@ class KStream(Generic[K, V]):
         with_key: bool = False,
         value: SerdeLike[Any] | None = None,
         name: str | None = None,
-        store: str | None = None,
         grace: timedelta | int | None = None,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, Any]:
         """Each record with the row that a table has for its key at that moment, if it has one.
 
@@ -447,14 +454,15 @@ class KStream(Generic[K, V]):
             joiner: `f(value, other)`, or `f(key, value, other)` if `with_key`.
             windows: with a stream: how far apart the two records may be.
             value: type or serde of the results; by default the app's.
-            store: with a stream: what the names of the join's stores begin with.
+            options: with a stream: see `StreamJoinOptions`.
             grace: with a table that has a `history`: records wait this long, in stream time, so that
                 late updates of the table still count; the row is the one at the record's time.
         """
         if isinstance(table, KStream):
             return self._join_stream(
-                table, joiner, windows, name, store, value, 0, with_key=with_key
+                table, joiner, windows, name, value, 0, options, with_key=with_key
             )
+        refuse_join_options(options)
         return KStream(
             join_table(
                 self._place,
@@ -478,8 +486,8 @@ class KStream(Generic[K, V]):
         with_key: Literal[False] = False,
         value: SerdeLike[R] | None = None,
         name: str | None = None,
-        store: str | None = None,
         every: timedelta | int = 1000,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, R]: ...
 
     @overload
@@ -492,8 +500,8 @@ class KStream(Generic[K, V]):
         with_key: Literal[True],
         value: SerdeLike[R] | None = None,
         name: str | None = None,
-        store: str | None = None,
         every: timedelta | int = 1000,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, R]: ...
 
     @overload
@@ -529,9 +537,9 @@ class KStream(Generic[K, V]):
         with_key: bool = False,
         value: SerdeLike[Any] | None = None,
         name: str | None = None,
-        store: str | None = None,
         every: timedelta | int = 1000,
         grace: timedelta | int | None = None,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, Any]:
         """Like `join`, but records without a row, or without a key, go on with None for the row.
 
@@ -547,12 +555,13 @@ class KStream(Generic[K, V]):
                 joiner,
                 windows,
                 name,
-                store,
                 value,
                 every,
+                options,
                 keeps_left=True,
                 with_key=with_key,
             )
+        refuse_join_options(options)
         return KStream(
             join_table(
                 self._place,
@@ -576,8 +585,8 @@ class KStream(Generic[K, V]):
         with_key: Literal[False] = False,
         value: SerdeLike[R] | None = None,
         name: str | None = None,
-        store: str | None = None,
         every: timedelta | int = 1000,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, R]: ...
 
     @overload
@@ -590,8 +599,8 @@ class KStream(Generic[K, V]):
         with_key: Literal[True],
         value: SerdeLike[R] | None = None,
         name: str | None = None,
-        store: str | None = None,
         every: timedelta | int = 1000,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, R]: ...
 
     def outer_join(
@@ -603,8 +612,8 @@ class KStream(Generic[K, V]):
         with_key: bool = False,
         value: SerdeLike[Any] | None = None,
         name: str | None = None,
-        store: str | None = None,
         every: timedelta | int = 1000,
+        **options: Unpack[StreamJoinOptions],
     ) -> KStream[K, Any]:
         """Like `left_join` with a stream, but the other stream's records go out without a partner too."""
         return self._join_stream(
@@ -612,9 +621,9 @@ class KStream(Generic[K, V]):
             joiner,
             windows,
             name,
-            store,
             value,
             every,
+            options,
             keeps_left=True,
             keeps_right=True,
             with_key=with_key,
@@ -765,9 +774,9 @@ class KStream(Generic[K, V]):
         joiner: Callable[..., Any],
         windows: JoinWindows | None,
         name: str | None,
-        store: str | None,
         value: SerdeLike[Any] | None,
         every: timedelta | int,
+        options: StreamJoinOptions,
         *,
         keeps_left: bool = False,
         keeps_right: bool = False,
@@ -782,8 +791,8 @@ class KStream(Generic[K, V]):
                 joiner,
                 windows,
                 name,
-                store,
                 optional_serde(value),
+                options,
                 keeps_left=keeps_left,
                 keeps_right=keeps_right,
                 with_key=with_key,

@@ -18,10 +18,12 @@ __all__ = [
     "SerdeLike",
     "SourceTableOptions",
     "StoreOptions",
+    "StreamJoinOptions",
     "WindowStoreOptions",
     "optional_serde",
     "refuse_history",
     "resolve_store",
+    "store_fields",
     "table_store",
 ]
 
@@ -79,6 +81,24 @@ class WindowStoreOptions(GlobalTableOptions, total=False):
     retention: timedelta | int
 
 
+class StreamJoinOptions(TypedDict, total=False):
+    """Options of the stores behind a join of two streams.
+
+    Attributes:
+        store: what the names of the join's stores begin with.
+        log: False: no changelogs, what waits is lost with its folder; a mapping: the changelog topics' settings.
+        backend: "rocksdb" or "memory"; by default the app's setting decides.
+        this_store, other_store: the window store of the left or of the right side as a whole: its name,
+            backend, changelog. Window size and retention are left out, or those of the join's windows.
+    """
+
+    store: str
+    log: bool | Mapping[str, str]
+    backend: str
+    this_store: StoreSpec
+    other_store: StoreSpec
+
+
 def optional_serde(type_or_serde: SerdeLike[Any] | None) -> Serde[Any] | None:
     """The serde that is asked for, None if none is."""
     return None if type_or_serde is None else serde_for(type_or_serde)
@@ -132,6 +152,15 @@ def resolve_store(
         name = graph.names.store(prefix)
     else:
         check_name(name)
+    return name, store_fields(options)
+
+
+def store_fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a `StoreSpec` that say where it lives and how it is logged.
+
+    Raises:
+        ConfigError: an unknown backend.
+    """
     backend = options.get("backend")
     if backend not in (None, "rocksdb", "memory"):
         raise ConfigError(f"backend is 'rocksdb' or 'memory', not {backend!r}")
@@ -139,4 +168,4 @@ def resolve_store(
     fields: dict[str, Any] = {"backend": backend, "logged": log is not False}
     if isinstance(log, Mapping):
         fields["changelog_config"] = dict(log)
-    return name, fields
+    return fields

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from streamkit.dsl.joins import repartitioned_for_join
+from streamkit.dsl.options import StreamJoinOptions, store_fields
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.windows.join import JoinWindows
+from streamkit.errors import ConfigError
 from streamkit.operators.pass_through import PassThrough
 from streamkit.operators.stream_join_window import StreamJoinWindow
 from streamkit.operators.stream_self_join import StreamSelfJoin
@@ -20,7 +23,7 @@ from streamkit.topology.graph_nodes import OperatorGraphNode, StreamJoinGraphNod
 from streamkit.topology.names import check_name
 from streamkit.topology.nodes import MakeOperator
 
-__all__ = ["join_streams"]
+__all__ = ["join_streams", "refuse_join_options"]
 
 
 def join_streams(
@@ -29,8 +32,8 @@ def join_streams(
     joiner: Callable[..., Any],
     windows: JoinWindows,
     name: str | None,
-    store: str | None,
     value: Serde[Any] | None,
+    options: StreamJoinOptions,
     *,
     keeps_left: bool,
     keeps_right: bool,
@@ -40,13 +43,18 @@ def join_streams(
     """The place behind a join of two streams.
 
     Args:
-        store: what the names of its stores begin with; None: generated names.
+        options: of its stores.
         keeps_left, keeps_right: records of that side without a partner go out too.
     """
     graph = left.graph
     names = graph.names
+    store = options.get("store")
     if store is not None:
         check_name(store)
+    fields = store_fields(options)
+    this_store, other_store = options.get("this_store"), options.get("other_store")
+    if this_store is not None and other_store is not None and this_store.name == other_store.name:
+        raise ConfigError(f"this_store and other_store are both called {this_store.name!r}")
     if left.needs_repartition:
         left = repartitioned_for_join(left, left.name if name is None else f"{name}-left")
     if right.needs_repartition:
@@ -62,21 +70,27 @@ def join_streams(
     other_generated = names.node("KSTREAM-OUTEROTHER-" if keeps_left else "KSTREAM-JOINOTHER-")
     merge = names.suffixed(name, "-merge", "KSTREAM-MERGE-")
     key = left.key_serde
-    left_store = _window_store(
-        this_generated if store is None else store + this_suffix, key, left.value_serde, windows
+    make_store = partial(_window_store, key=key, windows=windows, fields=fields)
+    left_store = make_store(
+        this_generated if store is None else store + this_suffix, this_store, left.value_serde
     )
-    right_store = _window_store(
-        other_generated if store is None else store + other_suffix, key, right.value_serde, windows
+    right_store = make_store(
+        other_generated if store is None else store + other_suffix, other_store, right.value_serde
     )
     pending: StoreSpec | None = None
     if keeps_left:
         shared = "-outer-shared-join" if keeps_right else "-left-shared-join"
         generated = names.sibling("KSTREAM-OUTERSHARED-", this_generated)
+        base = store
+        if this_store is not None:  # what waits lives where the records of the left side do
+            base = this_store.name
+            fields["backend"] = fields["backend"] or this_store.backend
         pending = StoreSpec(
-            f"{generated if store is None else store + shared}-store",
+            f"{generated if base is None else base + shared}-store",
             StoreKind.KEY_VALUE,
             PendingKeySerde(key),
             PendingValuesSerde(left.value_serde, right.value_serde),
+            **fields,
         )
     for place, window, spec in (
         (left, left_window, left_store),
@@ -145,13 +159,49 @@ def join_streams(
     )
 
 
-def _window_store(name: str, key: Serde[Any], value: Serde[Any], windows: JoinWindows) -> StoreSpec:
-    return StoreSpec(
-        f"{name}-store",
-        StoreKind.WINDOW,
-        key,
-        value,
-        retention_ms=windows.size_ms + windows.grace_ms,
+def refuse_join_options(options: StreamJoinOptions) -> None:
+    """A join with a table has no stores of its own.
+
+    Raises:
+        ConfigError: options of some are given.
+    """
+    for option in options:
+        raise ConfigError(f"{option} is for joins of two streams; a table brings its own store")
+
+
+def _window_store(
+    name: str,
+    given: StoreSpec | None,
+    value: Serde[Any],
+    *,
+    key: Serde[Any],
+    windows: JoinWindows,
+    fields: Mapping[str, Any],
+) -> StoreSpec:
+    """The window store of one side, as the program specifies it or with these fields.
+
+    Raises:
+        ConfigError: what is given is of another kind, or its times are not those of the windows.
+    """
+    retention_ms = windows.size_ms + windows.grace_ms
+    if given is None:
+        given = StoreSpec(f"{name}-store", StoreKind.WINDOW, **fields)
+    check_name(given.name)
+    if given.kind is not StoreKind.WINDOW:
+        raise ConfigError(
+            f"store {given.name!r} of a join is a window store, not one of kind {given.kind.value}"
+        )
+    size_fits = given.window_size_ms in (None, windows.size_ms)
+    if not size_fits or given.retention_ms not in (None, retention_ms):
+        raise ConfigError(
+            f"store {given.name!r} of a join has a window size of {windows.size_ms} ms and a retention "
+            f"of {retention_ms} ms: leave them out, or give these"
+        )
+    return replace(
+        given,
+        key_serde=given.key_serde or key,
+        value_serde=given.value_serde or value,
+        retention_ms=retention_ms,
         window_size_ms=windows.size_ms,
         retain_duplicates=True,
     )

@@ -82,6 +82,32 @@ def test_windows_close_after_jumps_of_stream_time(
         agree(oracle, nodes, inputs)
 
 
+@pytest.mark.parametrize("how", ["inner", "left", "outer"])
+def test_joins_with_window_stores_in_memory(oracle: StreamsOracle, how: str) -> None:
+    """One side's store, or both: as with RocksDB, also where records come too late."""
+    for stores in ({"this": "one-in-memory"}, {"this": "one-in-memory", "other": "two-in-memory"}):
+        nodes: list[Node] = [
+            {"op": "stream", "topic": "in"},
+            {"op": "stream", "topic": "more"},
+            {
+                "op": "stream_join",
+                "how": how,
+                "of": [0, 1],
+                "before": 4,
+                "after": 6,
+                "grace": 5,
+                **stores,
+            },
+            {"op": "to", "of": [2], "topic": "out"},
+        ]
+        inputs = [
+            {**given("a", f"{topic}{at}", at), "topic": topic}
+            for at in (10, 13, 9, 25, 11, 3, 26, 60, 50, 44, 61)
+            for topic in ("in", "more")
+        ]
+        assert any(agree(oracle, nodes, inputs))
+
+
 @pytest.mark.parametrize("start", [0, 5])
 def test_unlimited_windows(oracle: StreamsOracle, start: int) -> None:
     nodes: list[Node] = [

@@ -479,6 +479,10 @@ public class StreamsOracle {
                     JoinWindows windows = JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(1000), ms(node, "grace"))
                         .before(ms(node, "before")).after(ms(node, "after"));
                     StreamJoined<String, String, String> with = StreamJoined.with(TEXT, TEXT, TEXT);
+                    if (node.has("base")) with = with.withStoreName(node.get("base").asText());
+                    if (node.path("unlogged").asBoolean()) with = with.withLoggingDisabled();
+                    if (node.has("this")) with = with.withThisStoreSupplier(joinStore(node, "this", windows));
+                    if (node.has("other")) with = with.withOtherStoreSupplier(joinStore(node, "other", windows));
                     switch (node.get("how").asText()) {
                         case "inner": return stream(node, 0).join(stream(node, 1), StreamsOracle::joined, windows, with);
                         case "left": return stream(node, 0).leftJoin(stream(node, 1), StreamsOracle::joined, windows, with);
@@ -527,6 +531,14 @@ public class StreamsOracle {
                 }
                 default: throw new IllegalArgumentException("no operation " + node.get("op"));
             }
+        }
+
+        static WindowBytesStoreSupplier joinStore(JsonNode node, String side, JoinWindows windows) {
+            Duration retention = Duration.ofMillis(windows.size() + windows.gracePeriodMs());
+            Duration size = Duration.ofMillis(windows.size());
+            String name = node.get(side).asText();
+            return name.endsWith("memory") ? Stores.inMemoryWindowStore(name, retention, size, true)
+                : Stores.persistentWindowStore(name, retention, size, true);
         }
 
         Object split(JsonNode node, int f) {

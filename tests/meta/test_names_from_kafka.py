@@ -17,7 +17,7 @@ from java import java_available
 from java_api import public_methods
 
 import streamkit
-from streamkit.dsl.options import SourceTableOptions, WindowStoreOptions
+from streamkit.dsl.options import StoreOptions, StreamJoinOptions, WindowStoreOptions
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/from-kafka-streams.md"
 ROW = re.compile(r"^\| `.*\| (?P<ours>[^|]*) \|$", re.MULTILINE)
@@ -42,13 +42,14 @@ def public(name: str) -> Any:
 
 def options() -> set[str]:
     """Every keyword argument of a public class, its methods, and the options of stores."""
-    found = {*typing.get_type_hints(SourceTableOptions), *typing.get_type_hints(WindowStoreOptions)}
+    found: set[str] = set()
+    for each in (StoreOptions, StreamJoinOptions, WindowStoreOptions):
+        found.update(typing.get_type_hints(each))
     for name in streamkit.__all__:
         cls = getattr(streamkit, name)
         if inspect.isclass(cls):
-            for method in vars(cls).values():
-                if inspect.isfunction(method):
-                    found.update(inspect.signature(method).parameters)
+            for _, method in inspect.getmembers(cls, inspect.isfunction):
+                found.update(inspect.signature(method).parameters)
     return found
 
 

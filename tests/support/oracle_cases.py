@@ -91,7 +91,17 @@ def _candidates(case: Case) -> Iterator[Case]:
             plain = {name: value for name, value in given.items() if name != "headers"}
             yield {**case, "inputs": [*inputs[:at], plain, *inputs[at + 1 :]]}
     for at, node in enumerate(nodes):
-        for option in ("store", "dynamic", "earlier", "more", "retention"):
+        for option in (
+            "store",
+            "dynamic",
+            "earlier",
+            "more",
+            "retention",
+            "base",
+            "this",
+            "other",
+            "unlogged",
+        ):
             if option in node and node["op"] not in ("process", "process_values", "punctuate"):
                 plain = {name: value for name, value in node.items() if name != option}
                 if option != "store" or "history" not in node:

@@ -117,6 +117,18 @@ def _join_span(choices: Any, _number: int) -> dict[str, Any]:
     return {"before": before, "after": after, "grace": choices.number(0, 10)}
 
 
+def _join_stores(choices: Any, number: int) -> dict[str, Any]:
+    if choices.chance(70):
+        return {}
+    stores: dict[str, Any] = {"unlogged": True} if choices.chance(30) else {}
+    if choices.chance(50):
+        stores["base"] = f"base{number}"
+    for side in ("this", "other"):
+        if choices.chance(50):
+            stores[side] = f"{side}{number}"
+    return stores
+
+
 def _bounds(choices: Any, _number: int) -> dict[str, Any]:
     bounds: dict[str, Any] = {"full": "stop" if choices.chance(10) else "emit"}
     if choices.chance(60):
@@ -215,16 +227,21 @@ OPERATORS: dict[str, Operator] = {
     "cogroup_session": _cogroup("windowed", _sessions, *_IN_SESSION),
     # joins
     "stream_join_inner": _stateful(
-        "stream_join", ("stream", "stream"), "stream", _join_span, how="inner"
+        "stream_join", ("stream", "stream"), "stream", _join_span, _join_stores, how="inner"
     ),
     "stream_join_left": _stateful(
-        "stream_join", ("stream", "stream"), "stream", _join_span, how="left"
+        "stream_join", ("stream", "stream"), "stream", _join_span, _join_stores, how="left"
     ),
     "stream_join_outer": _stateful(
-        "stream_join", ("stream", "stream"), "stream", _join_span, how="outer"
+        "stream_join", ("stream", "stream"), "stream", _join_span, _join_stores, how="outer"
     ),
     "self_join": _stateful(
-        "stream_join", ("stream", "same"), "stream", _join_span, _how("inner", "left", "outer")
+        "stream_join",
+        ("stream", "same"),
+        "stream",
+        _join_span,
+        _join_stores,
+        _how("inner", "left", "outer"),
     ),
     "stream_table_join_inner": _stateful(
         "stream_table_join", ("stream", "table"), "stream", how="inner"

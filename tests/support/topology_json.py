@@ -333,10 +333,17 @@ def _global_join(_builder: StreamsBuilder, node: Node, stream: Any, table: Any) 
 
 def _stream_join(_builder: StreamsBuilder, node: Node, left: Any, right: Any) -> Any:
     windows = JoinWindows(before=node["before"], after=node["after"], grace=node["grace"])
+    options: dict[str, Any] = {"log": False} if node.get("unlogged") else {}
+    if "base" in node:
+        options["store"] = node["base"]
+    for side in ("this", "other"):
+        if side in node:
+            backend = "memory" if node[side].endswith("memory") else None
+            options[f"{side}_store"] = StoreSpec(node[side], StoreKind.WINDOW, backend=backend)
     if node["how"] == "inner":
-        return left.join(right, joined, windows=windows, value=str)
+        return left.join(right, joined, windows=windows, value=str, **options)
     method = left.left_join if node["how"] == "left" else left.outer_join
-    return method(right, joined, windows=windows, value=str, every=0)
+    return method(right, joined, windows=windows, value=str, every=0, **options)
 
 
 def _suppress(_builder: StreamsBuilder, node: Node, table: Any) -> Any:

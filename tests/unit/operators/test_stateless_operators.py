@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from operator_lab import Capture, Lab, Sent
 
+from streamkit.errors import TopologyError
 from streamkit.operators.branch import StreamBranch
 from streamkit.operators.drop_null_key import DropNullKey
 from streamkit.operators.filter import StreamFilter
@@ -16,7 +18,7 @@ from streamkit.operators.map import StreamMap
 from streamkit.operators.map_values import MapValues, MapValuesWithKey
 from streamkit.operators.pass_through import PassThrough
 from streamkit.operators.peek import ForEach, Peek
-from streamkit.operators.print import PrintRecords
+from streamkit.operators.print import PrintRecords, printed_file
 from streamkit.operators.select_key import SelectKey
 
 
@@ -83,6 +85,18 @@ def test_print_writes_a_line_a_record(capsys: pytest.CaptureFixture[str]) -> Non
     Lab(PrintRecords("label")).send("k", 1)
     Lab(PrintRecords("other", lambda k, v: f"{k}->{v}")).send("k", 1)
     assert capsys.readouterr().out == "[label]: k, 1\n[other]: k->1\n"
+
+
+def test_print_adds_lines_to_a_file_that_tasks_share(tmp_path: Path) -> None:
+    path = printed_file(tmp_path / "records.txt")
+    one, other = (Lab(PrintRecords("label", file=path)) for _ in range(2))
+    one.send("k", "é")
+    other.send("l", 2)
+    assert Path(path).read_text(encoding="utf-8") == "[label]: k, é\n[label]: l, 2\n"
+    for lab in (one, other):
+        lab.operator.close()
+    with pytest.raises(TopologyError, match="folder that is there"):
+        printed_file(tmp_path / "none" / "records.txt")
 
 
 def test_record_goes_to_the_first_branch_that_takes_it_else_to_the_default() -> None:
