@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from wire_client import WireClient
 
-from streamkit.cli.doctor import doctor
+from streamkit.cli.main import cli
 from streamkit.errors import LockedError, StorageError
 from streamkit.log.broker.doctor import examine
 from streamkit.log.protocol import BatchBuilder
@@ -53,7 +53,7 @@ def segments(folder: Path, suffix: str = "log") -> list[Path]:
 
 
 def run(folder: Path, *options: str) -> Result:
-    return CliRunner().invoke(doctor, [str(folder), *options])
+    return CliRunner().invoke(cli, ["doctor", str(folder), *options])
 
 
 def found(folder: Path) -> list[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import streamkit
 from streamkit import App, ConfigError, KStream, KTable, ProcessorContext, Record
-from streamkit.cli.topology import topology as topology_command
+from streamkit.cli.main import cli
 from streamkit.testing.driver import TopologyTestDriver
 
 Context = ProcessorContext[Any, Any]
@@ -156,13 +156,13 @@ def test_topology_command_prints_every_form(tmp_path: Path) -> None:
     path = tmp_path / "copy_app_for_topology_command.py"
     path.write_text(APP)
     runner = CliRunner()
-    text = runner.invoke(topology_command, [str(path)], catch_exceptions=False)
+    text = runner.invoke(cli, ["topology", str(path)], catch_exceptions=False)
     assert text.output.startswith("Topologies:\n   Sub-topology: 0\n    Source: KSTREAM-SOURCE-")
     mermaid = runner.invoke(
-        topology_command, [str(path), "--format=mermaid"], catch_exceptions=False
+        cli, ["topology", str(path), "--format=mermaid"], catch_exceptions=False
     )
     assert mermaid.output.startswith("flowchart TD\n")
-    as_json = runner.invoke(topology_command, [str(path), "--format=json"], catch_exceptions=False)
+    as_json = runner.invoke(cli, ["topology", str(path), "--format=json"], catch_exceptions=False)
     assert '"sub_topologies"' in as_json.output
-    svg = runner.invoke(topology_command, [str(path), "--format=svg"], catch_exceptions=False)
+    svg = runner.invoke(cli, ["topology", str(path), "--format=svg"], catch_exceptions=False)
     assert svg.output.startswith("<svg ")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from streamkit.cli.broker import broker
+from streamkit.cli.main import cli
 from streamkit.errors import ConfigError
 from streamkit.log.broker.configuration import collect_settings
 from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
@@ -84,6 +84,6 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
 
 def test_command_refuses_a_bad_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMKIT_BROKER_NUM_PARTITIONS", "0")
-    result = CliRunner().invoke(broker, [])
+    result = CliRunner().invoke(cli, ["broker"])
     assert isinstance(result.exception, ConfigError)
     assert "STREAMKIT_BROKER_NUM_PARTITIONS" in str(result.exception)
