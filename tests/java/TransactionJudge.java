@@ -236,7 +236,7 @@ public class TransactionJudge {
             equal(state.producerId(), found.producerId());
             equal(state.currentTransactionStartOffset().getAsLong(), 0L);
             producer.commitTransaction();
-            equal(describe(topic).state(), TransactionState.COMPLETE_COMMIT);
+            equal(endedState(topic), TransactionState.COMPLETE_COMMIT);
         }
         try {
             describe("nobody");
@@ -355,6 +355,17 @@ public class TransactionJudge {
 
     private TransactionDescription describe(String transactionalId) throws Exception {
         return admin.describeTransactions(List.of(transactionalId)).description(transactionalId).get();
+    }
+
+    /** The state once the markers are written, which a coordinator may do after it has answered. */
+    private TransactionState endedState(String transactionalId) throws Exception {
+        long deadline = System.currentTimeMillis() + TIMEOUT_MS;
+        TransactionState state = describe(transactionalId).state();
+        while (state == TransactionState.PREPARE_COMMIT && System.currentTimeMillis() < deadline) {
+            Thread.sleep(20);
+            state = describe(transactionalId).state();
+        }
+        return state;
     }
 
     private List<ProducerState> describeProducers(String topic) throws Exception {
