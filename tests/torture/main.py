@@ -42,7 +42,7 @@ SETTINGS = {
     "offsets.topic.num.partitions": "4",
     "transaction.state.log.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
-    "log.segment.bytes": "500000",
+    "log.segment.bytes": "1048576",
     "offsets.topic.segment.bytes": "100000",
     "transaction.state.log.segment.bytes": "100000",
     "log.cleaner.min.cleanable.ratio": "0.1",

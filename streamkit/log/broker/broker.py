@@ -253,6 +253,7 @@ class Broker:
         """Change settings of this node, or without a name of all; they were checked and hold at once."""
         self.metadata.set_broker_configs(name, changes, self.clock.now_ms())
         self._apply_dynamic_settings()
+        self.groups.reconfigure()
         for topic in self.metadata.image.topics.values():
             self._configure_logs(topic)
 

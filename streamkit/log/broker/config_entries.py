@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from streamkit.log.broker.dynamic_settings import DYNAMIC_SETTINGS, DynamicSettings
 from streamkit.log.broker.group_configs import GROUP_SETTINGS
 from streamkit.log.broker.setting import Setting
-from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
+from streamkit.log.broker.settings import BROKER_SETTINGS
 from streamkit.log.broker.topic_configs import broker_default
 from streamkit.log.storage import TOPIC_SETTINGS, SettingType, TopicSetting
 
@@ -91,13 +91,11 @@ def _of_broker(
         yield ConfigSynonym(server_name, setting.default, DEFAULT_CONFIG)
 
 
-def group_entries(configs: Mapping[str, str], settings: BrokerSettings) -> Iterator[ConfigEntry]:
+def group_entries(configs: Mapping[str, str], settings: DynamicSettings) -> Iterator[ConfigEntry]:
     """Every setting of a group whose own settings are `configs`."""
     for name, setting in GROUP_SETTINGS.items():
-        value, default = Setting.text(settings.value(setting.name)), Setting.text(setting.default)
-        synonyms = [ConfigSynonym(setting.name, default, DEFAULT_CONFIG)]
-        if value != default:
-            synonyms.insert(0, ConfigSynonym(setting.name, value, STATIC_BROKER_CONFIG))
+        layers = settings.layers(setting.name)
+        synonyms = [ConfigSynonym(each.name, each.value, each.source) for each in layers]
         if name in configs:
             synonyms.insert(0, ConfigSynonym(name, configs[name], GROUP_CONFIG))
         yield ConfigEntry(

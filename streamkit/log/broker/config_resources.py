@@ -10,7 +10,7 @@ from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.dynamic_settings import check_broker_configs
 from streamkit.log.broker.failures import code_of, message_of, refusal
 from streamkit.log.broker.group_configs import check_group_configs
-from streamkit.log.broker.topic_configs import check_topic_configs
+from streamkit.log.broker.topic_configs import check_topic_configs, log_defaults
 from streamkit.log.protocol import ErrorCode
 
 __all__ = [
@@ -104,6 +104,8 @@ def set_configs(
     elif kind == BROKER:
         try:
             check_broker_configs(changes)
+            # Values may be right by themselves, and wrong beside others.
+            log_defaults(broker.dynamic_settings.changed(name, changes).in_force())
         except ConfigError as error:
             # Not INVALID_CONFIG, as for the other kinds: so Apache Kafka answers.
             raise refusal(ErrorCode.INVALID_REQUEST, str(error)) from error

@@ -8,8 +8,8 @@
 | the default | DEFAULT_CONFIG, 5 |
 
 The first two are ConfigRecords of `__cluster_metadata`, so they hold over a restart. Which settings they may be is
-what Apache Kafka allows, less `listeners` and `group.consumer.assignment.interval.ms`: sockets are bound, and the group
-coordinator is configured, when the broker starts.
+what Apache Kafka allows, less `listeners`: clients and the data folder's address file know the one listener from the
+start on, and who set a wrong one couldn't reach the broker any more to take it back.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = ["DYNAMIC_SETTINGS", "DynamicSettings", "Layer", "check_broker_configs
 DYNAMIC_SETTINGS = frozenset(
     {
         "compression.type",
+        "group.consumer.assignment.interval.ms",
         "log.cleaner.backoff.ms",
         "log.cleaner.delete.retention.ms",
         "log.cleaner.max.compaction.lag.ms",
@@ -96,6 +97,12 @@ class DynamicSettings:
                 changes[name.replace(".", "_")] = BROKER_SETTINGS[name].parse(text)
         return replace(self.static, **changes) if changes else self.static  # type: ignore[arg-type]  # parsed
 
+    def changed(self, node: str, changes: Mapping[str, str | None]) -> DynamicSettings:
+        """These settings after a change for one node, or with `node` empty for every one; None takes back."""
+        has = self.own if node else self.everywhere
+        will_have = {key: value for key, value in {**has, **changes}.items() if value is not None}
+        return replace(self, own=will_have) if node else replace(self, everywhere=will_have)
+
     def layers(self, name: str) -> list[Layer]:
         """Where a setting's value was looked for: the first holds; none if it isn't set anywhere."""
         found = []
@@ -123,7 +130,7 @@ def check_broker_configs(changes: Mapping[str, str | None]) -> None:
     """
     fixed = [name for name, text in changes.items() if text is not None and _is_fixed(name)]
     if fixed:
-        raise ConfigError(f"Cannot update these configs dynamically: {', '.join(fixed)}")
+        raise ConfigError(f"Cannot update these configs dynamically: [{', '.join(fixed)}]")
     for name, text in changes.items():
         if text is not None:
             if name not in BROKER_SETTINGS:

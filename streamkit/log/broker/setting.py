@@ -99,9 +99,9 @@ class Setting:
             return "true or false"
         low, high = self.at_least, self.at_most
         if low is not None and high is not None:
-            return f"from {low:g} to {high:g}"
+            return f"from {low:.10g} to {high:.10g}"
         if low is not None:
-            return f"at least {low:g}"
+            return f"at least {low:.10g}"
         return "any " + {SettingType.STRING: "text", SettingType.LIST: "list"}.get(
             self.type, "number"
         )

@@ -129,7 +129,9 @@ class BrokerSettings:
         "How batches are stored: as the producer compressed them.",
         choices=("producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"),
     )
-    log_segment_bytes: int = _setting(_INT, 1_073_741_824, "Size of a segment file.", at_least=14)
+    log_segment_bytes: int = _setting(
+        _INT, 1_073_741_824, "Size of a segment file.", at_least=1 << 20
+    )
     log_roll_ms: int | None = _setting(
         _LONG, None, "Age at which a segment is closed; not set: log.roll.hours.", at_least=1
     )
@@ -284,7 +286,10 @@ class BrokerSettings:
         _INT, 50, "Partitions of __consumer_offsets.", at_least=1
     )
     offsets_topic_segment_bytes: int = _setting(
-        _INT, 104_857_600, "Size of a segment file of __consumer_offsets.", at_least=1
+        _INT,
+        104_857_600,
+        "Size of a segment file of __consumer_offsets; less than 1 MB counts as that.",
+        at_least=1,
     )
     offsets_retention_minutes: int = _setting(
         _INT, 10_080, "How long offsets of an empty group are kept, in minutes.", at_least=1
@@ -296,7 +301,10 @@ class BrokerSettings:
         _INT, 50, "Partitions of __transaction_state.", at_least=1
     )
     transaction_state_log_segment_bytes: int = _setting(
-        _INT, 104_857_600, "Size of a segment file of __transaction_state.", at_least=1
+        _INT,
+        104_857_600,
+        "Size of a segment file of __transaction_state; less than 1 MB counts as that.",
+        at_least=1,
     )
 
     transaction_max_timeout_ms: int = _setting(

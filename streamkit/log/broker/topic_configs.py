@@ -27,17 +27,14 @@ def broker_default(setting: TopicSetting, settings: BrokerSettings) -> str:
 
 
 def log_defaults(settings: BrokerSettings) -> LogConfig:
-    """What a topic without settings of its own gets."""
-    # Ranges are those of the broker settings here: tests run with segments smaller than topics may ask for.
-    found: dict[str, str] = {}
-    for setting in TOPIC_SETTINGS.values():
-        text = broker_default(setting, settings)
-        try:
-            setting.parse(text)
-        except ConfigError:
-            continue
-        found[setting.name] = text
-    return LogConfig.from_settings(found)
+    """What a topic without settings of its own gets.
+
+    Raises:
+        ConfigError: a value that a topic can't have.
+    """
+    return LogConfig.from_settings(
+        {setting.name: broker_default(setting, settings) for setting in TOPIC_SETTINGS.values()}
+    )
 
 
 def check_topic_configs(configs: Mapping[str, str | None]) -> None:

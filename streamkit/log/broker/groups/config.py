@@ -37,9 +37,11 @@ class MigrationPolicy(Enum):
         return self in (MigrationPolicy.BIDIRECTIONAL, MigrationPolicy.DOWNGRADE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GroupConfig:
-    """What a coordinator allows and how long it waits.
+    """What a coordinator allows and how long it waits; all parts of a coordinator share one.
+
+    `consumer_assignment_interval_ms` may change while it runs, as in Apache Kafka.
 
     Attributes:
         min_session_timeout_ms, max_session_timeout_ms: the session timeouts a member may ask for.

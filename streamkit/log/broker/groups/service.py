@@ -82,6 +82,11 @@ class GroupService:
         self._arm()
         self._schedule_cleanup()
 
+    def reconfigure(self) -> None:
+        """Take over what of the broker's settings may change while it runs."""
+        interval_ms = self._services.settings.group_consumer_assignment_interval_ms
+        self._config.consumer_assignment_interval_ms = interval_ms
+
     def _replay(
         self, partition: int, key: bytes | None, value: bytes | None, origin: Origin | None
     ) -> None:

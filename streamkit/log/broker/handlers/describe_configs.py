@@ -80,7 +80,7 @@ def _entries(broker: Broker, resource: DescribeConfigsResource) -> Iterable[Conf
         case kind if kind == GROUP:
             check_group_name(resource.resource_name)
             return group_entries(
-                broker.cluster.group_configs(resource.resource_name), broker.settings
+                broker.cluster.group_configs(resource.resource_name), broker.dynamic_settings
             )
         case kind if kind == BROKER:
             check_broker_name(resource.resource_name, broker.node_id)

@@ -85,6 +85,15 @@ def test_the_finest_unit_of_retention_holds(properties: dict[str, str], retentio
     assert log_defaults(BrokerSettings.from_properties(properties)).retention_ms == retention_ms
 
 
+@pytest.mark.parametrize(
+    "properties",
+    [{"log.segment.bytes": "1048575"}, {"log.cleanup.policy": "delete,delete"}],
+)
+def test_default_that_a_topic_could_not_have_is_refused(properties: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="Invalid value"):
+        log_defaults(BrokerSettings.from_properties(properties))
+
+
 def test_broker_settings_are_the_topics_defaults() -> None:
     defaults = log_defaults(
         BrokerSettings(message_max_bytes=5000, log_message_timestamp_type="LogAppendTime")

@@ -10,6 +10,7 @@ from broker_lab import BrokerLab, batch
 from streamkit.log.broker.dynamic_settings import DYNAMIC_SETTINGS
 from streamkit.log.broker.settings import BROKER_SETTINGS
 from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol.messages import ConsumerGroupHeartbeatRequest
 from streamkit.log.protocol.messages.alter_configs import (
     AlterableConfig as Config,
 )
@@ -29,7 +30,7 @@ from streamkit.log.protocol.messages.incremental_alter_configs import (
     AlterConfigsResource as IncrementalResource,
 )
 
-TOPIC, BROKER = 2, 4
+TOPIC, BROKER, GROUP = 2, 4, 32
 SET, DELETE, APPEND = 0, 1, 2
 INTERVAL = "log.index.interval.bytes"
 
@@ -147,3 +148,59 @@ def test_alter_configs_takes_back_what_it_does_not_name(lab: BrokerLab) -> None:
 
 def test_every_dynamic_setting_is_a_setting() -> None:
     assert BROKER_SETTINGS.keys() >= DYNAMIC_SETTINGS
+
+
+def test_time_that_targets_hold_changes_for_the_groups_there_are(lab: BrokerLab) -> None:
+    name = "group.consumer.assignment.interval.ms"
+    lab.broker.create_topic("t", 2, {})
+
+    def joins(member_id: str) -> int:
+        answer = lab.call(
+            ConsumerGroupHeartbeatRequest(
+                group_id="g",
+                member_id=member_id,
+                rebalance_timeout_ms=1000,
+                subscribed_topic_names=["t"],
+                topic_partitions=[],
+            )
+        )
+        assert answer.error_code == ErrorCode.NONE
+        group = lab.broker.groups.consumer_group("g")
+        assert group is not None
+        return group.target_epoch.epoch
+
+    assert alter(lab, "", name, "15000") == ErrorCode.NONE
+    assert joins("a") == joins("b") == 2
+    assert alter(lab, "1", name, "0") == ErrorCode.NONE
+    assert joins("c") == 4
+    assert described(lab, "consumer.assignment.interval.ms", kind=GROUP, of="g") == (
+        "0",
+        2,
+        False,
+        [(name, "0", 2), (name, "15000", 3), (name, "1000", 5)],
+    )
+    lab.restart()
+    assert joins("d") == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("group.consumer.assignment.interval.ms", "15001"),
+        ("log.cleanup.policy", "delete,delete"),
+        ("log.segment.bytes", "1048575"),
+    ],
+)
+def test_value_that_does_not_fit_the_others_is_refused(
+    lab: BrokerLab, name: str, value: str
+) -> None:
+    for of in ("", "1"):
+        assert alter(lab, of, name, value) == ErrorCode.INVALID_REQUEST
+    assert lab.broker.metadata.image.broker_configs("1") == {}
+
+
+def test_size_of_segments_holds_for_topics_without_their_own(lab: BrokerLab) -> None:
+    lab.broker.create_topic("t", 1, {})
+    lab.produce("t", 0, batch(b"v"))
+    assert alter(lab, "", "log.segment.bytes", "1048576") == ErrorCode.NONE
+    assert lab.broker.partition_log("t", 0).config.segment_bytes == 1 << 20
