@@ -12,17 +12,20 @@ from streamkit.dsl.aggregates import (
     sum_of,
     top_k,
 )
+from streamkit.dsl.aggregates_by_name import Aggregates
+from streamkit.dsl.branched import BranchedKStream
 from streamkit.dsl.builder import StreamsBuilder
 from streamkit.dsl.cogrouped import (
     CogroupedKStream,
     SessionWindowedCogroupedKStream,
     TimeWindowedCogroupedKStream,
 )
+from streamkit.dsl.global_ktable import GlobalKTable
 from streamkit.dsl.kgrouped import KGroupedStream
-from streamkit.dsl.kstream import BranchedKStream, KStream
-from streamkit.dsl.ktable import GlobalKTable, KGroupedTable, KTable
+from streamkit.dsl.kgrouped_table import KGroupedTable
+from streamkit.dsl.kstream import KStream
+from streamkit.dsl.ktable import KTable
 from streamkit.dsl.kwindowed import SessionWindowedKStream, TimeWindowedKStream
-from streamkit.dsl.named_aggregates import Aggregates
 from streamkit.dsl.suppressed import UntilTimeLimit, UntilWindowCloses
 from streamkit.dsl.windows import (
     HoppingWindows,

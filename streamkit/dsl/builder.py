@@ -8,8 +8,9 @@ from re import Pattern
 from typing import Any, TypeVar, Unpack, overload
 
 from streamkit.dsl.backing import SourceBacking
+from streamkit.dsl.global_ktable import GlobalKTable
 from streamkit.dsl.kstream import KStream
-from streamkit.dsl.ktable import GlobalKTable, KTable
+from streamkit.dsl.ktable import KTable
 from streamkit.dsl.options import (
     GlobalTableOptions,
     SerdeLike,

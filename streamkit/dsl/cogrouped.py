@@ -8,18 +8,17 @@ Source: org.apache.kafka.streams.kstream.CogroupedKStream.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack, overload
+from typing import Any, Generic, TypeAlias, TypeVar, Unpack, overload
 
+from streamkit.dsl import circle
+from streamkit.dsl.aggregates_by_name import Aggregates, combined, refuse_retention
 from streamkit.dsl.backing import AggregateBacking
 from streamkit.dsl.grouping import Grouping
 from streamkit.dsl.ktable import KTable
-from streamkit.dsl.named_aggregates import (
-    Aggregates,
-    CogroupedAggregation,
-    combined,
-    refuse_retention,
-)
+from streamkit.dsl.late import late_records_of_part
+from streamkit.dsl.named_aggregates import CogroupedAggregation
 from streamkit.dsl.options import (
     SerdeLike,
     StoreOptions,
@@ -53,9 +52,6 @@ from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes import OperatorGraphNode
 from streamkit.topology.nodes import MakeOperator
 
-if TYPE_CHECKING:  # a grouped stream begins a cogrouping, which takes further grouped streams
-    from streamkit.dsl.kgrouped import KGroupedStream
-
 __all__ = [
     "CogroupedKStream",
     "SessionWindowedCogroupedKStream",
@@ -78,7 +74,7 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
         self._parts = parts
 
     def cogroup(
-        self, other: KGroupedStream[K, V], aggregator: Callable[[K, V, A], A]
+        self, other: circle.KGroupedStream[K, V], aggregator: Callable[[K, V, A], A]
     ) -> CogroupedKStream[K, A]:
         """Add another grouped stream, folded by `aggregator(key, value, aggregate)`."""
         return CogroupedKStream([*self._parts, (other.grouping, aggregator)])
@@ -136,6 +132,7 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
     def __init__(self, parts: Parts, windows: TimeWindows) -> None:
         self._parts = parts
         self._windows = windows
+        self._aggregated: list[StreamNode] = []
 
     def aggregate(
         self,
@@ -173,6 +170,24 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
             WindowGetter,
             self._windows.grace_ms,
             window_idles(self._windows),
+            self._aggregated,
+        )
+
+    def late_records(
+        self, of: circle.KGroupedStream[K, V], *, name: str | None = None
+    ) -> circle.KStream[K, V]:
+        """The records of one of the streams that came too late for a window, as a stream of their own.
+
+        They come as in `TimeWindowedKStream.late_records`. Aggregate first.
+
+        Args:
+            of: the grouped stream, one of those that are cogrouped.
+
+        Raises:
+            TopologyError: nothing is aggregated yet, or `of` is another stream.
+        """
+        return circle.KStream(
+            late_records_of_part(self._parts, self._aggregated, of.grouping, name)
         )
 
     def _aggregate_named(
@@ -189,6 +204,7 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
     def __init__(self, parts: Parts, windows: SessionWindows) -> None:
         self._parts = parts
         self._windows = windows
+        self._aggregated: list[StreamNode] = []
 
     def aggregate(
         self,
@@ -231,6 +247,24 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
             SessionGetter,
             self._windows.gap_ms + self._windows.grace_ms,
             window_idles(self._windows),
+            self._aggregated,
+        )
+
+    def late_records(
+        self, of: circle.KGroupedStream[K, V], *, name: str | None = None
+    ) -> circle.KStream[K, V]:
+        """The records of one of the streams that came too late for a session, as a stream of their own.
+
+        They come as in `SessionWindowedKStream.late_records`. Aggregate first.
+
+        Args:
+            of: the grouped stream, one of those that are cogrouped.
+
+        Raises:
+            TopologyError: nothing is aggregated yet, or `of` is another stream.
+        """
+        return circle.KStream(
+            late_records_of_part(self._parts, self._aggregated, of.grouping, name)
         )
 
     def _aggregate_named(
@@ -257,8 +291,13 @@ def _table(
     getter: Callable[[str], ValueGetter],
     grace_ms: int | None = None,
     idles: bool = False,
+    aggregated: list[StreamNode] | None = None,
 ) -> KTable[Any, Any]:
-    """An operator for each stream on one store, and a merge behind them."""
+    """An operator for each stream on one store, and a merge behind them.
+
+    Args:
+        aggregated: gets the places behind the operators, in the order of the parts.
+    """
     graph = parts[0][0].place.graph
     places = [grouping.for_store(spec.name) for grouping, _ in parts]
     sources = frozenset[str]().union(*(place.sources for place in places))
@@ -278,6 +317,11 @@ def _table(
         node.window_idles = idles
         graph.add(node, place.node)
         nodes.append(node)
+    if aggregated is not None:
+        aggregated[:] = (
+            replace(place, node=node, name=node.name)
+            for place, node in zip(places, nodes, strict=True)
+        )
     merge_name = graph.names.suffixed(name, "-cogroup-merge", "COGROUPKSTREAM-MERGE-")
     merge = OperatorGraphNode(merge_name, lambda: PassThrough)
     graph.add(merge, *nodes)

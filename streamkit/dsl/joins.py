@@ -7,7 +7,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from streamkit.dsl.ktable import GlobalKTable, KTable
+from streamkit.dsl.global_ktable import GlobalKTable
+from streamkit.dsl.ktable import KTable
 from streamkit.dsl.stream_node import StreamNode, repartitioned
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.errors import TopologyError

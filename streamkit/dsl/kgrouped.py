@@ -11,16 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar, Unpack, overload
 
+from streamkit.dsl.aggregates_by_name import Aggregates, refuse_retention, state_serde
 from streamkit.dsl.cogrouped import CogroupedKStream
 from streamkit.dsl.grouping import Grouping, use_up_number
 from streamkit.dsl.ktable import KTable
 from streamkit.dsl.kwindowed import SessionWindowedKStream, TimeWindowedKStream, TimeWindows
-from streamkit.dsl.named_aggregates import (
-    Aggregates,
-    NamedAggregation,
-    refuse_retention,
-    state_serde,
-)
+from streamkit.dsl.named_aggregates import NamedAggregation
 from streamkit.dsl.options import (
     SerdeLike,
     StoreOptions,

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack
+from typing import Any, Generic, TypeAlias, TypeVar, Unpack
 
+from streamkit.dsl import circle
+from streamkit.dsl.aggregates_by_name import Aggregates, state_serde
 from streamkit.dsl.grouping import Grouping, use_up_number
 from streamkit.dsl.ktable import KTable
-from streamkit.dsl.late import late_stream
-from streamkit.dsl.named_aggregates import Aggregates, NamedAggregation, state_serde
+from streamkit.dsl.late import late_records
+from streamkit.dsl.named_aggregates import NamedAggregation
 from streamkit.dsl.options import SerdeLike, WindowStoreOptions, optional_serde
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.window_tables import (
@@ -40,9 +42,6 @@ from streamkit.operators.session_window import SessionWindowAggregate
 from streamkit.operators.window_close import EMIT_ON_UPDATE
 from streamkit.serde import Serde, serde_for
 
-if TYPE_CHECKING:  # a stream is windowed, and what comes too late is a stream again
-    from streamkit.dsl.kstream import KStream
-
 __all__ = ["SessionWindowedKStream", "TimeWindowedKStream", "TimeWindows"]
 
 K = TypeVar("K")
@@ -63,7 +62,7 @@ class _Windowed(NamedAggregation[Windowed[K], V], Generic[K, V]):
         self._emit_every_ms = emit_every_ms
         self._aggregated: StreamNode | None = None
 
-    def late_records(self, *, name: str | None = None) -> KStream[K, V]:
+    def late_records(self, *, name: str | None = None) -> circle.KStream[K, V]:
         """The records that came too late for their window, or for one of them, as a stream of their own.
 
         They are those that the aggregation drops and counts, as they came: key, value, timestamp and
@@ -73,7 +72,7 @@ class _Windowed(NamedAggregation[Windowed[K], V], Generic[K, V]):
         Raises:
             TopologyError: nothing is aggregated yet.
         """
-        return late_stream(self._aggregated, self._grouping, name)
+        return circle.KStream(late_records(self._aggregated, self._grouping, name))
 
 
 class TimeWindowedKStream(_Windowed[K, V]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from streamkit.dsl.grouping import Grouping
 from streamkit.dsl.stream_node import StreamNode
@@ -10,22 +10,15 @@ from streamkit.errors import ConfigError, TopologyError
 from streamkit.operators.late_records import LateRecords
 from streamkit.topology.graph_nodes import GraphNode, OperatorGraphNode, StreamJoinGraphNode
 
-if TYPE_CHECKING:  # what comes too late for an operation on a stream is a stream again
-    from streamkit.dsl.kstream import KStream
-
-__all__ = ["late_place", "late_stream", "late_stream_of_join"]
+__all__ = ["late_records", "late_records_of_join", "late_records_of_part"]
 
 
-def late_stream(
-    aggregated: StreamNode | None, grouping: Grouping, name: str | None
-) -> KStream[Any, Any]:
-    """The stream of what comes too late for an aggregation.
+def late_records(aggregated: StreamNode | None, grouping: Grouping, name: str | None) -> StreamNode:
+    """The place behind what comes too late for an aggregation.
 
     Raises:
         TopologyError: there is none yet.
     """
-    from streamkit.dsl.kstream import KStream
-
     if aggregated is None:
         raise TopologyError(
             "late_records comes after the aggregation, on the same object: "
@@ -42,18 +35,16 @@ def late_stream(
         value=grouping.value,
         sources=aggregated.sources,
     )
-    return KStream(late_place(place, node, name))
+    return _late_place(place, node, name)
 
 
-def late_stream_of_join(joined: StreamNode, side: str, name: str | None) -> KStream[Any, Any]:
-    """The stream of one side's records that come too late for later partners.
+def late_records_of_join(joined: StreamNode, side: str, name: str | None) -> StreamNode:
+    """The place behind one side's records that come too late for later partners.
 
     Raises:
         ConfigError: no side of that name.
         TopologyError: `joined` is no join of two streams.
     """
-    from streamkit.dsl.kstream import KStream
-
     if side not in ("left", "right"):
         raise ConfigError(f"a join has a 'left' and a 'right' side, no {side!r}")
     node = joined.node
@@ -75,10 +66,46 @@ def late_stream_of_join(joined: StreamNode, side: str, name: str | None) -> KStr
         value=value,
         sources=joined.sources,
     )
-    return KStream(late_place(place, window, name))
+    return _late_place(place, window, name)
 
 
-def late_place(place: StreamNode, node: GraphNode, name: str | None) -> StreamNode:
+def late_records_of_part(
+    parts: Sequence[tuple[Grouping, object]],
+    aggregated: Sequence[StreamNode],
+    grouping: Grouping,
+    name: str | None,
+) -> StreamNode:
+    """The place behind what of one grouped stream comes too late for a cogrouped aggregation.
+
+    Args:
+        parts: the grouped streams that are aggregated together.
+        aggregated: the place behind the operator of each.
+
+    Raises:
+        TopologyError: nothing is aggregated yet, or the grouped stream is no part of it.
+    """
+    if not aggregated:
+        raise TopologyError(
+            "late_records comes after the aggregation, on the same object: "
+            "windowed = cogrouped.windowed_by(…); windowed.aggregate(…); windowed.late_records(clicks)"
+        )
+    places = [place for (part, _), place in zip(parts, aggregated, strict=True) if part is grouping]
+    if not places:
+        raise TopologyError("late_records of a grouped stream that is not cogrouped here")
+    graph = places[0].graph
+    late = OperatorGraphNode(graph.names.node("KSTREAM-LATE-", name), lambda: LateRecords)
+    graph.add(late, *(place.node for place in places))
+    return StreamNode(
+        graph=graph,
+        node=late,
+        name=late.name,
+        key=grouping.key,
+        value=grouping.value,
+        sources=frozenset[str]().union(*(place.sources for place in places)),
+    )
+
+
+def _late_place(place: StreamNode, node: GraphNode, name: str | None) -> StreamNode:
     """The place behind what comes too late for the operator of `node`.
 
     Args:
