@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import confluent_kafka as ck
 import pytest
@@ -15,8 +16,31 @@ from wire_client import WireClient
 from streamkit.errors import CorruptRecordError
 from streamkit.log.broker.doctor import examine
 from streamkit.log.protocol import ErrorCode, batches
+from streamkit.log.protocol.messages import (
+    ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest,
+    DeleteGroupsRequest,
+    DescribeGroupsRequest,
+    HeartbeatRequest,
+    JoinGroupRequest,
+    JoinGroupRequestProtocol,
+    LeaveGroupRequest,
+    OffsetDeleteRequest,
+    SyncGroupRequest,
+)
 from streamkit.log.protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from streamkit.log.protocol.messages.find_coordinator import FindCoordinatorRequest
+from streamkit.log.protocol.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
+from streamkit.log.protocol.messages.offset_fetch import (
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+    OffsetFetchRequestTopic,
+    OffsetFetchRequestTopics,
+)
 from streamkit.log.protocol.messages.produce import (
     PartitionProduceData,
     ProduceRequest,
@@ -298,10 +322,89 @@ def test_coordinator_of_a_damaged_partition_is_not_available_and_others_are(
             ]
             old = client.ask(FindCoordinatorRequest(key_type=kind, key="bad"), 3)
             assert old.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
+        assert {code for _, code in group_errors(client, "bad")} == {ErrorCode.NOT_COORDINATOR}
         consumer = ck.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "sound"})
         (committed,) = consumer.committed([ck.TopicPartition("t", 0)], timeout=10)
         assert committed.offset == 2
         consumer.close()
+        assert ErrorCode.NOT_COORDINATOR not in {code for _, code in group_errors(client, "sound")}
+
+
+def group_errors(client: WireClient, group_id: str) -> list[tuple[str, int]]:
+    """What each request about a group says, sent without looking for its coordinator."""
+    found: list[tuple[str, int]] = []
+
+    def note(answer: Any, code: int) -> None:
+        found.append((type(answer).__name__, code))
+
+    topic = OffsetFetchRequestTopic(name="t", partition_indexes=[0])
+    for version in range(1, 8):
+        answer = client.ask(OffsetFetchRequest(group_id=group_id, topics=[topic]), version)
+        note(
+            answer,
+            answer.error_code if version >= 2 else answer.topics[0].partitions[0].error_code,
+        )
+    group = OffsetFetchRequestGroup(
+        group_id=group_id, topics=[OffsetFetchRequestTopics(name="t", partition_indexes=[0])]
+    )
+    for version in (8, 9):
+        answer = client.ask(OffsetFetchRequest(groups=[group]), version)
+        note(answer, answer.groups[0].error_code)
+    commit = OffsetCommitRequestTopic(
+        name="t",
+        partitions=[
+            OffsetCommitRequestPartition(
+                partition_index=0, committed_offset=1, committed_leader_epoch=-1
+            )
+        ],
+    )
+    answer = client.ask(
+        OffsetCommitRequest(
+            group_id=group_id, generation_id_or_member_epoch=-1, member_id="", topics=[commit]
+        ),
+        8,
+    )
+    note(answer, answer.topics[0].partitions[0].error_code)
+    for request, version in (
+        (
+            JoinGroupRequest(
+                group_id=group_id,
+                session_timeout_ms=10_000,
+                rebalance_timeout_ms=10_000,
+                protocol_type="consumer",
+                protocols=[JoinGroupRequestProtocol(name="range", metadata=b"")],
+            ),
+            5,
+        ),
+        (SyncGroupRequest(group_id=group_id, generation_id=1, member_id="m"), 4),
+        (HeartbeatRequest(group_id=group_id, generation_id=1, member_id="m"), 4),
+        (LeaveGroupRequest(group_id=group_id, members=[]), 5),
+        (LeaveGroupRequest(group_id=group_id, member_id="m"), 2),
+        (OffsetDeleteRequest(group_id=group_id), 0),
+        (
+            ConsumerGroupHeartbeatRequest(
+                group_id=group_id,
+                member_id="m",
+                rebalance_timeout_ms=1000,
+                subscribed_topic_names=["t"],
+                topic_partitions=[],
+            ),
+            1,
+        ),
+    ):
+        answer = client.ask(request, version)
+        note(answer, answer.error_code)
+    for request, version in (
+        (DescribeGroupsRequest(groups=[group_id]), 6),
+        (DescribeGroupsRequest(groups=[group_id]), 5),
+        (ConsumerGroupDescribeRequest(group_ids=[group_id]), 1),
+    ):
+        answer = client.ask(request, version)
+        note(answer, answer.groups[0].error_code)
+    if group_id == "bad":
+        answer = client.ask(DeleteGroupsRequest(groups_names=[group_id]), 2)
+        note(answer, answer.results[0].error_code)
+    return found
 
 
 def test_damaged_metadata_ends_the_start_with_its_place(coordinated: Path) -> None:

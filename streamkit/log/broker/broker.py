@@ -367,8 +367,9 @@ class Broker:
         return found
 
     def has_coordinator(self, topic: str, partition: int) -> bool:
-        """Whether all is known that a partition of an internal topic says: it isn't damaged."""
-        return TopicPartition(topic, partition) not in self._without_coordinator
+        """See `services.CoordinatorServices.has_coordinator`."""
+        damaged = self._without_coordinator
+        return not damaged or TopicPartition(topic, partition) not in damaged
 
     def partition_exists(self, topic: str, partition: int) -> bool:
         """Whether the topic exists and has that partition."""

@@ -124,6 +124,10 @@ class CoordinatorServices(Protocol):
         """The partitions of an internal topic that exist, to replay them; empty for a new broker."""
         ...
 
+    def has_coordinator(self, topic: str, partition: int) -> bool:
+        """Whether all is known that a partition of an internal topic says: it isn't damaged."""
+        ...
+
     def partition_exists(self, topic: str, partition: int) -> bool:
         """Whether the topic exists and has that partition."""
         ...

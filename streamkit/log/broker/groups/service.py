@@ -49,6 +49,9 @@ _GROUPS_A_TURN = 100
 class GroupService:
     """Groups and committed offsets of one broker.
 
+    Groups whose partition of `__consumer_offsets` is damaged have no coordinator: whatever is asked about
+    them is answered with NOT_COORDINATOR, since what was committed there isn't known.
+
     Args:
         services: the broker.
     """
@@ -111,10 +114,17 @@ class GroupService:
         self._timer = self._cleanup = None
         self._deliver(self._coordinator.shut_down(ErrorCode.COORDINATOR_NOT_AVAILABLE))
 
+    def availability(self, group_id: str) -> ErrorCode:
+        """NONE if all is known of the group that its partition says, or NOT_COORDINATOR."""
+        available = self._services.has_coordinator(OFFSETS_TOPIC, self.partition_of(group_id))
+        return ErrorCode.NONE if available else ErrorCode.NOT_COORDINATOR
+
     # Members
 
     async def join(self, request: Join) -> JoinReply:
         """Let a member join; returns when the group has its next generation, or at once with an error."""
+        if error := self.availability(request.group_id):
+            return JoinReply(error, request.member_id)
         waiter: asyncio.Future[JoinReply] = asyncio.get_running_loop().create_future()
         now_ms = self._tick()
         self._settle(self._coordinator.join(request, waiter, now_ms), now_ms)
@@ -123,6 +133,8 @@ class GroupService:
 
     async def sync(self, request: Sync) -> SyncReply:
         """A member's assignment; returns when the leader has assigned, or at once with an error."""
+        if error := self.availability(request.group_id):
+            return SyncReply(error)
         waiter: asyncio.Future[SyncReply] = asyncio.get_running_loop().create_future()
         now_ms = self._tick()
         self._settle(self._coordinator.sync(request, waiter, now_ms), now_ms)
@@ -133,6 +145,8 @@ class GroupService:
         self, group_id: str, member_id: str, instance_id: str | None, generation: int
     ) -> ErrorCode:
         """Keep a member alive; REBALANCE_IN_PROGRESS tells it to join again."""
+        if error := self.availability(group_id):
+            return error
         self._tick()
         error = self._coordinator.heartbeat(group_id, member_id, instance_id, generation)
         self._arm()
@@ -140,6 +154,8 @@ class GroupService:
 
     def consumer_heartbeat(self, request: ConsumerHeartbeat) -> ConsumerHeartbeatReply:
         """A heartbeat of the consumer protocol: join, leave, go on; what it says holds once it is answered."""
+        if error := self.availability(request.group_id):
+            return ConsumerHeartbeatReply(error)
         now_ms = self._tick()
         outcome = self._coordinator.consumer_heartbeat(request, now_ms)
         settled = self._settle(outcome, now_ms)
@@ -148,6 +164,8 @@ class GroupService:
 
     def leave(self, group_id: str, leavers: Sequence[Leaver]) -> list[ErrorCode]:
         """Let members leave; an error code for each."""
+        if error := self.availability(group_id):
+            return [error] * len(leavers)
         now_ms = self._tick()
         outcome = self._coordinator.leave(group_id, leavers, now_ms)
         # That the group is empty now may fail to be written: at a restart its sessions end by themselves.
@@ -169,6 +187,8 @@ class GroupService:
         Raises:
             BrokerError: INVALID_PRODUCER_EPOCH: the producer has been fenced.
         """
+        if error := self.availability(request.group_id):
+            return dict.fromkeys(request.offsets, error)
         now_ms = self._tick()
         outcome = self._coordinator.commit_offsets(request)
         if not self._settle(outcome, now_ms, producer):
@@ -196,12 +216,16 @@ class GroupService:
 
     def check_fetch(self, group_id: str, member_id: str | None, member_epoch: int) -> ErrorCode:
         """Whether who asks may see the group's offsets."""
-        return self._coordinator.check_fetch(group_id, member_id, member_epoch)
+        return self.availability(group_id) or self._coordinator.check_fetch(
+            group_id, member_id, member_epoch
+        )
 
     def delete_offsets(
         self, group_id: str, topic_partitions: Sequence[TopicPartition]
     ) -> ErrorCode | dict[TopicPartition, ErrorCode]:
         """Forget offsets: a code for each partition, or one if none could be looked at."""
+        if error := self.availability(group_id):
+            return error
         outcome = self._coordinator.delete_offsets(group_id, topic_partitions)
         if not self._settle(outcome, self._services.clock.now_ms()):
             return ErrorCode.NOT_COORDINATOR
@@ -233,6 +257,8 @@ class GroupService:
 
     def delete_group(self, group_id: str) -> ErrorCode:
         """Delete a group without members."""
+        if error := self.availability(group_id):
+            return error
         outcome = self._coordinator.delete_group(group_id)
         if not self._settle(outcome, self._services.clock.now_ms()):
             return ErrorCode.NOT_COORDINATOR

@@ -55,7 +55,9 @@ def consumer_group_describe(
     described = []
     for group_id in request.group_ids:
         group = broker.groups.consumer_group(group_id)
-        if group is not None:
+        if error := broker.groups.availability(group_id):
+            described.append(DescribedGroup(group_id=group_id, error_code=error))
+        elif group is not None:
             described.append(_described(broker, group))
         else:
             described.append(

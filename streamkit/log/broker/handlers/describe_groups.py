@@ -40,7 +40,9 @@ def describe_groups(
     operations = _ALL_OPERATIONS if request.include_authorized_operations else _NOT_ASKED
     return DescribeGroupsResponse(
         groups=[
-            _described(group, operations)
+            _refused(group_id, error)
+            if (error := broker.groups.availability(group_id))
+            else _described(group, operations)
             if (group := broker.groups.group(group_id)) is not None
             else _not_found(group_id, operations, context.api_version)
             for group_id in request.groups
@@ -68,6 +70,10 @@ def _described(group: Group, operations: int) -> DescribedGroup:
         ],
         authorized_operations=operations,
     )
+
+
+def _refused(group_id: str, error: ErrorCode) -> DescribedGroup:
+    return DescribedGroup(group_id=group_id, error_code=error)
 
 
 def _not_found(group_id: str, operations: int, api_version: int) -> DescribedGroup:

@@ -32,6 +32,8 @@ def leave_group(
     """Remove members, with a code for each; before version 3 the one member's code is the answer's."""
     if not request.group_id:
         return LeaveGroupResponse(error_code=ErrorCode.INVALID_GROUP_ID)
+    if error := broker.groups.availability(request.group_id):
+        return LeaveGroupResponse(error_code=error)
     if context.api_version < 3:
         errors = broker.groups.leave(request.group_id, [Leaver(request.member_id)])
         return LeaveGroupResponse(error_code=errors[0])

@@ -10,7 +10,8 @@
 | 9 | the member's id and epoch, for the new consumer protocol |
 | 10 | topics by id |
 
-A partition without a commit has offset -1 and no error, as has every partition of a group that isn't known. Left out:
+A partition without a commit has offset -1 and no error, as has every partition of a group that isn't known. A group
+whose partition of `__consumer_offsets` is damaged has NOT_COORDINATOR: what it has committed isn't known. Left out:
 nothing.
 """
 
@@ -40,6 +41,7 @@ __all__ = ["offset_fetch"]
 
 _Committed = Mapping[TopicPartition, CommittedOffset]
 _NOTHING = CommittedOffset(offset=-1, leader_epoch=-1, metadata="", commit_timestamp_ms=-1)
+_ERROR_OF_ALL = 2
 _UNSTABLE = ErrorCode.UNSTABLE_OFFSET_COMMIT
 
 
@@ -49,6 +51,8 @@ def offset_fetch(
 ) -> OffsetFetchResponse:
     """Look up commits, for one group or, from version 8 on, for several."""
     if context.api_version < 8:
+        if error := broker.groups.availability(request.group_id):
+            return _refused(request, error, context.api_version)
         committed = broker.groups.committed(request.group_id)
         stable = request.require_stable
         asked = (
@@ -80,6 +84,29 @@ def offset_fetch(
         groups=[
             _of_group(broker, group, context.api_version >= 10, request.require_stable)
             for group in request.groups
+        ]
+    )
+
+
+def _refused(request: OffsetFetchRequest, error: ErrorCode, version: int) -> OffsetFetchResponse:
+    """An answer without offsets; before version 2 only partitions have errors."""
+    if version >= _ERROR_OF_ALL:
+        return OffsetFetchResponse(error_code=error)
+    return OffsetFetchResponse(
+        topics=[
+            OffsetFetchResponseTopic(
+                name=topic.name,
+                partitions=[
+                    OffsetFetchResponsePartition(
+                        partition_index=partition,
+                        committed_offset=-1,
+                        metadata="",
+                        error_code=error,
+                    )
+                    for partition in topic.partition_indexes
+                ],
+            )
+            for topic in request.topics or ()
         ]
     )
 
