@@ -105,6 +105,7 @@ def join_streams(
         pending=pending.name if pending is not None else None,
         shared=merge,
         look_every_ms=look_every_ms,
+        idle_ms=windows.idle_ms,
         with_key=with_key,
     )
     node = StreamJoinGraphNode(

@@ -5,7 +5,8 @@ join a record without a partner waits, under (time, side, key), until no partner
 it goes out with None, in the order of those keys. Waiting records are looked for only when a record takes
 the join's stream time to its own timestamp, at most once an interval of wall-clock time, and only if the
 oldest time seen since the last look may have run out; that time is saved with the commit, which Kafka Streams
-forgets, so a restart changes no result. A match takes the partner's waiting records away.
+forgets, so a restart changes no result. A match takes the partner's waiting records away. With an `idle` time
+stream time also goes on while no record of either side comes, see `idle_clock`.
 
 Source: KStreamKStreamJoin (KAFKA-10847).
 """
@@ -18,9 +19,10 @@ from typing import Any, Final
 from mypy_extensions import i64
 
 from streamkit.errors import TopologyError
-from streamkit.model.records import Headers
+from streamkit.model.records import EMPTY_HEADERS, Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.idle_clock import NEVER_IDLE, IdleClock
 from streamkit.operators.stream_join_window import join_window_store
 from streamkit.state.store import KeyValueStore, WindowStore
 
@@ -35,9 +37,11 @@ class JoinTime:
         oldest: of the records put aside since the last look, or where that look ended.
         has_oldest: False until then.
         next_look: wall-clock time before which nobody looks again.
+        idle: lets stream time go on while nothing comes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, idle_ms: i64 = NEVER_IDLE) -> None:
+        self.idle: Final = IdleClock(idle_ms)
         self.stream_time: i64 = -1
         self.oldest: i64 = 0
         self.has_oldest = False
@@ -57,6 +61,7 @@ class StreamStreamJoin(Operator):
         pending: name of the store of waiting records; None in an inner join.
         shared: under which the two sides share their `JoinTime`.
         look_every_ms: wall-clock time between looks for waiting records.
+        idle_ms: see `IdleClock`.
     """
 
     _other: WindowStore[Any, Any]
@@ -76,6 +81,7 @@ class StreamStreamJoin(Operator):
         pending: str | None,
         shared: str,
         look_every_ms: i64 = 1000,
+        idle_ms: i64 = NEVER_IDLE,
         with_key: bool = False,
     ) -> None:
         super().__init__()
@@ -89,6 +95,8 @@ class StreamStreamJoin(Operator):
         self._pending_name: Final = pending
         self._shared: Final = shared
         self._look_every: Final[i64] = look_every_ms
+        self._idle_ms: Final[i64] = idle_ms
+        self._idles: Final = idle_ms >= 0 and pending is not None
         self._with_key: Final = with_key
         self._oldest_as: Final = f"{shared}:oldest"
         self._pending = None
@@ -106,11 +114,13 @@ class StreamStreamJoin(Operator):
             self._pending = store
         time = context.shared.get(self._shared)
         if not isinstance(time, JoinTime):
-            time = JoinTime()
+            time = JoinTime(self._idle_ms)
             time.stream_time = context.time_of(self._shared)
             time.oldest = context.node_times.get(self._oldest_as, -1)
             time.has_oldest = time.oldest >= 0
             context.shared[self._shared] = time
+            if self._idles:
+                time.idle.init(context, self._shared, self._wake)
         self._time = time
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
@@ -118,6 +128,8 @@ class StreamStreamJoin(Operator):
         if timestamp > time.stream_time:
             time.stream_time = timestamp
             self.context.node_times[self._shared] = timestamp
+        if self._idles:
+            time.idle.record(timestamp)
         if key is None or value is None:
             if self._keeps and key is None and value is not None:
                 self.forward(key, self._alone(key, value, self._is_left), timestamp, headers)
@@ -133,7 +145,7 @@ class StreamStreamJoin(Operator):
         if last < 0:
             last = 0
         matched = False
-        found = list(self._other.fetch_range(key, first, last))
+        found = self._other.fetch_range_raw(self._other.raw_key(key), first, last)
         for other_start, other in found:
             matched = True
             other_timestamp: i64 = other_start
@@ -162,6 +174,20 @@ class StreamStreamJoin(Operator):
         values = [value] if waiting is None else [*waiting[1], value]
         self.context.store_context.timestamp = timestamp
         self._pending.put(place, (self._is_left, values))
+
+    def _wake(self, _now_ms: int) -> None:
+        """No record has come for a while: let stream time go on by the wall clock."""
+        time = self._time
+        reach = self._after if self._after > self._before else self._before
+        limit = time.idle.newest + reach + self._grace + 1
+        moved = time.idle.time(time.stream_time, limit)
+        if moved > time.stream_time:
+            time.stream_time = moved
+            self.context.node_times[self._shared] = moved
+            time.next_look = 0
+            self._look(EMPTY_HEADERS)
+        if moved >= limit:
+            time.idle.rest()
 
     def _look(self, headers: Headers) -> None:
         """Send on waiting records for which no partner can come any more."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from streamkit.dsl.windows.durations import to_ms
+from streamkit.dsl.windows.durations import idle_to_ms, to_ms
 from streamkit.errors import ConfigError
 
 __all__ = ["JoinWindows"]
@@ -23,6 +23,8 @@ class JoinWindows:
         before: how much earlier the right record may be; negative: it has to be so much later.
         after: how much later the right record may be; negative: it has to be so much earlier.
         grace: how long after that, in stream time, late records are waited for; 0 or more.
+        idle: once no record of either side has come for this long, stream time goes on by the wall clock, so
+            that a left or outer join sends on what waits for a partner while no data comes; None: never.
 
     Raises:
         ConfigError: nothing given, the span ends before it begins, or another length below 0.
@@ -38,6 +40,7 @@ class JoinWindows:
     before_ms: int
     after_ms: int
     grace_ms: int
+    idle_ms: int
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class JoinWindows:
         before: timedelta | int | None = None,
         after: timedelta | int | None = None,
         grace: timedelta | int = 0,
+        idle: timedelta | int | None = None,
     ) -> None:
         if difference is None and before is None and after is None:
             raise ConfigError("give the span of a join: JoinWindows(timedelta(seconds=5))")
@@ -60,6 +64,7 @@ class JoinWindows:
         object.__setattr__(self, "before_ms", before_ms)
         object.__setattr__(self, "after_ms", after_ms)
         object.__setattr__(self, "grace_ms", to_ms(grace, "grace"))
+        object.__setattr__(self, "idle_ms", idle_to_ms(idle))
 
     @property
     def size_ms(self) -> int:

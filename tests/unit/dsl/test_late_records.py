@@ -188,3 +188,52 @@ def test_late_records_need_a_join_and_one_of_its_sides() -> None:
         out.late_records("both")  # type: ignore[arg-type]  # that is what is tested
     with pytest.raises(TopologyError, match="needs the join of two streams itself"):
         out.filter(lambda _, pair: bool(pair)).late_records("left")
+
+
+@pytest.mark.parametrize("windows", [sk.TumblingWindows(10), sk.SessionWindows(5)], ids=str)
+def test_late_records_of_cogrouped_streams_come_apart(windows: Any) -> None:
+    """Each stream's own, also where keys were changed, with its own types."""
+    builder = sk.StreamsBuilder()
+    clicks = builder.stream("clicks", key=str, value=str).group_by_key()
+    orders = builder.stream("orders", key=str, value=int).group_by(
+        lambda key, _: key, key=str, name="orders"
+    )
+    windowed: Any = (
+        clicks.cogroup(lambda _key, _value, total: total + 1)
+        .cogroup(orders, lambda _key, value, total: total + value)
+        .windowed_by(windows)
+    )
+    with pytest.raises(TopologyError, match="after the aggregation"):
+        windowed.late_records(clicks)
+    merger = [lambda _key, one, other: one + other] * isinstance(windows, sk.SessionWindows)
+    windowed.aggregate(int, *merger, value=int, store="totals").to_stream().to("out")
+    windowed.late_records(clicks).to("late-clicks")
+    windowed.late_records(orders, name="late-orders").to("late-orders")
+    other = builder.stream("other", key=str, value=str).group_by_key()
+    with pytest.raises(TopologyError, match="not cogrouped here"):
+        windowed.late_records(other)
+    with TopologyTestDriver(builder) as driver:
+        driver.pipe_input("clicks", "a", "x", timestamp_ms=40)
+        driver.pipe_input("orders", "a", 3, timestamp_ms=41)
+        driver.pipe_input("clicks", "a", "y", timestamp_ms=2)
+        driver.pipe_input("orders", "a", 7, timestamp_ms=3)
+        late = {topic: driver.read_all(topic) for topic in ("late-clicks", "late-orders")}
+    assert [(row.value, row.timestamp_ms) for row in late["late-clicks"]] == [("y", 2)]
+    assert [(row.value, row.timestamp_ms) for row in late["late-orders"]] == [(7, 3)]
+    assert all(row.headers[-1][0] == "late" for rows in late.values() for row in rows)
+
+
+def test_late_records_of_a_stream_that_is_cogrouped_twice_come_from_both() -> None:
+    builder = sk.StreamsBuilder()
+    clicks = builder.stream("clicks", key=str, value=str).group_by_key()
+    windowed = (
+        clicks.cogroup(lambda _key, _value, total: total + 1)
+        .cogroup(clicks, lambda _key, _value, total: total + 10)
+        .windowed_by(sk.TumblingWindows(10))
+    )
+    windowed.aggregate(int, value=int, store="totals")
+    windowed.late_records(clicks).to("late")
+    with TopologyTestDriver(builder) as driver:
+        for time in (40, 2):
+            driver.pipe_input("clicks", "a", "x", timestamp_ms=time)
+        assert [row.timestamp_ms for row in driver.read_all("late")] == [2, 2]
