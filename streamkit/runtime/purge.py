@@ -5,6 +5,7 @@ Their topics keep records for ever otherwise. A failure is no harm: the next pur
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -18,6 +19,8 @@ from streamkit.topology.plan import TopologyPlan
 __all__ = ["Purger"]
 
 log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.1
 
 
 class Purger:
@@ -58,7 +61,10 @@ class Purger:
     def close(self) -> None:
         """End the thread after what it does now."""
         if self._thread is not None:
-            self._work.put(None)
+            while self._thread.is_alive():
+                with contextlib.suppress(queue.Full):
+                    self._work.put(None, timeout=_LOOK_SECONDS)
+                    break
             self._thread.join()
 
     def _run(self) -> None:
@@ -67,3 +73,5 @@ class Purger:
                 self._admin.delete_records(due)
             except StreamkitError as error:
                 log.info("repartition topics were not purged: %s", error)
+            except Exception:  # the thread's boundary: the next purge may go well
+                log.exception("repartition topics were not purged")

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from streamkit.errors import StreamkitError
+from streamkit.errors import StreamkitError, caused_by
 from streamkit.log.client import Consumer
 from streamkit.model.records import TopicPartition
 from streamkit.runtime.task import Task
@@ -93,13 +93,28 @@ class RestoreThread:
         self._by_partition: dict[TopicPartition, tuple[RestoreJob, _StoreRestore]] = {}
         self._thread = threading.Thread(target=self._run, name="streamkit-restore", daemon=True)
         self._started = False
+        self._ended_by: StreamkitError | None = None
 
     def submit(self, job: RestoreJob) -> None:
-        """Begin a job soon; the thread starts with the first one."""
+        """Begin a job soon; the thread starts with the first one.
+
+        Raises:
+            StreamkitError: the thread has ended by a fault.
+        """
+        self.check()
         self._submitted.put(job)
         if not self._started:
             self._started = True
             self._thread.start()
+
+    def check(self) -> None:
+        """Look whether the thread has ended: what is submitted then would wait for ever.
+
+        Raises:
+            StreamkitError: what ended it.
+        """
+        if self._ended_by is not None:
+            raise self._ended_by
 
     def stop(self) -> None:
         """End the thread; unfinished jobs are left where they are. Blocks until it has ended. Final."""
@@ -121,8 +136,8 @@ class RestoreThread:
                 self._drop_cancelled(consumer)
                 if self._jobs:
                     self._step(consumer)
-        except StreamkitError as error:
-            self._fail_all(error)
+        except BaseException as error:  # noqa: BLE001  the thread's boundary: `check` raises it
+            self._fail_all(_told(error))
         finally:
             if consumer is not None:
                 consumer.close()
@@ -147,8 +162,8 @@ class RestoreThread:
     ) -> None:
         try:
             step(job, consumer)
-        except StreamkitError as error:
-            job.error = error
+        except Exception as error:  # noqa: BLE001  the processing thread raises it
+            job.error = _told(error)
             self._finish(job, consumer)
 
     def _begin(self, job: RestoreJob, consumer: Consumer) -> None:
@@ -234,7 +249,16 @@ class RestoreThread:
         self._on_finished()
 
     def _fail_all(self, error: StreamkitError) -> None:
+        self._ended_by = error
         for job in (*self._jobs, *self._take(wait=False)[0]):
             job.error = error
             self.finished.put(job)
         self._on_finished()
+
+
+def _told(error: BaseException) -> StreamkitError:
+    """`error` as the processing thread raises it."""
+    if isinstance(error, StreamkitError):
+        return error
+    log.error("the restore thread failed: %r", error, exc_info=error)
+    return caused_by(StreamkitError(f"stores can't be restored: {error!r}"), error)

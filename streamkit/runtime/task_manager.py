@@ -203,6 +203,7 @@ class TaskManager(RebalanceListener):
                 self._open(held)
         while not self._restorer.finished.empty():
             self._restored(self._restorer.finished.get())
+        self._restorer.check()
         room = []
         for partition in self._paused:
             held_by = self._by_partition.get(partition)

@@ -497,7 +497,7 @@ class Consumer:
 
     def _raise_error(self) -> None:
         error, self._state.error = self._state.error, None
-        if error is not None:
+        if (error := error or self._state.fatal) is not None:
             raise error
 
     # Positions
@@ -562,6 +562,7 @@ class Consumer:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("the consumer was closed")
+        self._network.check()
 
     def _require_assigned(self, tp: TopicPartition) -> None:
         self._check_open()

@@ -109,6 +109,7 @@ class FetchState:
         condition: its lock guards everything here; notified when a poll may go on.
         partitions: what is assigned.
         error: raised by the next poll.
+        fatal: raised by every poll: the membership has ended.
         woken: a poll that waits should return.
     """
 
@@ -116,6 +117,7 @@ class FetchState:
         self.condition = threading.Condition()
         self.partitions: dict[TopicPartition, PartitionState] = {}
         self.error: StreamkitError | None = None
+        self.fatal: StreamkitError | None = None
         self.woken = False
         self.buffered = 0
         self._turn: deque[PartitionState] = deque()
@@ -181,10 +183,12 @@ class FetchState:
         state.buffered += chunk.size
         self.buffered += chunk.size
 
-    def fail(self, error: StreamkitError) -> None:
-        """Let the next poll raise."""
+    def fail(self, error: StreamkitError, *, fatal: bool = False) -> None:
+        """Let the next poll raise; if `fatal`, every one from now on."""
         with self.condition:
-            if self.error is None:
+            if fatal:
+                self.fatal = error
+            elif self.error is None:
                 self.error = error
             self.condition.notify_all()
 

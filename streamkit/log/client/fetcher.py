@@ -24,6 +24,7 @@ from streamkit.log.client.errors import OffsetResetError
 from streamkit.log.client.fetch_state import Chunk, FetchState, PartitionState
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.offsets import EARLIEST, LATEST, by_topic, fetch_committed, list_offsets
+from streamkit.log.client.unexpected import told
 from streamkit.log.protocol import NO_UUID, ErrorCode
 from streamkit.log.protocol.batch import batches
 from streamkit.log.protocol.messages import FetchRequest, FetchTopic
@@ -184,8 +185,8 @@ class Fetcher:
             pause = self._cluster.settings.retry_backoff_ms / 1000
             self._unreachable(error)
             self._refresh()
-        except StreamkitError as error:
-            self._state.fail(error)
+        except Exception as error:  # noqa: BLE001  the boundary of this task
+            self._state.fail(told(error, f"fetching from broker {node}"))
             pause = 1.0
         finally:
             self._lanes[node].discard(lane)
@@ -360,6 +361,9 @@ class Fetcher:
                 elif isinstance(error, NotReachableError):
                     self._unreachable(error)
                 await asyncio.sleep(backoff.next_seconds())
+            except Exception as error:  # noqa: BLE001  the boundary of this task
+                self._state.fail(told(error, "looking for positions"))
+                await asyncio.sleep(backoff.next_seconds())
             else:
                 backoff.reset()
         self.notify()
@@ -430,6 +434,6 @@ class Fetcher:
             await self._cluster.refresh()
         except NotReachableError as error:
             self._unreachable(error)
-        except StreamkitError as error:
-            self._state.fail(error)
+        except Exception as error:  # noqa: BLE001  the boundary of this task
+            self._state.fail(told(error, "asking for metadata"))
         self.notify()

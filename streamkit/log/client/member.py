@@ -35,6 +35,7 @@ from streamkit.log.client.leader_view import LeaderView, partition_count
 from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.rebalance_events import Assigned, Lost, Prepare
 from streamkit.log.client.records import ConsumerGroupMetadata
+from streamkit.log.client.unexpected import told
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages import (
     HeartbeatRequest,
@@ -179,13 +180,13 @@ class GroupMember:
                 continue
             except (BrokerError, NotReachableError) as error:
                 if not error.retriable:
-                    self._state.fail(error)
+                    self._state.fail(error, fatal=True)
                     return
                 if isinstance(error, NotReachableError):
                     self._unreachable(error)
                 _log.debug("joining group %s: %s", self._settings.group_id, error)
             except StreamkitError as error:
-                self._state.fail(error)
+                self._state.fail(error, fatal=True)
                 return
             except Exception as error:  # noqa: BLE001  an assignor's; the boundary of this task
                 failure = ProtocolError(
@@ -375,6 +376,15 @@ class GroupMember:
     # Heartbeats
 
     async def _heartbeat(self) -> None:
+        """Tell the group that this member lives; without that it would lose its partitions in silence."""
+        try:
+            await self._heartbeat_while_member()
+        except Exception as error:  # noqa: BLE001  the boundary of this task
+            failure = told(error, f"the heartbeat of group {self._settings.group_id}")
+            self._state.fail(failure)
+            self._lose(str(failure))
+
+    async def _heartbeat_while_member(self) -> None:
         settings = self._settings
         interval = settings.heartbeat_interval_ms / 1000
         last_answer = time.monotonic()
@@ -419,7 +429,7 @@ class GroupMember:
             except StreamkitError as error:
                 if error.retriable:
                     continue
-                self._state.fail(error)
+                self._state.fail(error, fatal=True)
             return
 
     async def _stop_heartbeats(self) -> None:
@@ -467,6 +477,11 @@ class GroupMember:
                 changed = await self._topics_changed()
             except (BrokerError, NotReachableError) as error:
                 _log.debug("watching topics: %s", error)
+                continue
+            except Exception as error:  # noqa: BLE001  the boundary of this task
+                self._state.fail(
+                    told(error, f"watching the topics of group {self._settings.group_id}")
+                )
                 continue
             if changed:
                 _log.info("topics of group %s changed: rebalance", self._settings.group_id)

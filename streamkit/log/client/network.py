@@ -9,19 +9,24 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, ClassVar, TypeVar
 
-from streamkit.errors import ClosedError
+from streamkit.errors import ClosedError, caused_by
 
 __all__ = ["NetworkThread"]
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 _JOIN_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 
 
 class NetworkThread:
@@ -37,6 +42,7 @@ class NetworkThread:
     def __init__(self, name: str = "streamkit-network") -> None:
         self._loop = _new_loop()
         self._closed = False
+        self._ended_by: BaseException | None = None
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -49,7 +55,7 @@ class NetworkThread:
         """
         with cls._shared_lock:
             thread = cls._shared
-            if thread is None or thread._closed or thread._pid != os.getpid():
+            if thread is None or not thread._is_usable or thread._pid != os.getpid():
                 thread = cls._shared = cls()
                 # A loop that is still running while the interpreter is torn down may crash it.
                 atexit.register(thread.close)
@@ -64,16 +70,34 @@ class NetworkThread:
         """Whether the caller runs on this thread."""
         return threading.get_ident() == self._thread.ident
 
+    def check(self) -> None:
+        """Look whether the thread runs: without it clients would wait for ever.
+
+        Raises:
+            ClosedError: it was closed, or has ended by a fault.
+        """
+        if self._ended_by is not None:
+            ended = ClosedError(f"the network thread has ended by {self._ended_by!r}")
+            raise caused_by(ended, self._ended_by)
+        if self._closed:
+            raise ClosedError("the network thread was closed")
+
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the loop, from another thread.
 
         Raises:
-            ClosedError: the thread was closed.
+            ClosedError: the thread was closed, or has ended.
         """
-        if self._closed:
+        try:
+            self.check()
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:
             coroutine.close()
-            raise ClosedError("the network thread was closed")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            self.check()
+            raise
+        except ClosedError:
+            coroutine.close()
+            raise
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run a coroutine on the loop and wait for its result.
@@ -84,14 +108,33 @@ class NetworkThread:
 
         Raises:
             TimeoutError: it was not done in time.
-            ClosedError: the thread was closed.
+            ClosedError: the thread was closed, or has ended.
         """
         if self.inside():
             coroutine.close()
             raise RuntimeError("a blocking call on the network thread would never return")
-        future = self.submit(coroutine)
+        return self.wait(self.submit(coroutine), timeout)
+
+    def wait(self, future: Future[T], timeout: float | None = None) -> T:
+        """Wait for what was submitted.
+
+        Raises:
+            As `run`.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            return future.result(timeout)
+            while True:
+                rest = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
+                try:
+                    # In slices: what is submitted while the thread ends may never run.
+                    return future.result(min(rest, _LOOK_SECONDS))
+                except TimeoutError:
+                    if future.done() or (rest <= _LOOK_SECONDS and deadline is not None):
+                        raise
+                self.check()
+        except CancelledError:
+            self.check()
+            raise
         except BaseException:
             future.cancel()
             raise
@@ -110,10 +153,17 @@ class NetworkThread:
         if not self.inside():
             self._thread.join(_JOIN_SECONDS)
 
+    @property
+    def _is_usable(self) -> bool:
+        return not self._closed and self._ended_by is None
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
+        except BaseException as error:  # noqa: BLE001  the thread's boundary: every call raises it
+            _log.critical("the network thread has ended: %r", error, exc_info=error)
+            self._ended_by = error
         finally:
             tasks = asyncio.all_tasks(self._loop)
             for task in tasks:
@@ -121,7 +171,9 @@ class NetworkThread:
             if tasks:
                 self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+            if self._ended_by is None:
+                # Else connections are open still, whose transports call the loop when they are collected.
+                self._loop.close()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -133,9 +133,9 @@ class Polling:
                 if self._state.woken:
                     self._state.woken = False
                     return False
-                if self._state.error is not None or self._state.next_chunk() is not None:
+                if self._state.error is not None or self._state.fatal is not None:
                     return True
-                if self._interrupts():
+                if self._state.next_chunk() is not None or self._interrupts():
                     return True
                 rest = deadline - time.monotonic()
                 if rest <= 0:

@@ -325,9 +325,8 @@ class Producer:
 
     def _wait(self, future: Future[None], timeout: float | None) -> None:
         try:
-            future.result(timeout)
+            self._network.wait(future, timeout)
         except TimeoutError:
-            future.cancel()
             raise BrokerError(
                 f"records are not acknowledged after {timeout} s",
                 code=ErrorCode.REQUEST_TIMED_OUT,

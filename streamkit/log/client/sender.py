@@ -25,6 +25,7 @@ from streamkit.log.client.network import NetworkThread
 from streamkit.log.client.outstanding import Outstanding
 from streamkit.log.client.pipeline import Identity, Pipeline
 from streamkit.log.client.produce_request import answers_of, halves, produce_request
+from streamkit.log.client.unexpected import told
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.compression import Compression
 from streamkit.log.protocol.messages import (
@@ -288,10 +289,11 @@ class Sender:
                 lambda: _init_producer_id(cluster),
                 deadline=cluster.deadline(self._settings.delivery_timeout_ms / 1000),
             )
-        except StreamkitError as error:
-            self._last_failure = error
-            if not error.retriable:
-                self.fatal = error
+        except Exception as error:  # noqa: BLE001  the boundary of this task
+            failure = told(error, "asking for a producer id")
+            self._last_failure = failure
+            if not failure.retriable:
+                self.fatal = failure
             self._drain()
             return
         if self.identity.producer_id < 0:
@@ -480,8 +482,8 @@ class Sender:
         await asyncio.sleep(self._cluster.settings.retry_backoff_ms / 1000)
         try:
             cluster = await self._cluster.refresh()
-        except StreamkitError as error:
-            self._last_failure = error
+        except Exception as error:  # noqa: BLE001  the boundary of this task
+            self._last_failure = told(error, "asking for metadata")
             _log.debug("metadata: %s", error)
         else:
             for name, info in cluster.topics.items():

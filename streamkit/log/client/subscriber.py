@@ -91,6 +91,7 @@ class Subscriber:
         """Subscribe, or replace the subscription."""
         self._listener = listener or RebalanceListener()
         if self._member is None:
+            self._state.fatal = None
             self._member = GroupMember(self._network, self._cluster, self._state, self._settings)
         if isinstance(topics, Pattern):
             self.topics = set()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streamkit.clock import ManualClock
-from streamkit.errors import NotReachableError
+from streamkit.errors import NotReachableError, StreamkitError
 from streamkit.log.client import FetchedBatch
 from streamkit.log.protocol.batch import RecordColumns
 from streamkit.model import Record, TaskId, TopicPartition
@@ -187,6 +187,33 @@ def test_error_of_the_log_goes_to_the_job() -> None:
 
     with pytest.raises(NotReachableError):
         restore(Away({}), RestoreJob(task()))
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError("a bug"), MemoryError(), SystemExit(1)])
+@pytest.mark.parametrize("where", ["make_consumer", "beginning_offsets", "poll_batches"])
+def test_unexpected_fault_goes_to_the_job_and_is_told_from_then_on(
+    where: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that ended without a word would leave its tasks restoring for ever."""
+    log = Log({0: record("k", "v")})
+
+    def fail(*_: object, **__: object) -> Any:
+        raise fault
+
+    if where != "make_consumer":
+        monkeypatch.setattr(log, where, fail)
+    make: Any = fail if where == "make_consumer" else lambda: log
+    thread = RestoreThread(make, log.end_offsets, lambda: None)
+    job = RestoreJob(task())
+    thread.submit(job)
+    assert thread.finished.get(timeout=10) is job
+    assert job.error is not None
+    assert repr(fault) in str(job.error)
+    assert job.error.__cause__ is fault
+    if where != "beginning_offsets" or isinstance(fault, SystemExit):
+        with pytest.raises(StreamkitError, match="can't be restored"):
+            thread.submit(RestoreJob(task()))
+    thread.stop()
 
 
 def test_cancelled_job_is_handed_back_unfinished() -> None:
