@@ -76,7 +76,20 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
     def cogroup(
         self, other: circle.KGroupedStream[K, V], aggregator: Callable[[K, V, A], A]
     ) -> CogroupedKStream[K, A]:
-        """Add another grouped stream, folded by `aggregator(key, value, aggregate)`."""
+        """Add another grouped stream, folded by `aggregator(key, value, aggregate)`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> balance = paid.cogroup(lambda name, cents, total: total + cents).cogroup(
+            ...     refunded, lambda name, cents, total: total - cents
+            ... )
+            >>> balance.aggregate(lambda: 0, value=int, store="balance").to_stream().to("balance")
+            >>> trace(builder, ("paid", "ann", 250), ("refunded", "ann", 40))
+            paid ann=250 @0      -> ann=250 @0
+            refunded ann=40 @1   -> ann=210 @1
+        """
         return CogroupedKStream([*self._parts, (other.grouping, aggregator)])
 
     def aggregate(
@@ -92,6 +105,20 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
         Args:
             value: type or serde of the results; by default the app's.
             options: see `StoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> balance = paid.cogroup(lambda name, cents, total: total + cents).cogroup(
+            ...     refunded, lambda name, cents, total: total - cents
+            ... )
+            >>> balance.aggregate(lambda: 0, value=int, store="balance").to_stream().to("balance")
+            >>> trace(builder, ("paid", "ann", 250), ("refunded", "ann", 40),
+            ...       ("refunded", "bob", 5))
+            paid ann=250 @0      -> ann=250 @0
+            refunded ann=40 @1   -> ann=210 @1
+            refunded bob=5 @2    -> bob=-5 @2
         """
         first = self._parts[0][0]
         graph = first.place.graph
@@ -120,7 +147,23 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
     def windowed_by(
         self, windows: TimeWindows | SessionWindows
     ) -> TimeWindowedCogroupedKStream[K, A] | SessionWindowedCogroupedKStream[K, A]:
-        """Group by windows of event time too."""
+        """Group by windows of event time too.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> balance = paid.cogroup(lambda name, cents, total: total + cents).cogroup(
+            ...     refunded, lambda name, cents, total: total - cents
+            ... )
+            >>> windowed = balance.windowed_by(TumblingWindows(10))
+            >>> windowed.aggregate(lambda: 0, value=int, store="balance").to_stream().to("balance")
+            >>> trace(builder, ("paid", "ann", 250, 1), ("refunded", "ann", 40, 5),
+            ...       ("paid", "ann", 7, 12))
+            paid ann=250 @1      -> ann[0,10]=250 @1
+            refunded ann=40 @5   -> ann[0,10]=210 @5
+            paid ann=7 @12       -> ann[10,20]=7 @12
+        """
         if isinstance(windows, SessionWindows):
             return SessionWindowedCogroupedKStream(self._parts, windows)
         return TimeWindowedCogroupedKStream(self._parts, windows)
@@ -147,6 +190,19 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
         Args:
             value: type or serde of the results; by default the app's.
             options: see `WindowStoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> balance = paid.cogroup(lambda name, cents, total: total + cents).cogroup(
+            ...     refunded, lambda name, cents, total: total - cents
+            ... )
+            >>> windowed = balance.windowed_by(HoppingWindows(10, advance=5))
+            >>> windowed.aggregate(lambda: 0, value=int, store="balance").to_stream().to("balance")
+            >>> trace(builder, ("paid", "ann", 250, 1), ("refunded", "ann", 40, 7))
+            paid ann=250 @1      -> ann[0,10]=250 @1
+            refunded ann=40 @7   -> ann[0,10]=210 @7  ann[5,15]=-40 @7
         """
         first = self._parts[0][0]
         graph = first.place.graph
@@ -221,6 +277,22 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
             merger: `f(key, one, other)` -> the aggregate of two sessions that have become one.
             value: type or serde of the results; by default the app's.
             options: see `WindowStoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> balance = paid.cogroup(lambda name, cents, total: total + cents).cogroup(
+            ...     refunded, lambda name, cents, total: total - cents
+            ... )
+            >>> sessions = balance.windowed_by(SessionWindows(10))
+            >>> totals = sessions.aggregate(
+            ...     lambda: 0, lambda name, one, other: one + other, value=int, store="balance"
+            ... )
+            >>> totals.to_stream().to("balance")
+            >>> trace(builder, ("paid", "ann", 250, 1), ("refunded", "ann", 40, 7))
+            paid ann=250 @1      -> ann[1,1]=250 @1
+            refunded ann=40 @7   -> ann[1,1]=None @1  ann[1,7]=210 @7
         """
         first = self._parts[0][0]
         graph = first.place.graph

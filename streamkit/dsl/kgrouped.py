@@ -66,6 +66,16 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
 
         Args:
             options: see `StoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> by_name = orders.group_by_key()
+            >>> by_name.count(store="counts").to_stream().to("counts")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40), ("orders", "ann", 7))
+            orders ann=250 @0    -> ann=1 @0
+            orders bob=40 @1     -> bob=1 @1
+            orders ann=7 @2      -> ann=2 @2
         """
         use_up_number(self._grouping.place, options)
         make = StreamCount if options.get("history") is None else partial(_versioned, CountFold)
@@ -84,6 +94,17 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
         Args:
             value: type or serde of the results; by default the stream's.
             options: see `StoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> by_name = orders.group_by_key()
+            >>> by_name.reduce(max, store="largest").to_stream().to("largest")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "ann", 40),
+            ...       ("orders", "ann", 300))
+            orders ann=250 @0    -> ann=250 @0
+            orders ann=40 @1     -> ann=250 @1
+            orders ann=300 @2    -> ann=300 @2
         """
         make = partial(_reduce, reducer)
         if options.get("history") is not None:
@@ -105,6 +126,17 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
         Args:
             value: type or serde of the results; by default the app's.
             options: see `StoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> by_name = orders.group_by_key()
+            >>> lists = by_name.aggregate(list, lambda name, cents, seen: [*seen, cents], store="lists")
+            >>> lists.to_stream().to("lists")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40), ("orders", "ann", 7))
+            orders ann=250 @0    -> ann=[250] @0
+            orders bob=40 @1     -> bob=[40] @1
+            orders ann=7 @2      -> ann=[250, 7] @2
         """
         make = partial(_aggregate, initializer, aggregator)
         if options.get("history") is not None:
@@ -128,13 +160,42 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
     def windowed_by(
         self, windows: TimeWindows | SessionWindows
     ) -> TimeWindowedKStream[K, V] | SessionWindowedKStream[K, V]:
-        """Group by windows of event time too."""
+        """Group by windows of event time too.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> by_name = orders.group_by_key()
+            >>> hourly = by_name.windowed_by(TumblingWindows(timedelta(hours=1)))
+            >>> counts = hourly.count(store="hourly").to_stream(lambda window, n: window.key, key=str)
+            >>> counts.to("counts")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "ann", 40, 3_599_999),
+            ...       ("orders", "ann", 7, 3_600_000))
+            orders ann=250 @0    -> ann=1 @0
+            orders ann=40 @3599999 -> ann=2 @3599999
+            orders ann=7 @3600000 -> ann=1 @3600000
+        """
         if isinstance(windows, SessionWindows):
             return SessionWindowedKStream(self._grouping, windows)
         return TimeWindowedKStream(self._grouping, windows)
 
     def cogroup(self, aggregator: Callable[[K, V, A], A]) -> CogroupedKStream[K, A]:
-        """Begin to aggregate several grouped streams into one table; this one by `aggregator`."""
+        """Begin to aggregate several grouped streams into one table; this one by `aggregator`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> balance = (
+            ...     paid.cogroup(lambda name, cents, total: total + cents)
+            ...     .cogroup(refunded, lambda name, cents, total: total - cents)
+            ...     .aggregate(lambda: 0, value=int, store="balance")
+            ... )
+            >>> balance.to_stream().to("balance")
+            >>> trace(builder, ("paid", "ann", 250), ("refunded", "ann", 40))
+            paid ann=250 @0      -> ann=250 @0
+            refunded ann=40 @1   -> ann=210 @1
+        """
         return CogroupedKStream([(self._grouping, aggregator)])
 
     def _table(

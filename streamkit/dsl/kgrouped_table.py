@@ -51,6 +51,17 @@ class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
 
         Args:
             options: see `StoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> cities = builder.table("cities", key=str, value=str)
+            >>> by_city = cities.group_by(lambda name, city: (city, name), key=str, value=str, name="by")
+            >>> by_city.count(store="people").to_stream().to("people")
+            >>> trace(builder, ("cities", "ann", "Rome"), ("cities", "bob", "Rome"),
+            ...       ("cities", "ann", None))
+            cities ann=Rome @0   -> Rome=1 @0
+            cities bob=Rome @1   -> Rome=2 @1
+            cities ann=None @2   -> Rome=1 @2
         """
         return self._aggregate("KTABLE-AGGREGATE-", TableCount, name, IntegerSerde(), options)
 
@@ -69,6 +80,19 @@ class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
             adder, subtractor: `f(so far, value)`, adding a row and taking one away.
             value: type or serde of the results; by default that of the grouped values.
             options: see `StoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> stock = builder.table("stock", key=str, value=int)
+            >>> by_kind = stock.group_by(lambda item, n: (item[:3], n), key=str, value=int, name="by")
+            >>> totals = by_kind.reduce(
+            ...     lambda total, n: total + n, lambda total, n: total - n, store="totals"
+            ... )
+            >>> totals.to_stream().to("totals")
+            >>> trace(builder, ("stock", "tea-a", 3), ("stock", "tea-b", 4), ("stock", "tea-a", 1))
+            stock tea-a=3 @0     -> tea=3 @0
+            stock tea-b=4 @1     -> tea=7 @1
+            stock tea-a=1 @2     -> tea=5 @2
         """
         make = partial(_table_reduce, adder, subtractor)
         serde = optional_serde(value) or self._place.value_serde
@@ -91,6 +115,23 @@ class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
             adder, subtractor: `f(key, value, aggregate)`, adding a row and taking one away.
             value: type or serde of the results; by default the app's.
             options: see `StoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> cities = builder.table("cities", key=str, value=str)
+            >>> by_city = cities.group_by(lambda name, city: (city, name), key=str, value=str, name="by")
+            >>> people = by_city.aggregate(
+            ...     list,
+            ...     lambda city, name, names: [*names, name],
+            ...     lambda city, name, names: [each for each in names if each != name],
+            ...     store="people",
+            ... )
+            >>> people.to_stream().to("people")
+            >>> trace(builder, ("cities", "ann", "Rome"), ("cities", "bob", "Rome"),
+            ...       ("cities", "ann", None))
+            cities ann=Rome @0   -> Rome=['ann'] @0
+            cities bob=Rome @1   -> Rome=['ann', 'bob'] @1
+            cities ann=None @2   -> Rome=['bob'] @2
         """
         make = partial(_table_aggregate, initializer, adder, subtractor)
         serde = optional_serde(value) or self._place.graph.default_value

@@ -44,7 +44,20 @@ V2 = TypeVar("V2")
 class KStream(
     StatelessOperations[K, V], JoinOperations[K, V], GlobalJoinOperations[K, V], Generic[K, V]
 ):
-    """A stream of records with keys `K` and values `V`."""
+    """A stream of records with keys `K` and values `V`.
+
+    In the examples, `streamkit.testing.trace` feeds records to the program and prints what comes out; other
+    names are those of `streamkit`.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> lines = builder.stream("lines", key=str, value=str)
+        >>> words = lines.flat_map_values(str.split, value=str)
+        >>> words.group_by(lambda key, word: word, key=str).count(store="n").to_stream().to("counts")
+        >>> trace(builder, ("lines", "a", "to be"), ("lines", "b", "be"))
+        lines a=to be @0     -> to=1 @0  be=1 @0
+        lines b=be @1        -> be=2 @1
+    """
 
     # -- topics ------------------------------------------------------------------------------------
 
@@ -65,6 +78,14 @@ class KStream(
             key, value: types or serdes; by default the stream's.
             partitioner: `f(topic, key, value, partitions)` -> a partition or several, see
                 `StreamPartitioner`; by default murmur2 of the key, as every Kafka producer's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.to(lambda name, cents, info: "large" if cents >= 100 else "small")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40))
+            orders ann=250 @0    -> large: ann=250 @0
+            orders bob=40 @1     -> small: bob=40 @1
         """
         place = self._place
         if not callable(topic) and not topic:
@@ -99,6 +120,15 @@ class KStream(
             name: the topic is called `<app>-<name>-repartition`.
             partitions: of the topic; by default as many as the widest topic above it.
             partitioner: as for `to`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.repartition(name="by-name", partitions=8).to("copies")
+            >>> trace(builder, ("orders", "ann", 250))
+            orders ann=250 @0    -> ann=250 @0
+            >>> print(str(builder.build().describe()).count("Sub-topology"))
+            2
         """
         if partitions is not None and partitions < 1:
             raise ConfigError(f"partitions is 1 or more, not {partitions}")
@@ -127,6 +157,20 @@ class KStream(
 
         Raises:
             TopologyError: this stream isn't a join of two streams.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> left = builder.stream("left", key=str, value=str)
+            >>> right = builder.stream("right", key=str, value=str)
+            >>> joined = left.join(right, lambda l, r: l + r, windows=JoinWindows(10), value=str)
+            >>> joined.to("pairs")
+            >>> joined.late_records("right").to("late")
+            >>> trace(builder, ("left", "k", "a", 100), ("right", "k", "b", 95),
+            ...       ("right", "k", "c", 20))
+            left k=a @100        -> -
+            right k=b @95        -> pairs: k=ab @100
+            right k=c @20        -> late: k=c @20
+            dropped: 1 (late)
         """
         return KStream(late_records_of_join(self._place, side, name))
 
@@ -144,6 +188,15 @@ class KStream(
         Args:
             value: type or serde of the values; by default the stream's.
             options: see `StoreOptions`; the table is materialized if `store` is given or a join needs it.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> latest = orders.to_table(store="latest")
+            >>> latest.filter(lambda name, cents: cents >= 100).to_stream().to("large")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "ann", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders ann=40 @1     -> ann=None @1
         """
         return KTable(*table_of_stream(self._place, name, optional_serde(value), options))
 
@@ -159,6 +212,15 @@ class KStream(
         Args:
             name: of the repartition topic, where keys were changed before.
             key, value: types or serdes; by default the stream's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.group_by_key().count(store="orders-by-name").to_stream().to("counts")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40), ("orders", "ann", 7))
+            orders ann=250 @0    -> ann=1 @0
+            orders bob=40 @1     -> bob=1 @1
+            orders ann=7 @2      -> ann=2 @2
         """
         return KGroupedStream(self._place, name, optional_serde(key), optional_serde(value))
 
@@ -178,6 +240,16 @@ class KStream(
             key: type or serde of the new keys; by default the app's.
             value: type or serde of the values; by default the stream's.
             name: of the step and the repartition topic.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> lines = builder.stream("lines", key=str, value=str)
+            >>> by_initial = lines.group_by(lambda key, line: line[0], key=str)
+            >>> by_initial.count(store="by-initial").to_stream().to("counts")
+            >>> trace(builder, ("lines", "a", "hello"), ("lines", "b", "hi"), ("lines", "c", "you"))
+            lines a=hello @0     -> h=1 @0
+            lines b=hi @1        -> h=2 @1
+            lines c=you @2       -> y=1 @2
         """
         key_serde = optional_serde(key)
         place = select_key(self._place, selector, key_serde, name)
@@ -200,6 +272,22 @@ class KStream(
             supplier: makes the processor, once for each task.
             stores: names of stores to connect, added with `StreamsBuilder.add_state_store`.
             key, value: types or serdes of what it forwards; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> class Totals(Processor[str, int, str, int]):
+            ...     def process(self, record: Record[str, int]) -> None:
+            ...         store = self.context.store("totals")
+            ...         total = (store.get(record.key) or 0) + record.value
+            ...         store.put(record.key, total)
+            ...         self.context.forward(record.with_value(total))
+            >>> serdes = StringSerde(), IntegerSerde()
+            >>> builder.add_state_store(StoreSpec("totals", StoreKind.KEY_VALUE, *serdes))
+            >>> orders.process(Totals, stores=["totals"], key=str, value=int).to("spent")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "ann", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders ann=40 @1     -> ann=290 @1
         """
         make = partial(ProcessorAdapter, supplier)
         return KStream(
@@ -220,6 +308,19 @@ class KStream(
             supplier: makes the processor, once for each task.
             stores: names of stores to connect, added with `StreamsBuilder.add_state_store`.
             value: type or serde of what it forwards; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> class Numbered(FixedKeyProcessor[str, int, str]):
+            ...     count = 0
+            ...     def process(self, record: Record[str, int]) -> None:
+            ...         self.count += 1
+            ...         self.context.forward(f"{self.count}: {record.value}")
+            >>> orders.process_values(Numbered, value=str).to("numbered")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40))
+            orders ann=250 @0    -> ann=1: 250 @0
+            orders bob=40 @1     -> bob=2: 40 @1
         """
         make = partial(FixedKeyProcessorAdapter, supplier)
         return KStream(

@@ -63,6 +63,22 @@ class GlobalJoinOperations(StreamOperations[K, V], Generic[K, V]):
             key: `f(key, value)` -> key of the global table, None for no row.
             joiner: `f(value, row)`, or `f(key, value, row)` if `with_key`.
             value: type or serde of the results; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=str)
+            >>> prices = builder.global_table("prices", key=str, value=int)
+            >>> orders.join_global(
+            ...     prices,
+            ...     key=lambda name, item: item,
+            ...     joiner=lambda item, cents: f"{item} {cents}",
+            ...     value=str,
+            ... ).to("priced")
+            >>> trace(builder, ("prices", "tea", 3), ("orders", "ann", "tea"),
+            ...       ("orders", "bob", "ale"))
+            prices tea=3 @0      -> -
+            orders ann=tea @1    -> ann=tea 3 @1
+            orders bob=ale @2    -> -
         """
         place = join_global_table(
             self._place,
@@ -110,7 +126,24 @@ class GlobalJoinOperations(StreamOperations[K, V], Generic[K, V]):
         value: SerdeLike[Any] | None = None,
         name: str | None = None,
     ) -> circle.KStream[K, Any]:
-        """Like `join_global`, but records without a row go on with None for the row."""
+        """Like `join_global`, but records without a row go on with None for the row.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=str)
+            >>> prices = builder.global_table("prices", key=str, value=int)
+            >>> orders.left_join_global(
+            ...     prices,
+            ...     key=lambda name, item: item,
+            ...     joiner=lambda item, cents: f"{item} {cents}",
+            ...     value=str,
+            ... ).to("priced")
+            >>> trace(builder, ("prices", "tea", 3), ("orders", "ann", "tea"),
+            ...       ("orders", "bob", "ale"))
+            prices tea=3 @0      -> -
+            orders ann=tea @1    -> ann=tea 3 @1
+            orders bob=ale @2    -> bob=ale None @2
+        """
         place = join_global_table(
             self._place,
             table,

@@ -105,6 +105,26 @@ class JoinOperations(StreamOperations[K, V], Generic[K, V]):
             options: with a stream: see `StreamJoinOptions`.
             grace: with a table that has a `history`: records wait this long, in stream time, so that
                 late updates of the table still count; the row is the one at the record's time.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> names = builder.table("names", key=str, value=str)
+            >>> orders.join(names, lambda cents, name: f"{name}: {cents}", value=str).to("bills")
+            >>> trace(builder, ("names", "a", "Ann"), ("orders", "a", 250), ("orders", "b", 40))
+            names a=Ann @0       -> -
+            orders a=250 @1      -> a=Ann: 250 @1
+            orders b=40 @2       -> -
+            >>> builder = StreamsBuilder()
+            >>> clicks = builder.stream("clicks", key=str, value=str)
+            >>> views = builder.stream("views", key=str, value=str)
+            >>> pairs = clicks.join(views, lambda c, v: c + v, windows=JoinWindows(10), value=str)
+            >>> pairs.to("pairs")
+            >>> trace(builder, ("views", "k", "v", 0), ("clicks", "k", "c", 10),
+            ...       ("clicks", "k", "d", 11))
+            views k=v @0         -> -
+            clicks k=c @10       -> k=cv @10
+            clicks k=d @11       -> -
         """
         if not isinstance(table, KTable):
             return self._join_stream(
@@ -196,6 +216,16 @@ class JoinOperations(StreamOperations[K, V], Generic[K, V]):
         Args:
             every: with a stream: records without a partner are looked for at most once in this time of
                 the wall clock; 0: whenever stream time moves.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> names = builder.table("names", key=str, value=str)
+            >>> orders.left_join(names, lambda cents, name: f"{name}: {cents}", value=str).to("bills")
+            >>> trace(builder, ("names", "a", "Ann"), ("orders", "a", 250), ("orders", "b", 40))
+            names a=Ann @0       -> -
+            orders a=250 @1      -> a=Ann: 250 @1
+            orders b=40 @2       -> b=None: 40 @2
         """
         if not isinstance(table, KTable):
             return self._join_stream(
@@ -263,7 +293,23 @@ class JoinOperations(StreamOperations[K, V], Generic[K, V]):
         every: timedelta | int = 1000,
         **options: Unpack[StreamJoinOptions],
     ) -> circle.KStream[K, Any]:
-        """Like `left_join` with a stream, but the other stream's records go out without a partner too."""
+        """Like `left_join` with a stream, but the other stream's records go out without a partner too.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> clicks = builder.stream("clicks", key=str, value=str)
+            >>> views = builder.stream("views", key=str, value=str)
+            >>> pairs = clicks.outer_join(
+            ...     views, lambda c, v: f"{c}+{v}", windows=JoinWindows(10), value=str, every=0
+            ... )
+            >>> pairs.to("pairs")
+            >>> trace(builder, ("views", "k", "v", 0), ("clicks", "k", "c", 5), ("views", "x", "w", 30),
+            ...       ("clicks", "k", "d", 50))
+            views k=v @0         -> -
+            clicks k=c @5        -> k=c+v @5
+            views x=w @30        -> -
+            clicks k=d @50       -> x=None+w @30
+        """
         return self._join_stream(
             other,
             joiner,

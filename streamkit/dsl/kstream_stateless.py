@@ -37,7 +37,16 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
     def filter(
         self, predicate: Callable[[K, V], object], *, name: str | None = None
     ) -> circle.KStream[K, V]:
-        """The records that `predicate(key, value)` accepts."""
+        """The records that `predicate(key, value)` accepts.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.filter(lambda name, cents: cents >= 100).to("large")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders bob=40 @1     -> -
+        """
         return circle.KStream(
             kept(self._place, "KSTREAM-FILTER-", name, partial(StreamFilter, predicate))
         )
@@ -45,7 +54,16 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
     def filter_not(
         self, predicate: Callable[[K, V], object], *, name: str | None = None
     ) -> circle.KStream[K, V]:
-        """The records that `predicate(key, value)` rejects."""
+        """The records that `predicate(key, value)` rejects.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.filter_not(lambda name, cents: name == "test").to("real")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "test", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders test=40 @1    -> -
+        """
         make = partial(StreamFilter, predicate, negate=True)
         return circle.KStream(kept(self._place, "KSTREAM-FILTER-", name, make))
 
@@ -63,6 +81,13 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
 
         Args:
             key, value: types or serdes of the results; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.map(lambda name, cents: (cents, name), key=int, value=str).to("by-price")
+            >>> trace(builder, ("orders", "ann", 250))
+            orders ann=250 @0    -> 250=ann @0
         """
         return circle.KStream(
             rekeyed(self._place, "KSTREAM-MAP-", name, partial(StreamMap, mapper), key, value)
@@ -81,6 +106,14 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
 
         Args:
             key: type or serde of the new keys; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> lines = builder.stream("lines", key=str, value=str)
+            >>> lines.select_key(lambda key, line: line[0], key=str).to("by-initial")
+            >>> trace(builder, ("lines", None, "hello"), ("lines", "k", "world"))
+            lines None=hello @0  -> h=hello @0
+            lines k=world @1     -> w=world @1
         """
         return circle.KStream(select_key(self._place, selector, optional_serde(key), name))
 
@@ -95,6 +128,13 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
 
         Args:
             value: type or serde of the new values; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.map_values(lambda cents: f"{cents / 100:.2f}", value=str).to("prices")
+            >>> trace(builder, ("orders", "ann", 250))
+            orders ann=250 @0    -> ann=2.50 @0
         """
         return circle.KStream(
             revalued(self._place, "KSTREAM-MAPVALUES-", name, partial(MapValues, mapper), value)
@@ -111,6 +151,13 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
 
         Args:
             value: type or serde of the new values; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.map_values_with_key(lambda name, cents: f"{name}: {cents}", value=str).to("out")
+            >>> trace(builder, ("orders", "ann", 250))
+            orders ann=250 @0    -> ann=ann: 250 @0
         """
         make = partial(MapValuesWithKey, mapper)
         return circle.KStream(revalued(self._place, "KSTREAM-MAPVALUES-", name, make, value))
@@ -127,6 +174,16 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
 
         Args:
             key, value: types or serdes of the results; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> lines = builder.stream("lines", key=str, value=str)
+            >>> lines.flat_map(
+            ...     lambda key, line: [(word, len(word)) for word in line.split()], key=str, value=int
+            ... ).to("lengths")
+            >>> trace(builder, ("lines", "a", "to be or"), ("lines", "b", ""))
+            lines a=to be or @0  -> to=2 @0  be=2 @0  or=2 @0
+            lines b= @1          -> -
         """
         return circle.KStream(
             rekeyed(self._place, "KSTREAM-FLATMAP-", name, partial(FlatMap, mapper), key, value)
@@ -143,6 +200,14 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
 
         Args:
             value: type or serde of the new values; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> lines = builder.stream("lines", key=str, value=str)
+            >>> lines.flat_map_values(str.split, value=str).to("words")
+            >>> trace(builder, ("lines", "a", "to be"), ("lines", "b", ""))
+            lines a=to be @0     -> a=to @0  a=be @0
+            lines b= @1          -> -
         """
         make = partial(FlatMapValues, mapper)
         return circle.KStream(revalued(self._place, "KSTREAM-FLATMAPVALUES-", name, make, value))
@@ -158,6 +223,16 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
 
         Args:
             value: type or serde of the new values; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.flat_map_values_with_key(
+            ...     lambda name, cents: [f"bill for {name}: {cents}"] if cents else [], value=str
+            ... ).to("bills")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 0))
+            orders ann=250 @0    -> ann=bill for ann: 250 @0
+            orders bob=0 @1      -> -
         """
         make = partial(FlatMapValuesWithKey, mapper)
         return circle.KStream(revalued(self._place, "KSTREAM-FLATMAPVALUES-", name, make, value))
@@ -165,11 +240,29 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
     def peek(
         self, action: Callable[[K, V], object], *, name: str | None = None
     ) -> circle.KStream[K, V]:
-        """The same records, after `action(key, value)` was called for each."""
+        """The same records, after `action(key, value)` was called for each.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.peek(lambda name, cents: print("seen:", name)).to("copies")
+            >>> trace(builder, ("orders", "ann", 250))
+            seen: ann
+            orders ann=250 @0    -> ann=250 @0
+        """
         return circle.KStream(kept(self._place, "KSTREAM-PEEK-", name, partial(Peek, action)))
 
     def for_each(self, action: Callable[[K, V], object], *, name: str | None = None) -> None:
-        """Call `action(key, value)` for each record; the stream ends here."""
+        """Call `action(key, value)` for each record; the stream ends here.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.for_each(lambda name, cents: print("seen:", name, cents))
+            >>> trace(builder, ("orders", "ann", 250))
+            seen: ann 250
+            orders ann=250 @0    -> -
+        """
         kept(self._place, "KSTREAM-FOREACH-", name, partial(ForEach, action))
 
     def print(
@@ -189,19 +282,52 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
 
         Raises:
             TopologyError: the folder of the file isn't there.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.print(label="order")
+            >>> trace(builder, ("orders", "ann", 250))
+            [order]: ann, 250
+            orders ann=250 @0    -> -
         """
         path = None if file is None else printed_file(file)
         make = partial(PrintRecords, self._place.name if label is None else label, mapper, path)
         kept(self._place, "KSTREAM-PRINTER-", name, make)
 
     def split(self, *, name: str | None = None) -> BranchedKStream[K, V]:
-        """Begin to split the stream: each record goes to the first branch that takes it."""
+        """Begin to split the stream: each record goes to the first branch that takes it.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> branches = (
+            ...     orders.split(name="orders-")
+            ...     .branch(lambda name, cents: cents >= 100, name="large")
+            ...     .default_branch(name="small")
+            ... )
+            >>> branches["orders-large"].to("large")
+            >>> branches["orders-small"].to("small")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40))
+            orders ann=250 @0    -> large: ann=250 @0
+            orders bob=40 @1     -> small: bob=40 @1
+        """
         return BranchedKStream(self._place, name)
 
     def merge(
         self, other: circle.KStream[K, V], *, name: str | None = None
     ) -> circle.KStream[K, V]:
-        """The records of both streams; their order relative to each other is that of processing."""
+        """The records of both streams; their order relative to each other is that of processing.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> web = builder.stream("web", key=str, value=int)
+            >>> shop = builder.stream("shop", key=str, value=int)
+            >>> web.merge(shop).to("orders")
+            >>> trace(builder, ("web", "ann", 250), ("shop", "bob", 40))
+            web ann=250 @0       -> ann=250 @0
+            shop bob=40 @1       -> bob=40 @1
+        """
         place, others = self._place, other._place
         name = place.graph.names.node("KSTREAM-MERGE-", name)
         node = OperatorGraphNode(name, lambda: PassThrough, is_merge=True)

@@ -62,6 +62,14 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         Args:
             value: type or serde of the values in its store; by default the table's.
             options: see `StoreOptions`; the result is materialized if `store` is given.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> stock = builder.table("stock", key=str, value=int)
+            >>> stock.filter(lambda item, left: left < 5).to_stream().to("reorder")
+            >>> trace(builder, ("stock", "tea", 3), ("stock", "tea", 9))
+            stock tea=3 @0       -> tea=3 @0
+            stock tea=9 @1       -> tea=None @1
         """
         return self._filter(predicate, name, optional_serde(value), options, negate=False)
 
@@ -78,6 +86,14 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         Args:
             value: type or serde of the values in its store; by default the table's.
             options: see `StoreOptions`; the result is materialized if `store` is given.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> stock = builder.table("stock", key=str, value=int)
+            >>> stock.filter_not(lambda item, left: left > 0).to_stream().to("sold-out")
+            >>> trace(builder, ("stock", "tea", 0), ("stock", "tea", 9))
+            stock tea=0 @0       -> tea=0 @0
+            stock tea=9 @1       -> tea=None @1
         """
         return self._filter(predicate, name, optional_serde(value), options, negate=True)
 
@@ -94,6 +110,15 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         Args:
             value: type or serde of the new values; by default the app's.
             options: see `StoreOptions`; the result is materialized if `store` is given.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> stock = builder.table("stock", key=str, value=int)
+            >>> levels = stock.map_values(lambda left: "low" if left < 5 else "ok", value=str)
+            >>> levels.to_stream().to("levels")
+            >>> trace(builder, ("stock", "tea", 3), ("stock", "tea", None))
+            stock tea=3 @0       -> tea=low @0
+            stock tea=None @1    -> tea=None @1
         """
         return self._map_values(mapper, name, optional_serde(value), options, with_key=False)
 
@@ -110,6 +135,14 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         Args:
             value: type or serde of the new values; by default the app's.
             options: see `StoreOptions`; the result is materialized if `store` is given.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> stock = builder.table("stock", key=str, value=int)
+            >>> texts = stock.map_values_with_key(lambda item, left: f"{left} of {item}", value=str)
+            >>> texts.to_stream().to("texts")
+            >>> trace(builder, ("stock", "tea", 3))
+            stock tea=3 @0       -> tea=3 of tea @0
         """
         return self._map_values(mapper, name, optional_serde(value), options, with_key=True)
 
@@ -129,6 +162,16 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             stores: names of stores to connect, added with `StreamsBuilder.add_state_store`.
             value: type or serde of the new values; by default the app's.
             options: see `StoreOptions`; the result is materialized if `store` is given.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> stock = builder.table("stock", key=str, value=int)
+            >>> class Changed(ValueTransformer[str, int, str]):
+            ...     def transform(self, item: str, left: int) -> str:
+            ...         return f"{left} since {self.context.record_info.timestamp_ms} ms"
+            >>> stock.transform_values(Changed, value=str).to_stream().to("changes")
+            >>> trace(builder, ("stock", "tea", 3, 50))
+            stock tea=3 @50      -> tea=3 since 50 ms @50
         """
         serde = optional_serde(value)
         refuse_history(options)
@@ -170,6 +213,14 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         Args:
             selector: `f(key, value)` -> new key of each record; it sees None for deleted rows.
             key: type or serde of the new keys; by default the app's.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> stock = builder.table("stock", key=str, value=int)
+            >>> stock.to_stream(lambda item, left: item[0], key=str).to("changes")
+            >>> trace(builder, ("stock", "tea", 3), ("stock", "tea", None))
+            stock tea=3 @0       -> t=3 @0
+            stock tea=None @1    -> t=None @1
         """
         name = self._place.graph.names.node("KTABLE-TOSTREAM-", name)
         place = self._place.then(OperatorGraphNode(name, lambda: TableToStream))
@@ -192,6 +243,17 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         Args:
             key, value: types or serdes of the results; by default the app's.
             name: of the step and the repartition topic.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> cities = builder.table("cities", key=str, value=str)
+            >>> by_city = cities.group_by(lambda name, city: (city, name), key=str, value=str, name="by")
+            >>> by_city.count(store="people").to_stream().to("people")
+            >>> trace(builder, ("cities", "ann", "Rome"), ("cities", "bob", "Rome"),
+            ...       ("cities", "ann", "Oslo"))
+            cities ann=Rome @0   -> Rome=1 @0
+            cities bob=Rome @1   -> Rome=2 @1
+            cities ann=Oslo @2   -> Rome=1 @2  Oslo=1 @2
         """
         step = self._place.graph.names.node("KTABLE-SELECT-", name)
         make = partial(TableSelect, selector)
@@ -219,6 +281,17 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
 
         Raises:
             TopologyError: the table has a history, or isn't windowed where windows shall close.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> counts = orders.group_by_key().windowed_by(TumblingWindows(10)).count(store="counts")
+            >>> counts.suppress(UntilWindowCloses(), name="final").to_stream().to("final")
+            >>> trace(builder, ("orders", "ann", 1, 1), ("orders", "ann", 2, 5),
+            ...       ("orders", "ann", 3, 12))
+            orders ann=1 @1      -> -
+            orders ann=2 @5      -> -
+            orders ann=3 @12     -> ann[0,10]=2 @5
         """
         place, backing = suppress(self._place, self._backing, until, name, log=log)
         return KTable(place, backing)

@@ -92,6 +92,28 @@ class TableJoinOperations(TableOperations[K, V], Generic[K, V]):
             value: type or serde of the results; by default the app's.
             options: see `StoreOptions`; with any of them the result is materialized, with
                 `foreign_key` if `store` is given.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> names = builder.table("names", key=str, value=str)
+            >>> cities = builder.table("cities", key=str, value=str)
+            >>> people = names.join(cities, lambda name, city: f"{name}, {city}", value=str)
+            >>> people.to_stream().to("people")
+            >>> trace(builder, ("names", "a", "Ann"), ("cities", "a", "Rome"),
+            ...       ("cities", "a", "Oslo"))
+            names a=Ann @0       -> -
+            cities a=Rome @1     -> a=Ann, Rome @1
+            cities a=Oslo @2     -> a=Ann, Oslo @2
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.table("orders", key=int, value=str)
+            >>> prices = builder.table("prices", key=str, value=int)
+            >>> priced = orders.join(prices, lambda item, cents: f"{item} {cents}",
+            ...                      foreign_key=lambda item: item, value=str, name="price")
+            >>> priced.to_stream().to("priced")
+            >>> trace(builder, ("orders", 7, "tea"), ("orders", 8, "tea"), ("prices", "tea", 250))
+            orders 7=tea @0      -> -
+            orders 8=tea @1      -> -
+            prices tea=250 @2    -> 7=tea 250 @2  8=tea 250 @2
         """
         by = foreign_key_of(foreign_key, foreign_key_with_key, partitioner, other_partitioner)
         if by is not None:
@@ -150,7 +172,19 @@ class TableJoinOperations(TableOperations[K, V], Generic[K, V]):
         value: SerdeLike[A] | None = None,
         **options: Unpack[StoreOptions],
     ) -> circle.KTable[K, A]:
-        """Like `join`, but rows of this table without a partner are there too, with None for it."""
+        """Like `join`, but rows of this table without a partner are there too, with None for it.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> names = builder.table("names", key=str, value=str)
+            >>> cities = builder.table("cities", key=str, value=str)
+            >>> people = names.left_join(cities, lambda name, city: f"{name}, {city}", value=str)
+            >>> people.to_stream().to("people")
+            >>> trace(builder, ("names", "a", "Ann"), ("cities", "a", "Rome"), ("names", "a", None))
+            names a=Ann @0       -> a=Ann, None @0
+            cities a=Rome @1     -> a=Ann, Rome @1
+            names a=None @2      -> a=None @2
+        """
         by = foreign_key_of(foreign_key, foreign_key_with_key, partitioner, other_partitioner)
         if by is not None:
             return self._join_foreign(other, by, joiner, name, value, options, left=True)
@@ -165,7 +199,20 @@ class TableJoinOperations(TableOperations[K, V], Generic[K, V]):
         value: SerdeLike[A] | None = None,
         **options: Unpack[StoreOptions],
     ) -> circle.KTable[K, A]:
-        """Like `join`, but rows of either table without a partner are there too, with None for it."""
+        """Like `join`, but rows of either table without a partner are there too, with None for it.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> names = builder.table("names", key=str, value=str)
+            >>> cities = builder.table("cities", key=str, value=str)
+            >>> people = names.outer_join(cities, lambda name, city: f"{name}, {city}", value=str)
+            >>> people.to_stream().to("people")
+            >>> trace(builder, ("cities", "a", "Rome"), ("names", "a", "Ann"),
+            ...       ("cities", "a", None))
+            cities a=Rome @0     -> a=None, Rome @0
+            names a=Ann @1       -> a=Ann, Rome @1
+            cities a=None @2     -> a=Ann, None @2
+        """
         return self._join(other, joiner, name, value, options, keeps_left=True, keeps_right=True)
 
     def _join(

@@ -71,6 +71,17 @@ class _Windowed(NamedAggregation[Windowed[K], V], Generic[K, V]):
 
         Raises:
             TopologyError: nothing is aggregated yet.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> windowed = orders.group_by_key().windowed_by(TumblingWindows(10))
+            >>> windowed.count(store="counts").to_stream().to("counts")
+            >>> windowed.late_records().to("late")
+            >>> trace(builder, ("orders", "ann", 250, 15), ("orders", "ann", 40, 5))
+            orders ann=250 @15   -> counts: ann[10,20]=1 @15
+            orders ann=40 @5     -> late: ann=40 @5
+            dropped: 1 (late)
         """
         return circle.KStream(late_records(self._aggregated, self._grouping, name))
 
@@ -96,6 +107,17 @@ class TimeWindowedKStream(_Windowed[K, V]):
 
         Raises:
             TopologyError: unlimited windows, which never close.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> windowed = orders.group_by_key().windowed_by(TumblingWindows(10))
+            >>> windowed.emit_on_close(every=0).count(store="counts").to_stream().to("counts")
+            >>> trace(builder, ("orders", "ann", 250, 1), ("orders", "ann", 40, 5),
+            ...       ("orders", "ann", 7, 12))
+            orders ann=250 @1    -> -
+            orders ann=40 @5     -> -
+            orders ann=7 @12     -> ann[0,10]=2 @5
         """
         if isinstance(self._windows, UnlimitedWindows):
             raise TopologyError("unlimited windows never close: use the updates of their table")
@@ -108,6 +130,17 @@ class TimeWindowedKStream(_Windowed[K, V]):
 
         Args:
             options: see `WindowStoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> windowed = orders.group_by_key().windowed_by(TumblingWindows(10))
+            >>> windowed.count(store="counts").to_stream().to("counts")
+            >>> trace(builder, ("orders", "ann", 250, 1), ("orders", "ann", 40, 5),
+            ...       ("orders", "ann", 7, 12))
+            orders ann=250 @1    -> ann[0,10]=1 @1
+            orders ann=40 @5     -> ann[0,10]=2 @5
+            orders ann=7 @12     -> ann[10,20]=1 @12
         """
         if not isinstance(self._windows, SlidingWindows):
             use_up_number(self._grouping.place, options)
@@ -126,6 +159,17 @@ class TimeWindowedKStream(_Windowed[K, V]):
         Args:
             value: type or serde of the results; by default the stream's.
             options: see `WindowStoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> windowed = orders.group_by_key().windowed_by(TumblingWindows(10))
+            >>> windowed.reduce(max, store="largest").to_stream().to("largest")
+            >>> trace(builder, ("orders", "ann", 250, 1), ("orders", "ann", 40, 5),
+            ...       ("orders", "ann", 7, 12))
+            orders ann=250 @1    -> ann[0,10]=250 @1
+            orders ann=40 @5     -> ann[0,10]=250 @5
+            orders ann=7 @12     -> ann[10,20]=7 @12
         """
         serde = optional_serde(value) or self._grouping.value
         return self._table(_REDUCE, partial(ReduceFold, reducer), name, serde, options)
@@ -144,6 +188,18 @@ class TimeWindowedKStream(_Windowed[K, V]):
         Args:
             value: type or serde of the results; by default the app's.
             options: see `WindowStoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> windowed = orders.group_by_key().windowed_by(TumblingWindows(10))
+            >>> lists = windowed.aggregate(list, lambda name, cents, seen: [*seen, cents], store="lists")
+            >>> lists.to_stream().to("lists")
+            >>> trace(builder, ("orders", "ann", 250, 1), ("orders", "ann", 40, 5),
+            ...       ("orders", "ann", 7, 12))
+            orders ann=250 @1    -> ann[0,10]=[250] @1
+            orders ann=40 @5     -> ann[0,10]=[250, 40] @5
+            orders ann=7 @12     -> ann[10,20]=[7] @12
         """
         serde = optional_serde(value) or self._grouping.place.graph.default_value
         make = partial(AggregateFold, initializer, aggregator)
@@ -200,6 +256,17 @@ class SessionWindowedKStream(_Windowed[K, V]):
         Args:
             every: sessions that have closed are looked for at most once in this time of the wall clock;
                 0: at each record.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> sessions = orders.group_by_key().windowed_by(SessionWindows(10))
+            >>> sessions.emit_on_close(every=0).count(store="counts").to_stream().to("counts")
+            >>> trace(builder, ("orders", "ann", 250, 0), ("orders", "ann", 40, 8),
+            ...       ("orders", "ann", 7, 30))
+            orders ann=250 @0    -> -
+            orders ann=40 @8     -> -
+            orders ann=7 @30     -> ann[0,8]=2 @8
         """
         return SessionWindowedKStream(self._grouping, self._windows, to_ms(every, "every"))
 
@@ -210,6 +277,17 @@ class SessionWindowedKStream(_Windowed[K, V]):
 
         Args:
             options: see `WindowStoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> sessions = orders.group_by_key().windowed_by(SessionWindows(10, grace=20))
+            >>> sessions.count(store="counts").to_stream().to("counts")
+            >>> trace(builder, ("orders", "ann", 250, 0), ("orders", "ann", 40, 15),
+            ...       ("orders", "ann", 7, 8))
+            orders ann=250 @0    -> ann[0,0]=1 @0
+            orders ann=40 @15    -> ann[15,15]=1 @15
+            orders ann=7 @8      -> ann[0,0]=None @0  ann[15,15]=None @15  ann[0,15]=3 @15
         """
         use_up_number(self._grouping.place, options)
         return self._table(_AGGREGATE, CountFold, name, serde_for(int), options, ignores_value=True)
@@ -227,6 +305,17 @@ class SessionWindowedKStream(_Windowed[K, V]):
         Args:
             value: type or serde of the results; by default the stream's.
             options: see `WindowStoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> sessions = orders.group_by_key().windowed_by(SessionWindows(10, grace=20))
+            >>> sessions.reduce(max, store="largest").to_stream().to("largest")
+            >>> trace(builder, ("orders", "ann", 250, 0), ("orders", "ann", 40, 15),
+            ...       ("orders", "ann", 7, 8))
+            orders ann=250 @0    -> ann[0,0]=250 @0
+            orders ann=40 @15    -> ann[15,15]=40 @15
+            orders ann=7 @8      -> ann[0,0]=None @0  ann[15,15]=None @15  ann[0,15]=250 @15
         """
         serde = optional_serde(value) or self._grouping.value
         return self._table(_REDUCE, partial(ReduceFold, reducer), name, serde, options)
@@ -248,6 +337,23 @@ class SessionWindowedKStream(_Windowed[K, V]):
                 merge of a record starts from `initializer()`.
             value: type or serde of the results; by default the app's.
             options: see `WindowStoreOptions`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> sessions = orders.group_by_key().windowed_by(SessionWindows(10, grace=20))
+            >>> lists = sessions.aggregate(
+            ...     list,
+            ...     lambda name, cents, so_far: [*so_far, cents],
+            ...     lambda name, one, other: one + other,
+            ...     store="lists",
+            ... )
+            >>> lists.to_stream().to("lists")
+            >>> trace(builder, ("orders", "ann", 250, 0), ("orders", "ann", 40, 15),
+            ...       ("orders", "ann", 7, 8))
+            orders ann=250 @0    -> ann[0,0]=[250] @0
+            orders ann=40 @15    -> ann[15,15]=[40] @15
+            orders ann=7 @8      -> ann[0,0]=None @0  ann[15,15]=None @15  ann[0,15]=[250, 40, 7] @15
         """
         serde = optional_serde(value) or self._grouping.place.graph.default_value
         make = partial(AggregateFold, initializer, aggregator, merger)

@@ -113,6 +113,15 @@ class NamedAggregation(ABC, Generic[K, V]):
         Raises:
             ConfigError: no aggregate, something else than one, or fields that `into` hasn't or lacks.
             TopologyError: a grouped table, and an aggregate that can't take back the value before.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> spent = orders.group_by_key().agg(n=count(), total=sum_of(int), store="spent")
+            >>> spent.to_stream().to("spent")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "ann", 40))
+            orders ann=250 @0    -> ann={'n': 1, 'total': 250} @0
+            orders ann=40 @1     -> ann={'n': 2, 'total': 290} @1
         """
         options = _options(store=store, key=key, log=log, backend=backend, retention=retention)
         _refuse_aggregates({**options, "name": name, "into": into, "value": value})
@@ -194,6 +203,17 @@ class CogroupedAggregation(ABC, Generic[K]):
             ConfigError: fields that `into` hasn't or lacks.
             TopologyError: a stream has an aggregator of its own sort, or two streams mean different things
                 by a name.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> spent, returned = Aggregates(paid=sum_of(int)), Aggregates(refunds=count())
+            >>> both = paid.cogroup(spent).cogroup(refunded, returned)
+            >>> both.agg(store="both").to_stream().to("both")
+            >>> trace(builder, ("paid", "ann", 250), ("refunded", "ann", 40))
+            paid ann=250 @0      -> ann={'paid': 250, 'refunds': 0} @0
+            refunded ann=40 @1   -> ann={'paid': 250, 'refunds': 1} @1
         """
         options = _options(store=store, key=key, log=log, backend=backend, retention=retention)
         named, table = self._aggregate_named(name, options)

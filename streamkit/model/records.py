@@ -9,6 +9,8 @@ __all__ = ["EMPTY_HEADERS", "Headers", "Record", "RecordInfo", "TopicPartition"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+K2 = TypeVar("K2")
+V2 = TypeVar("V2")
 
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 """Record headers in order; a name may occur more than once."""
@@ -59,3 +61,39 @@ class Record(Generic[K, V]):
     value: V
     timestamp_ms: int
     headers: Headers = EMPTY_HEADERS
+
+    def with_key(self, key: K2) -> Record[K2, V]:
+        """The same record with another key.
+
+        Example:
+            >>> Record("a", 1, timestamp_ms=5).with_key("b")
+            Record(key='b', value=1, timestamp_ms=5, headers=())
+        """
+        return Record(key, self.value, self.timestamp_ms, self.headers)
+
+    def with_value(self, value: V2) -> Record[K, V2]:
+        """The same record with another value.
+
+        Example:
+            >>> Record("a", 1, timestamp_ms=5).with_value("one")
+            Record(key='a', value='one', timestamp_ms=5, headers=())
+        """
+        return Record(self.key, value, self.timestamp_ms, self.headers)
+
+    def with_timestamp(self, timestamp_ms: int) -> Record[K, V]:
+        """The same record at another time.
+
+        Example:
+            >>> Record("a", 1, timestamp_ms=5).with_timestamp(7)
+            Record(key='a', value=1, timestamp_ms=7, headers=())
+        """
+        return Record(self.key, self.value, timestamp_ms, self.headers)
+
+    def with_headers(self, headers: Headers) -> Record[K, V]:
+        """The same record with other headers.
+
+        Example:
+            >>> Record("a", 1, timestamp_ms=5).with_headers((("source", b"web"),)).headers
+            (('source', b'web'),)
+        """
+        return Record(self.key, self.value, self.timestamp_ms, headers)

@@ -1,6 +1,6 @@
 """For tests: a topology without sockets, and a broker in process.
 
-`TopologyTestDriver` runs a topology step by step; `EmbeddedBroker` is a real broker on a free port, with
+`TopologyTestDriver` runs a topology step by step, `trace` prints what it makes of some records; `EmbeddedBroker` is a real broker on a free port, with
 `Fault`s that a test sets (`FaultControl`). They load on first use, so that importing this package (as pytest does for the plugin) costs nothing.
 """
 
@@ -13,6 +13,7 @@ __all__ = [
     "Fault",
     "FaultControl",
     "TopologyTestDriver",
+    "trace",
 ]  # all come from __getattr__
 
 
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from streamkit.testing.driver import TopologyTestDriver
 
         return TopologyTestDriver
+    if name == "trace":
+        from streamkit.testing.tracing import trace
+
+        return trace
     if name == "EmbeddedBroker":
         from streamkit.testing.embedded_broker import EmbeddedBroker
 

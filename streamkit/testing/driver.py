@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from streamkit.clock import ManualClock
 from streamkit.errors import ClosedError, ConfigError, TopologyError
@@ -33,7 +33,7 @@ from streamkit.topology.nodes import SinkNode, SourceNode
 from streamkit.topology.plan import TopologyPlan, plan
 from streamkit.topology.topology import Topology
 
-__all__ = ["TopologyTestDriver"]
+__all__ = ["Buildable", "TopologyTestDriver"]
 
 _UNLIMITED = 1_000_000_000
 
@@ -42,8 +42,12 @@ class _HasTopology(Protocol):
     def topology(self) -> Topology: ...
 
 
-class _Buildable(Protocol):
+class _HasBuild(Protocol):
     def build(self) -> Topology: ...
+
+
+Buildable: TypeAlias = Topology | _HasTopology | _HasBuild
+"""What a topology can be had of: one itself, an `App`, or a `StreamsBuilder`."""
 
 
 class TopologyTestDriver:
@@ -74,7 +78,7 @@ class TopologyTestDriver:
 
     def __init__(
         self,
-        source: Topology | _HasTopology | _Buildable,
+        source: Buildable,
         *,
         application_id: str | None = None,
         wall_clock_start_ms: int = 0,
@@ -389,7 +393,7 @@ class TopologyTestDriver:
             raise ClosedError("the test driver is closed")
 
 
-def _topology_of(source: Topology | _HasTopology | _Buildable) -> Topology:
+def _topology_of(source: Buildable) -> Topology:
     if isinstance(source, Topology):
         return source
     build = getattr(source, "topology", None) or getattr(source, "build", None)

@@ -10,6 +10,7 @@ import pkgutil
 import re
 import textwrap
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +18,11 @@ import pytest
 
 import streamkit
 from streamkit._version import build_mode
+from streamkit.testing import trace
+
+NAMES = {name: getattr(streamkit, name) for name in streamkit.__all__}
+NAMES |= {"timedelta": timedelta, "trace": trace}
+"""What examples use without importing it."""
 
 FENCE = re.compile(r"^( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 PUBLIC = [
@@ -59,7 +65,11 @@ def test_examples_of_the_module_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     module = importlib.import_module(name)
-    done = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    done = doctest.testmod(
+        module,
+        extraglobs={name: value for name, value in NAMES.items() if name not in vars(module)},
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
+    )
     assert done.failed == 0
     for text in docstrings(module):
         for match in FENCE.finditer(text):
