@@ -37,7 +37,12 @@ REST_MS = 300_000 + 2 * REBALANCE_MS + SESSION_MS
 
 @dataclass
 class Client:
-    """A consumer, as far as it knows itself."""
+    """A consumer, as far as it knows itself.
+
+    Attributes:
+        synced_as: member (of a static one its instance) and generation of the sync that waits; its client may have
+            joined anew meanwhile.
+    """
 
     group_id: str
     instance_id: str | None
@@ -49,6 +54,7 @@ class Client:
     wants_sync: bool = False
     joining: int | None = None
     syncing: int | None = None
+    synced_as: tuple[str, int] = ("", -1)
 
 
 @dataclass
@@ -142,6 +148,7 @@ class GroupMachine(RuleBasedStateMachine):
                     member.instance_id or member.member_id: assignments.get(member.member_id, b"")
                     for member in group.members.values()
                 }
+        client.synced_as = client.instance_id or client.member_id, client.generation
         client.syncing = self.lab.sync(
             client.member_id,
             client.generation,
@@ -315,8 +322,8 @@ class GroupMachine(RuleBasedStateMachine):
             if reply.error is ErrorCode.UNKNOWN_MEMBER_ID:
                 client.member_id, client.generation = "", -1
             return
-        key = (client.group_id, client.generation)
-        place = client.instance_id or client.member_id
+        place, generation = client.synced_as
+        key = (client.group_id, generation)
         if key not in self.model.assigned:
             self.model.assigned[key] = self.sent
         assert reply.assignment == self.model.assigned[key][place], "not what the leader assigned"
@@ -377,3 +384,18 @@ GroupMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestGroupCoordinator = GroupMachine.TestCase
+
+
+def test_sync_that_is_answered_after_its_client_has_joined_anew() -> None:
+    """A schedule that random runs found: the answer is for the member that asked."""
+    machine = GroupMachine()
+    machine.start(0, 3)
+    machine.behave(0, 1)
+    machine.behave(1, 2)
+    machine.behave(2, 1)
+    machine.behave(1, 2)
+    machine.behave_with_a_full_disk(0, 2)
+    machine.join(0, RANGE, True, False)
+    machine.behave(1, 1)
+    machine.answers_are_true()
+    machine.teardown()
