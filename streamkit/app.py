@@ -117,6 +117,18 @@ class App:
 
         Raises:
             TopologyError: names or topics clash, or names are missing where the settings ask for them.
+
+        Example:
+            >>> app = App("shop")
+            >>> orders = app.topic("orders", key=str, value=int)
+            >>> app.stream(orders).to("copies")
+            >>> print(app.topology().describe())
+            Topologies:
+               Sub-topology: 0
+                Source: KSTREAM-SOURCE-0000000000 (topics: [orders])
+                  --> KSTREAM-SINK-0000000001
+                Sink: KSTREAM-SINK-0000000001 (topic: copies)
+                  <-- KSTREAM-SOURCE-0000000000
         """
         settings = self.settings
         return self._builder.build(
@@ -187,6 +199,13 @@ class App:
             timestamp: event time, `f(key, value)` -> ms since the epoch; by default the record's own.
             timestamp_extractor: the same with all that is known, see `TimestampExtractor`.
             offset_reset: "earliest", "latest" or "none" (an error); by default the app's setting.
+
+        Example:
+            >>> app = App("shop")
+            >>> orders = app.topic("orders", key=str, value=int, offset_reset="latest")
+            >>> app.stream(orders).map_values(str, value=str).to("texts")
+            >>> trace(app, ("orders", "ann", 250))
+            orders ann=250 @0    -> ann=250 @0
         """
         return Topic(
             check_name(name),
@@ -216,6 +235,15 @@ class App:
             topic: a `Topic`, or a name or compiled pattern of topics: the function's annotation
                 `KStream[str, Order]` then says how they are read, else the app's serdes do.
             name: of the source in the topology.
+
+        Example:
+            >>> app = App("shop")
+            >>> @app.stream("orders")
+            ... def large(orders: KStream[str, int]) -> None:
+            ...     orders.filter(lambda name, cents: cents >= 100).to("large")
+            >>> trace(app, ("orders", "ann", 250), ("orders", "bob", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders bob=40 @1     -> -
         """
 
         def make() -> StreamSource[Any, Any]:
@@ -255,6 +283,15 @@ class App:
                 how it is read, else the app's serdes do.
             name: of the source in the topology.
             options: see `SourceTableOptions`.
+
+        Example:
+            >>> app = App("shop")
+            >>> @app.table("stock")
+            ... def reorder(stock: KTable[str, int]) -> None:
+            ...     stock.filter(lambda item, left: left < 5).to_stream().to("reorder")
+            >>> trace(app, ("stock", "tea", 3), ("stock", "tea", 9))
+            stock tea=3 @0       -> tea=3 @0
+            stock tea=9 @1       -> tea=None @1
         """
 
         def make() -> TableSource[Any, Any]:
@@ -289,6 +326,21 @@ class App:
             topic: a `Topic`, or the name of one with the app's serdes.
             name: of the source in the topology.
             options: see `GlobalTableOptions`.
+
+        Example:
+            >>> app = App("shop")
+            >>> orders = app.topic("orders", key=str, value=int)
+            >>> names = app.global_table(app.topic("names", key=str, value=str), store="names")
+            >>> bills = app.stream(orders).join_global(
+            ...     names,
+            ...     key=lambda id, cents: id,
+            ...     joiner=lambda cents, name: f"{name}: {cents}",
+            ...     value=str,
+            ... )
+            >>> bills.to("bills")
+            >>> trace(app, ("names", "a", "Ann"), ("orders", "a", 250))
+            names a=Ann @0       -> -
+            orders a=250 @1      -> a=Ann: 250 @1
         """
 
         def make() -> GlobalKTable[Any, Any]:
@@ -316,6 +368,20 @@ class App:
             log: False: no changelog, state is lost with its folder; a mapping: the changelog topic's
                 settings.
             backend: "rocksdb" or "memory"; by default the app's setting decides.
+
+        Example:
+            >>> app = App("shop")
+            >>> orders = app.topic("orders", key=str, value=int)
+            >>> _ = app.store("totals", key=str, value=int)
+            >>> @app.agent(orders, stores=["totals"], to=app.topic("spent", key=str, value=int))
+            ... def add_up(order: Record[str, int], context: ProcessorContext[str, int]) -> None:
+            ...     totals = context.store("totals")
+            ...     total = (totals.get(order.key) or 0) + order.value
+            ...     totals.put(order.key, total)
+            ...     context.forward(order.with_value(total))
+            >>> trace(app, ("orders", "ann", 250), ("orders", "ann", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders ann=40 @1     -> ann=290 @1
         """
         spec = StoreSpec(
             check_name(name),
@@ -370,6 +436,17 @@ class App:
             to: where what it forwards (`context.forward(record)`) is written, a topic's name as the context is
                 annotated (`ProcessorContext[str, int]`); None: nowhere.
             name: of the agent in the topology; by default the function's.
+
+        Example:
+            >>> app = App("shop")
+            >>> orders = app.topic("orders", key=str, value=int)
+            >>> @app.agent(orders, to="large")
+            ... def forward_large(order: Record[str, int], context: ProcessorContext[str, int]) -> None:
+            ...     if order.value >= 100:
+            ...         context.forward(order)
+            >>> trace(app, ("orders", "ann", 250), ("orders", "bob", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders bob=40 @1     -> -
         """
         source: StreamSource[Any, Any] = self.stream(topic)
 
@@ -407,6 +484,20 @@ class App:
 
         Raises:
             ConfigError: an interval or clock out of range, or no such agent.
+
+        Example:
+            >>> app = App("shop")
+            >>> orders = app.topic("orders", key=str, value=int)
+            >>> seen: list[str] = []
+            >>> @app.agent(orders, to=app.topic("reports", key=str, value=int))
+            ... def note(order: Record[str, int], context: ProcessorContext[str, int]) -> None:
+            ...     seen.append(order.key)
+            >>> @app.timer(every=timedelta(seconds=10))
+            ... def report(now_ms: int, context: ProcessorContext[str, int]) -> None:
+            ...     context.forward(Record("orders", len(seen), timestamp_ms=now_ms))
+            >>> trace(app, ("orders", "ann", 250, 1_000), ("orders", "bob", 40, 12_000))
+            orders ann=250 @1000 -> orders=1 @1000
+            orders bob=40 @12000 -> orders=2 @12000
         """
         interval_ms = to_ms(every, "every", least=1)
         if clock not in ("stream", "wall"):

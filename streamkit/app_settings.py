@@ -38,6 +38,10 @@ class AppSettings:
 
     Raises:
         ConfigError: a value out of range; the message names the range.
+
+    Example:
+        >>> App("shop", commit_interval_ms=timedelta(seconds=5)).settings.commit_interval_ms
+        5000
     """
 
     app_id: str

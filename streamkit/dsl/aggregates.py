@@ -66,6 +66,16 @@ def count(field: str | Callable[[Any], object] | None = None) -> Aggregate[Any, 
     Args:
         field: count only those where this isn't None: the name of a field or key of the value, or
             `f(value)`.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(n=count(), gifts=count("gift"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"gift": None}),
+        ...       ("orders", "ann", {"gift": "card"}))
+        orders ann={'gift': None} @0 -> ann={'gifts': 0, 'n': 1} @0
+        orders ann={'gift': 'card'} @1 -> ann={'gifts': 1, 'n': 2} @1
     """
     return Count(_text("count", field), None if field is None else _taker(field, "count"))
 
@@ -79,6 +89,15 @@ def sum_of(field: str | Callable[[Any], Any]) -> Aggregate[Any, Any]:
 
     Args:
         field: the name of a field or key of the value, or `f(value)`; None is passed over.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(cents=sum_of("cents"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"cents": 5}), ("orders", "ann", {"cents": 7}))
+        orders ann={'cents': 5} @0 -> ann={'cents': 5} @0
+        orders ann={'cents': 7} @1 -> ann={'cents': 12} @1
     """
     return Sum(_text("sum_of", field), _taker(field, "sum_of"))
 
@@ -92,6 +111,15 @@ def mean(field: str | Callable[[Any], Any]) -> Aggregate[Any, Any]:
 
     Args:
         field: the name of a field or key of the value, or `f(value)`; None is passed over.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(cents=mean("cents"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"cents": 5}), ("orders", "ann", {"cents": 8}))
+        orders ann={'cents': 5} @0 -> ann={'cents': 5.0} @0
+        orders ann={'cents': 8} @1 -> ann={'cents': 6.5} @1
     """
     return Mean(_text("mean", field), _taker(field, "mean"))
 
@@ -105,6 +133,15 @@ def min_of(field: str | Callable[[Any], Any]) -> Aggregate[Any, Any]:
 
     Args:
         field: the name of a field or key of the value, or `f(value)`; None and NaN are passed over.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(least=min_of("cents"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"cents": 5}), ("orders", "ann", {"cents": 8}))
+        orders ann={'cents': 5} @0 -> ann={'least': 5} @0
+        orders ann={'cents': 8} @1 -> ann={'least': 5} @1
     """
     return Extreme("min", _text("min_of", field), _taker(field, "min_of"))
 
@@ -118,6 +155,15 @@ def max_of(field: str | Callable[[Any], Any]) -> Aggregate[Any, Any]:
 
     Args:
         field: the name of a field or key of the value, or `f(value)`; None and NaN are passed over.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(most=max_of("cents"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"cents": 5}), ("orders", "ann", {"cents": 8}))
+        orders ann={'cents': 5} @0 -> ann={'most': 5} @0
+        orders ann={'cents': 8} @1 -> ann={'most': 8} @1
     """
     return Extreme("max", _text("max_of", field), _taker(field, "max_of"))
 
@@ -143,6 +189,16 @@ def first(
         field: the name of a field or key of the value, or `f(value)`; None is passed over. Left out: the
             whole value.
         by: what tells the order, a field or `f(value)`; by default that in which records arrive.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(item=first("item"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"item": "tea"}),
+        ...       ("orders", "ann", {"item": "ale"}))
+        orders ann={'item': 'tea'} @0 -> ann={'item': 'tea'} @0
+        orders ann={'item': 'ale'} @1 -> ann={'item': 'tea'} @1
     """
     return _edge("first", field, by)
 
@@ -160,7 +216,18 @@ def last(
     *,
     by: str | Callable[[Any], object] | None = None,
 ) -> Aggregate[Any, Any]:
-    """The last value, or a field of it; arguments as `first`."""
+    """The last value, or a field of it; arguments as `first`.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(item=last("item", by="at"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"item": "tea", "at": 9}),
+        ...       ("orders", "ann", {"item": "ale", "at": 2}))
+        orders ann={'item': 'tea', 'at': 9} @0 -> ann={'item': 'tea'} @0
+        orders ann={'item': 'ale', 'at': 2} @1 -> ann={'item': 'tea'} @1
+    """
     return _edge("last", field, by)
 
 
@@ -177,6 +244,17 @@ def distinct(field: str | Callable[[Any], Any]) -> Aggregate[Any, list[Any]]:
     Args:
         field: the name of a field or key of the value, or `f(value)`; None is passed over. It must be
             hashable.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(items=distinct("item"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"item": "tea"}),
+        ...       ("orders", "ann", {"item": "ale"}), ("orders", "ann", {"item": "tea"}))
+        orders ann={'item': 'tea'} @0 -> ann={'items': ['tea']} @0
+        orders ann={'item': 'ale'} @1 -> ann={'items': ['tea', 'ale']} @1
+        orders ann={'item': 'tea'} @2 -> ann={'items': ['tea', 'ale']} @2
     """
     return Distinct(_text("distinct", field), _taker(field, "distinct"))
 
@@ -186,7 +264,18 @@ def count_distinct(field: str) -> Aggregate[Any, int]: ...
 @overload
 def count_distinct(field: Callable[[V], object]) -> Aggregate[V, int]: ...
 def count_distinct(field: str | Callable[[Any], Any]) -> Aggregate[Any, int]:
-    """How many different values a field has; state and arguments as `distinct`."""
+    """How many different values a field has; state and arguments as `distinct`.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(items=count_distinct("item"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"item": "tea"}),
+        ...       ("orders", "ann", {"item": "tea"}))
+        orders ann={'item': 'tea'} @0 -> ann={'items': 1} @0
+        orders ann={'item': 'tea'} @1 -> ann={'items': 1} @1
+    """
     return CountDistinct(_text("count_distinct", field), _taker(field, "count_distinct"))
 
 
@@ -219,6 +308,17 @@ def top_k(
 
     Raises:
         ConfigError: `k` is less than 1.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=dict)
+        >>> table = orders.group_by_key().agg(top=top_k(2, by="cents"), store="orders")
+        >>> table.to_stream().to("out")
+        >>> trace(builder, ("orders", "ann", {"cents": 5}), ("orders", "ann", {"cents": 8}),
+        ...       ("orders", "ann", {"cents": 7}))
+        orders ann={'cents': 5} @0 -> ann={'top': [{'cents': 5}]} @0
+        orders ann={'cents': 8} @1 -> ann={'top': [{'cents': 8}, {'cents': 5}]} @1
+        orders ann={'cents': 7} @2 -> ann={'top': [{'cents': 8}, {'cents': 7}]} @2
     """
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise ConfigError(f"top_k keeps at least 1 value, not {k!r}: top_k(3, by='amount')")

@@ -69,7 +69,12 @@ class Aggregates(Generic[V_contra]):
         self.by_name: Mapping[str, Aggregate[Any, Any]] = given
 
     def initial(self) -> dict[str, Any]:
-        """The states before the first value."""
+        """The states before the first value.
+
+        Example:
+            >>> Aggregates(n=count(), average=mean("cents")).initial()
+            {'n': 0, 'average': (None, 0)}
+        """
         return {name: aggregate.initial() for name, aggregate in self.by_name.items()}
 
     def __call__(self, key: Any, value: V_contra, states: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # an aggregator's arguments
@@ -82,14 +87,26 @@ class Aggregates(Generic[V_contra]):
         return after
 
     def subtract(self, key: Any, value: V_contra, states: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # an aggregator's arguments
-        """The states without a value."""
+        """The states without a value.
+
+        Example:
+            >>> spent = Aggregates(n=count(), total=sum_of("cents"))
+            >>> spent.subtract("ann", {"cents": 5}, {"n": 3, "total": 9})
+            {'n': 2, 'total': 4}
+        """
         after = states.copy()
         for name, aggregate in self.by_name.items():
             after[name] = aggregate.subtract(states[name], value)
         return after
 
     def merge(self, key: Any, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # a merger's arguments
-        """The states of two sessions that have become one."""
+        """The states of two sessions that have become one.
+
+        Example:
+            >>> spent = Aggregates(n=count(), total=sum_of("cents"))
+            >>> spent.merge("ann", {"n": 3, "total": 9}, {"n": 1, "total": 2})
+            {'n': 4, 'total': 11}
+        """
         return {
             name: aggregate.merge(one[name], other[name])
             for name, aggregate in self.by_name.items()
@@ -99,6 +116,9 @@ class Aggregates(Generic[V_contra]):
         """
         Raises:
             TopologyError: an aggregate can't take values back, which aggregates of tables must.
+
+        Example:
+            >>> Aggregates(n=count(), total=sum_of("cents")).check_subtracts()  # they do
         """
         for name, aggregate in self.by_name.items():
             if not aggregate.subtracts:

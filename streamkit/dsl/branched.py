@@ -58,6 +58,20 @@ class BranchedKStream(Generic[K, V]):
             build: called with the branch's stream at once; if it returns a stream, that one is found
                 under the branch's name afterwards, else none is.
             name: what follows the name of the split; by default the branch's number, from 1.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> sizes = orders.split(name="orders-")
+            >>> for least in (1000, 100):
+            ...     _ = sizes.branch(lambda name, cents, least=least: cents >= least, name=str(least))
+            >>> for branch, stream in sizes.no_default_branch().items():
+            ...     stream.to(branch)
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 4000),
+            ...       ("orders", "cid", 4))
+            orders ann=250 @0    -> orders-100: ann=250 @0
+            orders bob=4000 @1   -> orders-1000: bob=4000 @1
+            orders cid=4 @2      -> -
         """
         self._predicates.append(predicate)
         self._add(build, str(len(self._predicates)) if name is None else name)
@@ -77,6 +91,16 @@ class BranchedKStream(Generic[K, V]):
 
         Returns:
             the branches' streams by name, in order.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> branches = orders.split(name="orders-").branch(
+            ...     lambda name, cents: cents >= 100, lambda large: large.to("large")
+            ... ).default_branch(lambda small: small.to("small"))
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40))
+            orders ann=250 @0    -> large: ann=250 @0
+            orders bob=40 @1     -> small: bob=40 @1
         """
         self._add(build, "0" if name is None else name)
         return self._branches
@@ -86,6 +110,17 @@ class BranchedKStream(Generic[K, V]):
 
         Returns:
             the branches' streams by name, in order.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> branches = orders.split(name="orders-").branch(
+            ...     lambda name, cents: cents >= 100, name="large"
+            ... ).no_default_branch()
+            >>> branches["orders-large"].to("large")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "bob", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders bob=40 @1     -> -
         """
         return self._branches
 

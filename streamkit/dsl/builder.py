@@ -169,6 +169,17 @@ class StreamsBuilder:
 
         Raises:
             ConfigError: no topic, both kinds of event time, or another offset_reset.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> events = builder.stream(
+            ...     ["web", "shop"], key=str, value=dict, timestamp=lambda key, event: event["at"]
+            ... )
+            >>> events.map_values(lambda event: event["cents"], value=int).to("cents")
+            >>> trace(builder, ("web", "ann", {"cents": 250, "at": 70}),
+            ...       ("shop", "bob", {"cents": 4, "at": 60}))
+            web ann={'cents': 250, 'at': 70} @0 -> ann=250 @70
+            shop bob={'cents': 4, 'at': 60} @1 -> bob=4 @60
         """
         names: tuple[str, ...] = ()
         pattern = topics if isinstance(topics, Pattern) else None
@@ -263,6 +274,14 @@ class StreamsBuilder:
             timestamp, timestamp_extractor, offset_reset: as for `stream`.
             options: see `SourceTableOptions`; the table is materialized if `store` is given or an operation
                 needs it.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> stock = builder.table("stock", key=str, value=int, store="stock")
+            >>> stock.to_stream().to("changes")
+            >>> trace(builder, ("stock", "tea", 3), ("stock", "tea", None))
+            stock tea=3 @0       -> tea=3 @0
+            stock tea=None @1    -> tea=None @1
         """
         source = self._source(key, value, timestamp, timestamp_extractor, offset_reset)
         names = self._graph.names
@@ -356,6 +375,18 @@ class StreamsBuilder:
             key, value: types or serdes; by default the app's.
             timestamp, timestamp_extractor: as for `stream`.
             options: see `GlobalTableOptions`; the topic itself serves as changelog.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> names = builder.global_table("names", key=str, value=str)
+            >>> orders = builder.stream("orders", key=int, value=str)
+            >>> named = orders.join_global(
+            ...     names, key=lambda number, id: id, joiner=lambda id, name: name, value=str
+            ... )
+            >>> named.to("named")
+            >>> trace(builder, ("names", "a", "Ann"), ("orders", 7, "a"))
+            names a=Ann @0       -> -
+            orders 7=a @1        -> 7=Ann @1
         """
         source = self._source(key, value, timestamp, timestamp_extractor, None)
         names = self._graph.names
@@ -367,7 +398,25 @@ class StreamsBuilder:
         return GlobalKTable(partial(StoreGetter, store), options.get("store"))
 
     def add_state_store(self, spec: StoreSpec) -> None:
-        """Add a store for processors; `process(…, stores=[…])` connects it."""
+        """Add a store for processors; `process(…, stores=[…])` connects it.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> builder.add_state_store(
+            ...     StoreSpec("seen", StoreKind.KEY_VALUE, StringSerde(), BooleanSerde())
+            ... )
+            >>> class FirstOnly(Processor[str, int, str, int]):
+            ...     def process(self, record: Record[str, int]) -> None:
+            ...         seen = self.context.store("seen")
+            ...         if not seen.get(record.key):
+            ...             seen.put(record.key, True)
+            ...             self.context.forward(record)
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.process(FirstOnly, stores=["seen"], key=str, value=int).to("first")
+            >>> trace(builder, ("orders", "ann", 250), ("orders", "ann", 40))
+            orders ann=250 @0    -> ann=250 @0
+            orders ann=40 @1     -> -
+        """
         self._graph.add_source(StoreGraphNode(spec))
 
     def add_global_store(
@@ -392,6 +441,23 @@ class StreamsBuilder:
             supplier: makes the processor, which puts the records into the store called `spec.name`.
             key, value: types or serdes of the topic; by default the app's.
             timestamp, timestamp_extractor: as for `stream`.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> class Fill(Processor[str, str, None, None]):
+            ...     def process(self, record: Record[str, str]) -> None:
+            ...         self.context.store("names").put(record.key, record.value.title())
+            >>> class Named(FixedKeyProcessor[str, int, str]):
+            ...     def process(self, record: Record[str, int]) -> None:
+            ...         name = self.context.store("names").get(record.key)
+            ...         self.context.forward(f"{name}: {record.value}")
+            >>> names = StoreSpec("names", StoreKind.KEY_VALUE, StringSerde(), StringSerde())
+            >>> builder.add_global_store(names, "names", Fill, key=str, value=str)
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.process_values(Named, value=str).to("named")
+            >>> trace(builder, ("names", "a", "ann"), ("orders", "a", 250))
+            names a=ann @0       -> -
+            orders a=250 @1      -> a=Ann: 250 @1
         """
         source = self._source(key, value, timestamp, timestamp_extractor, None)
         names = self._graph.names
@@ -420,6 +486,22 @@ class StreamsBuilder:
         Raises:
             ConfigError: an unknown optimization.
             TopologyError: names or topics clash, or names are missing.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> orders = builder.stream("orders", key=str, value=int)
+            >>> orders.filter(lambda name, cents: cents >= 100, name="large").to("large")
+            >>> topology = builder.build(optimize="all")
+            >>> print(topology.describe())
+            Topologies:
+               Sub-topology: 0
+                Source: KSTREAM-SOURCE-0000000000 (topics: [orders])
+                  --> large
+                Processor: large (stores: [])
+                  --> KSTREAM-SINK-0000000002
+                  <-- KSTREAM-SOURCE-0000000000
+                Sink: KSTREAM-SINK-0000000002 (topic: large)
+                  <-- large
         """
         topology = self._graph.write(optimizations(optimize))
         report_unnamed(

@@ -241,6 +241,21 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
 
         Raises:
             TopologyError: nothing is aggregated yet, or `of` is another stream.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> balance = paid.cogroup(lambda name, cents, total: total + cents).cogroup(
+            ...     refunded, lambda name, cents, total: total - cents
+            ... )
+            >>> windowed = balance.windowed_by(TumblingWindows(10))
+            >>> windowed.aggregate(lambda: 0, value=int, store="balance").to_stream().to("balance")
+            >>> windowed.late_records(paid).to("late")
+            >>> trace(builder, ("paid", "ann", 250, 15), ("paid", "ann", 40, 5))
+            paid ann=250 @15     -> balance: ann[10,20]=250 @15
+            paid ann=40 @5       -> late: ann=40 @5
+            dropped: 1 (late)
         """
         return circle.KStream(
             late_records_of_part(self._parts, self._aggregated, of.grouping, name)
@@ -334,6 +349,24 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
 
         Raises:
             TopologyError: nothing is aggregated yet, or `of` is another stream.
+
+        Example:
+            >>> builder = StreamsBuilder()
+            >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
+            >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
+            >>> balance = paid.cogroup(lambda name, cents, total: total + cents).cogroup(
+            ...     refunded, lambda name, cents, total: total - cents
+            ... )
+            >>> sessions = balance.windowed_by(SessionWindows(10))
+            >>> totals = sessions.aggregate(
+            ...     lambda: 0, lambda name, one, other: one + other, value=int, store="balance"
+            ... )
+            >>> totals.to_stream().to("balance")
+            >>> sessions.late_records(paid).to("late")
+            >>> trace(builder, ("paid", "ann", 250, 35), ("paid", "ann", 40, 5))
+            paid ann=250 @35     -> balance: ann[35,35]=250 @35
+            paid ann=40 @5       -> late: ann=40 @5
+            dropped: 1 (late)
         """
         return circle.KStream(
             late_records_of_part(self._parts, self._aggregated, of.grouping, name)

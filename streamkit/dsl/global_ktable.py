@@ -16,7 +16,14 @@ V = TypeVar("V")
 
 
 class GlobalKTable(Generic[K, V]):
-    """A topic as a table that every worker holds whole, for joins on any key."""
+    """A topic as a table that every worker holds whole, for joins on any key.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> names = builder.global_table("names", key=str, value=str, store="names")
+        >>> names.store_name
+        'names'
+    """
 
     def __init__(self, getter: MakeGetter, store_name: str | None) -> None:
         self._getter = getter

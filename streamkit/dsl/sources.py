@@ -32,6 +32,11 @@ class Topic(Generic[K, V]):
         timestamp: event time, `f(key, value)` -> ms since the epoch; None: the record's own.
         timestamp_extractor: the same with all that is known; None: as `timestamp` says.
         offset_reset: where to begin without a committed offset; None: the app's setting.
+
+    Example:
+        >>> orders = App("shop").topic("orders", key=str, value=int)
+        >>> orders.name, orders.key.name, orders.value.name
+        ('orders', 'str', 'int')
     """
 
     name: str
@@ -45,7 +50,12 @@ class Topic(Generic[K, V]):
         return self.name
 
     def reading(self) -> dict[str, Any]:
-        """How it is read, as arguments of `StreamsBuilder.stream` and `table`."""
+        """How it is read, as arguments of `StreamsBuilder.stream` and `table`.
+
+        Example:
+            >>> App("shop").topic("orders", key=str).reading()["key"].name
+            'str'
+        """
         return {
             "key": self.key,
             "value": self.value,

@@ -24,6 +24,17 @@ class UntilWindowCloses:
     Raises:
         ConfigError: a bound below 0.
 
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> orders = builder.stream("orders", key=str, value=int)
+        >>> counts = orders.group_by_key().windowed_by(TumblingWindows(10)).count(store="counts")
+        >>> counts.suppress(UntilWindowCloses(max_records=1000), name="final").to_stream().to("final")
+        >>> trace(builder, ("orders", "ann", 1, 1), ("orders", "ann", 2, 5),
+        ...       ("orders", "ann", 3, 12))
+        orders ann=1 @1      -> -
+        orders ann=2 @5      -> -
+        orders ann=3 @12     -> ann[0,10]=2 @5
+
     Source: Suppressed.untilWindowCloses.
     """
 
@@ -47,6 +58,17 @@ class UntilTimeLimit:
 
     Raises:
         ConfigError: a limit or bound below 0, or another `when_full`.
+
+    Example:
+        >>> builder = StreamsBuilder()
+        >>> stock = builder.table("stock", key=str, value=int)
+        >>> calm = stock.suppress(UntilTimeLimit(timedelta(milliseconds=10)), name="calm")
+        >>> calm.to_stream().to("changes")
+        >>> trace(builder, ("stock", "tea", 9, 1), ("stock", "tea", 8, 5),
+        ...       ("stock", "ale", 7, 11))
+        stock tea=9 @1       -> -
+        stock tea=8 @5       -> -
+        stock ale=7 @11      -> tea=8 @5
 
     Source: Suppressed.untilTimeLimit.
     """

@@ -46,10 +46,12 @@ class ContextServices:
 
     @property
     def application_id(self) -> str:
+        """The app's id."""
         return self._context.application_id
 
     @property
     def task_id(self) -> TaskId:
+        """The sub-topology and the partition that it runs for."""
         return self._context.task_id
 
     @property

@@ -44,6 +44,12 @@ class AvroRegistrySerde(Serde[Any]):
 
     Raises:
         ConfigError: fastavro isn't installed, or `schema` isn't Avro.
+
+    Example:
+        >>> registry = SchemaRegistry("http://localhost:8081")
+        >>> serde = AvroRegistrySerde({"type": "string"}, registry)
+        >>> serde.subject_of("orders")
+        'orders-value'
     """
 
     def __init__(

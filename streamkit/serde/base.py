@@ -24,6 +24,17 @@ class Serde(Generic[T]):
             may be reused instead of encoding again.
         immutable: decoded values can't be changed by who holds them, so a store may keep and share
             the value itself instead of its bytes.
+
+    Example:
+        >>> class Celsius(Serde[float]):
+        ...     def serialize(self, topic: str, value: float) -> bytes:
+        ...         return f"{value:.1f} C".encode()
+        ...     def deserialize(self, topic: str, data: bytes) -> float:
+        ...         return float(data.removesuffix(b" C"))
+        >>> Celsius().serialize("weather", 21)
+        b'21.0 C'
+        >>> Celsius().deserialize("weather", b"21.0 C")
+        21.0
     """
 
     name: str = ""

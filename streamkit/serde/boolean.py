@@ -9,7 +9,12 @@ __all__ = ["BooleanSerde"]
 
 
 class BooleanSerde(Serde[bool]):
-    """True to byte 1, False to byte 0, and back."""
+    """True to byte 1, False to byte 0, and back.
+
+    Example:
+        >>> BooleanSerde().serialize("topic", True).hex()
+        '01'
+    """
 
     def __init__(self) -> None:
         super().__init__("bool", canonical=True, immutable=True)

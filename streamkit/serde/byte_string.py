@@ -9,7 +9,12 @@ __all__ = ["BytesSerde"]
 
 
 class BytesSerde(Serde[bytes]):
-    """Passes bytes through."""
+    """Passes bytes through.
+
+    Example:
+        >>> BytesSerde().deserialize("topic", b"as it is")
+        b'as it is'
+    """
 
     def __init__(self) -> None:
         super().__init__("bytes", canonical=True, immutable=True)

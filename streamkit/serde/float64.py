@@ -20,6 +20,10 @@ class FloatSerde(Serde[float]):
     """float to 8 bytes and back. An int is written as the float of the same value.
 
     Not canonical: 0.0 equals -0.0, and their bytes differ.
+
+    Example:
+        >>> FloatSerde().serialize("topic", 1.5).hex()
+        '3ff8000000000000'
     """
 
     def __init__(self) -> None:

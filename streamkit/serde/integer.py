@@ -21,7 +21,14 @@ _MAX: Final = 2**63 - 1
 
 
 class IntegerSerde(Serde[int]):
-    """int to 8 bytes and back; beyond 64 bits it is an error. bool is refused: it has a serde of its own."""
+    """int to 8 bytes and back; beyond 64 bits it is an error. bool is refused: it has a serde of its own.
+
+    Example:
+        >>> IntegerSerde().serialize("topic", 258).hex()
+        '0000000000000102'
+        >>> IntegerSerde().deserialize("topic", bytes(7) + b"*")
+        42
+    """
 
     def __init__(self) -> None:
         super().__init__("int", canonical=True, immutable=True)

@@ -29,6 +29,18 @@ class JsonSerde(Serde[Any]):
 
     Raises:
         ConfigError: msgspec can't decode such a type.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass
+        ... class Order:
+        ...     item: str
+        ...     cents: int
+        >>> orders = JsonSerde(Order)
+        >>> orders.serialize("orders", Order("tea", 250))
+        b'{"cents":250,"item":"tea"}'
+        >>> orders.deserialize("orders", b'{"cents": 250, "item": "tea"}')
+        Order(item='tea', cents=250)
     """
 
     def __init__(self, type_: Any = Any) -> None:

@@ -36,6 +36,10 @@ class SchemaRegistry:
 
     Raises:
         ConfigError: `url` is not of http or https.
+
+    Example:
+        >>> registry = SchemaRegistry("http://localhost:8081")
+        >>> names = AvroRegistrySerde({"type": "string"}, registry)  # asks the registry when it is used
     """
 
     def __init__(

@@ -9,7 +9,12 @@ __all__ = ["StringSerde"]
 
 
 class StringSerde(Serde[str]):
-    """str to UTF-8 and back; bytes that are not UTF-8 are an error, not replaced."""
+    """str to UTF-8 and back; bytes that are not UTF-8 are an error, not replaced.
+
+    Example:
+        >>> StringSerde().serialize("topic", "ü").hex()
+        'c3bc'
+    """
 
     def __init__(self) -> None:
         super().__init__("str", canonical=True, immutable=True)

@@ -18,6 +18,11 @@ class UUIDSerde(Serde[UUID]):
     """UUID to its 36 characters, lower-case with hyphens, and back.
 
     Not canonical: upper-case text is read too, and written in lower case.
+
+    Example:
+        >>> from uuid import UUID
+        >>> UUIDSerde().serialize("topic", UUID(int=42))
+        b'00000000-0000-0000-0000-00000000002a'
     """
 
     def __init__(self) -> None:

@@ -29,6 +29,13 @@ class TimeWindowedSerde(Serde[Any]):
     Args:
         inner: serde of the key.
         window_size_ms: length of the windows; None: unknown, `end_ms` is then the largest there is.
+
+    Example:
+        >>> serde = TimeWindowedSerde(StringSerde(), 10)
+        >>> serde.serialize("topic", Windowed("ann", Window(20, 30))).hex()
+        '616e6e0000000000000014'
+        >>> serde.deserialize("topic", b"ann" + bytes(7) + bytes([20]))
+        Windowed(key='ann', window=Window(start_ms=20, end_ms=30))
     """
 
     def __init__(self, inner: Serde[Any], window_size_ms: int | None = None) -> None:
@@ -62,6 +69,11 @@ class SessionWindowedSerde(Serde[Any]):
 
     Args:
         inner: serde of the key.
+
+    Example:
+        >>> serde = SessionWindowedSerde(StringSerde())
+        >>> serde.serialize("topic", Windowed("ann", Window(20, 30))).hex()
+        '616e6e000000000000001e0000000000000014'
     """
 
     def __init__(self, inner: Serde[Any]) -> None:

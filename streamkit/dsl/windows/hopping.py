@@ -58,7 +58,12 @@ class HoppingWindows:
         object.__setattr__(self, "idle_ms", idle_to_ms(idle))
 
     def windows_for(self, timestamp_ms: int) -> list[Window]:
-        """The windows that a record of that time is in, by start."""
+        """The windows that a record of that time is in, by start.
+
+        Example:
+            >>> HoppingWindows(10, advance=5).windows_for(13)
+            [Window(start_ms=5, end_ms=15), Window(start_ms=10, end_ms=20)]
+        """
         first = max(0, timestamp_ms - self.size_ms + self.advance_ms)
         first -= first % self.advance_ms
         return [

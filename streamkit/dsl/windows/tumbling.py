@@ -63,6 +63,11 @@ class TumblingWindows:
         return self.size_ms
 
     def windows_for(self, timestamp_ms: int) -> list[Window]:
-        """The window that a record of that time is in."""
+        """The window that a record of that time is in.
+
+        Example:
+            >>> TumblingWindows(10).windows_for(13)
+            [Window(start_ms=10, end_ms=20)]
+        """
         start = timestamp_ms - timestamp_ms % self.size_ms
         return [Window(start, start + self.size_ms)]

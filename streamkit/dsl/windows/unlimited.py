@@ -40,5 +40,10 @@ class UnlimitedWindows:
         object.__setattr__(self, "grace_ms", 0)
 
     def windows_for(self, timestamp_ms: int) -> list[Window]:
-        """The window, if a record of that time is in it."""
+        """The window, if a record of that time is in it.
+
+        Example:
+            >>> UnlimitedWindows(start=5).windows_for(3)
+            []
+        """
         return [Window(self.start_ms, self.size_ms)] if timestamp_ms >= self.start_ms else []
