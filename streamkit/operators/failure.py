@@ -24,6 +24,7 @@ from streamkit.errors import (
 )
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.guard import unguarded
 from streamkit.operators.source import SourceOperator
 
 __all__ = ["explain", "failed_operator"]
@@ -95,12 +96,12 @@ def failed_operator(
             if operator.name == error.node:
                 return operator
     way = [_module_of_frame(name) for name, function in _frames(error) if function == "process"]
-    way = [module for module in way if module is not None]
+    way = [module for module in way if module not in (None, "guard")]
     reached = [start]
     if way and way[0] == _module_of(start):
         way = way[1:]
     for module in way:
-        below = [child for operator in reached for child in operator.children]
+        below = [child for operator in reached for child in unguarded(operator.children)]
         found = [child for child in below if _module_of(child) == module]
         if not found:
             break
@@ -200,7 +201,7 @@ def _below(start: Operator) -> Iterator[Operator]:
         if id(operator) not in seen:
             seen.add(id(operator))
             yield operator
-            queue.extend(operator.children)
+            queue.extend(unguarded(operator.children))
 
 
 def _codes(operator: Operator) -> set[CodeType]:

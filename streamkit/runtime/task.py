@@ -32,6 +32,7 @@ from streamkit.model.records import EMPTY_HEADERS, TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.operators.context import RecordCollector
 from streamkit.operators.failure import explain
+from streamkit.operators.guard import guard_children
 from streamkit.operators.timestamps import record_time_or_fail
 from streamkit.runtime.failures import FailurePolicy, is_undecodable
 from streamkit.runtime.operator_graph import OperatorGraph
@@ -124,6 +125,8 @@ class Task:
             dict(settings.values),
         )
         self._failures = FailurePolicy(self.context, settings)
+        if settings.on_processing_error == "continue":
+            guard_children(graph.operators, self._failures.judge)
         self._store_context = TaskStoreContext(str(task_id), self.context)
         self.context.store_context = self._store_context
         self._buffers: dict[TopicPartition, PartitionBuffer] = {
@@ -296,6 +299,11 @@ class Task:
         if ran:
             self._dirty = True
         return ran
+
+    @property
+    def punctuations(self) -> int:
+        """How many punctuators ran so far, on both clocks."""
+        return int(self.context.stream_punctuators.ran + self.context.wall_punctuators.ran)
 
     def next_wall_punctuation_ms(self) -> int:
         """When the next wall-clock punctuator is due, far away if there is none."""

@@ -131,6 +131,33 @@ def test_change_on_its_way_out_of_a_suppression_is_still_looked_up_as_waiting() 
     assert steps(nodes, *inputs, source="table") == [[], [], [["out", "b", "mm+mm", 140]]]
 
 
+def test_record_that_fails_on_its_way_out_of_a_buffer_holds_up_no_other() -> None:
+    """An app that continues after errors loses that record, once; the buffer goes on, and so do other branches."""
+    nodes: list[Node] = [
+        {"op": "stream", "topic": "in"},
+        {"op": "to_table", "of": [0]},
+        {"op": "suppress", "of": [1], "limit": 2, "full": "stop", "records": 1},
+        {"op": "to_stream", "of": [2]},
+        {"op": "raise", "of": [3], "at": "x"},
+        {"op": "to", "of": [4], "topic": "out"},
+        {"op": "to", "of": [0], "topic": "also"},
+    ]
+    inputs = [given(key, value, at) for key, value, at in (("d", "yx", 4), ("z", "l", 150))]
+    inputs += [given(key, "m", 151) for key in "ab"] + [given("c", "n", 170)]
+    assert answer(nodes, inputs, go_on=True)["steps"] == [
+        [["also", "d", "yx", 4]],
+        [["also", "z", "l", 150]],
+        [["also", "a", "m", 151]],
+        [["also", "b", "m", 151]],
+        [
+            ["out", "z", "l", 150],
+            ["out", "a", "m", 151],
+            ["out", "b", "m", 151],
+            ["also", "c", "n", 170],
+        ],
+    ]
+
+
 def test_timers_of_one_time_ring_in_the_order_of_javas_priority_queue() -> None:
     """The third before the second, which feeds it."""
     nodes: list[Node] = [

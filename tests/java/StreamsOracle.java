@@ -24,6 +24,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.*;
+import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.kstream.*;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.StateStore;
@@ -83,6 +84,8 @@ public class StreamsOracle {
         settings.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0L);
         settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0L);
         settings.put("__enable.process.processValue.fix__", true); // KAFKA-19668: repartition behind processors
+        if (asked.path("continue").asBoolean())
+            settings.put(StreamsConfig.PROCESSING_EXCEPTION_HANDLER_CLASS_CONFIG, LogAndContinueProcessingExceptionHandler.class);
         if (asked.path("optimize").asBoolean()) settings.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(settings)));
         List<String> outputs = new ArrayList<>();
@@ -276,12 +279,20 @@ public class StreamsOracle {
         ProcessorContext<String, String> context;
         KeyValueStore<String, String> store;
 
-        Ticking(String name, PunctuationType clock, Duration every) { this.name = name; this.clock = clock; this.every = every; }
+        final Instant start;
+
+        Ticking(String name, PunctuationType clock, Duration every, Instant start) {
+            this.name = name;
+            this.clock = clock;
+            this.every = every;
+            this.start = start;
+        }
 
         @Override public void init(ProcessorContext<String, String> context) {
             this.context = context;
             store = context.getStateStore(name);
-            context.schedule(every, clock, this::punctuate);
+            if (start == null) context.schedule(every, clock, this::punctuate);
+            else context.schedule(start, every, clock, this::punctuate);
         }
 
         @Override public void process(Record<String, String> record) {
@@ -435,6 +446,10 @@ public class StreamsOracle {
                 case "flat_map_values": return stream(node, 0).flatMapValues(v -> v == null ? List.<String>of() : List.of(v, cap(v + "2")));
                 case "flat_map": return stream(node, 0).flatMap((k, v) -> v == null
                     ? List.<KeyValue<String, String>>of() : List.of(KeyValue.pair(rekeyed(f, k, v), v), KeyValue.pair(k, cap(v + "2"))));
+                case "raise": return stream(node, 0).mapValues(v -> {
+                    if (v != null && v.contains(node.get("at").asText())) throw new IllegalStateException("raised");
+                    return v;
+                });
                 case "peek": return stream(node, 0).peek((k, v) -> { });
                 case "merge": return stream(node, 0).merge(stream(node, 1));
                 case "split": return split(node, f);
@@ -506,7 +521,8 @@ public class StreamsOracle {
                 case "punctuate": {
                     String name = addStore(node, "store");
                     PunctuationType clock = node.get("clock").asText().equals("wall") ? PunctuationType.WALL_CLOCK_TIME : PunctuationType.STREAM_TIME;
-                    return stream(node, 0).process(() -> new Ticking(name, clock, ms(node, "every")), name);
+                    Instant start = node.has("start") ? Instant.ofEpochMilli(node.get("start").asLong()) : null;
+                    return stream(node, 0).process(() -> new Ticking(name, clock, ms(node, "every"), start), name);
                 }
                 case "link": {
                     if (!linked) builder.addStateStore(Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore("linked"), TEXT, TEXT));

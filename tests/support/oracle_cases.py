@@ -25,7 +25,11 @@ def differences(oracle: StreamsOracle, case: Case) -> tuple[dict[str, Any], list
     """Kafka Streams' answer, and in what ours differs."""
     expected = oracle.ask(case)
     found = answer(
-        case["nodes"], case["inputs"], backend=case["backend"], optimize=case["optimize"]
+        case["nodes"],
+        case["inputs"],
+        backend=case["backend"],
+        optimize=case["optimize"],
+        go_on=case.get("continue", False),
     )
     return expected, list(_compared(case, expected, found))
 
@@ -86,6 +90,8 @@ def _candidates(case: Case) -> Iterator[Case]:
         yield {**case, "backend": "memory"}
     if case["optimize"]:
         yield {**case, "optimize": False}
+    if case.get("continue"):
+        yield {**case, "continue": False}
     for at, given in enumerate(inputs):
         if given.get("headers"):
             plain = {name: value for name, value in given.items() if name != "headers"}
@@ -137,7 +143,9 @@ def report(case: Case, lines: list[str]) -> str:
     """The case, to be pasted into a test."""
     shown = ["nodes = [", *(f"    {_plain(node)}," for node in case["nodes"]), "]"]
     shown += ["inputs = [", *(f"    {given!r}," for given in case["inputs"]), "]"]
-    shown.append(f"backend {case['backend']}, optimize {case['optimize']}")
+    shown.append(
+        f"backend {case['backend']}, optimize {case['optimize']}, continue {case.get('continue')}"
+    )
     return "\n".join([*shown, *lines])
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "foreign",
     "joined",
     "kept",
+    "raising",
     "rekeyed",
     "text",
 ]
@@ -88,6 +89,17 @@ def kept(which: int) -> Callable[[Text, Text], bool]:
         return key != "a"
 
     return keep
+
+
+def raising(at: str) -> Callable[[Text], Text]:
+    """Raises where the value has that text in it."""
+
+    def check(value: Text) -> Text:
+        if value is not None and at in value:
+            raise ValueError("raised")
+        return value
+
+    return check
 
 
 def foreign(which: int) -> Callable[[str], Text]:
@@ -174,15 +186,16 @@ class RememberingValues(FixedKeyProcessor[Any, Any, Any]):
 class Ticking(Processor[Any, Any, Any, Any]):
     """Holds the latest value of each key until its timer rings."""
 
-    def __init__(self, store: str, clock: str, every_ms: int) -> None:
+    def __init__(self, store: str, clock: str, every_ms: int, start_ms: int | None) -> None:
         self._name = store
         self._clock = clock
         self._every_ms = every_ms
+        self._start_ms = start_ms
 
     def init(self, context: ProcessorContext[Any, Any]) -> None:
         super().init(context)
         self._store = context.store(self._name)
-        context.schedule(self._every_ms, self.punctuate, clock=self._clock)
+        context.schedule(self._every_ms, self.punctuate, clock=self._clock, start=self._start_ms)
 
     def process(self, record: Record[Any, Any]) -> None:
         if record.key is None:

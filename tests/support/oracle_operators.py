@@ -146,6 +146,14 @@ def _store_of_processor(_choices: Any, number: int) -> dict[str, Any]:
     return {"store": f"store{number}", "kind": "plain"}
 
 
+def _raises(choices: Any, _number: int) -> dict[str, Any]:
+    return {"at": choices.pick(("zz", "bb", "yy'"))}
+
+
+def _start(choices: Any, _number: int) -> dict[str, Any]:
+    return {"start": choices.number(0, 80)} if choices.chance(40) else {}
+
+
 def _used_store(choices: Any, number: int) -> dict[str, Any]:
     """Rows of a transformer that counts depend on how often it is asked, so it gets a store of its own."""
     if not choices.chance(40):
@@ -191,6 +199,7 @@ OPERATORS: dict[str, Operator] = {
     "select_key": _stateless("select_key", _S, "stream", _F4),
     "flat_map_values": _stateless("flat_map_values", _S, "stream"),
     "flat_map": _stateless("flat_map", _S, "stream", _F4),
+    "raise": _stateless("raise", _S, "stream", _raises),
     "peek": _stateless("peek", _S, "stream"),
     "merge": _stateless("merge", ("stream", "stream"), "stream"),
     "split": _stateless("split", _S, "stream", _F3, _one_of("take", 2)),
@@ -283,10 +292,16 @@ OPERATORS: dict[str, Operator] = {
     "process": _stateful("process", _S, "stream", _F3, _store_of_processor),
     "process_values": _stateful("process_values", _S, "stream", _F2, _store_of_processor),
     "punctuate_stream": _stateful(
-        "punctuate", _S, "stream", _span("every", 1, 30), _store_of_processor, clock="stream"
+        "punctuate",
+        _S,
+        "stream",
+        _span("every", 1, 30),
+        _start,
+        _store_of_processor,
+        clock="stream",
     ),
     "punctuate_wall": _stateful(
-        "punctuate", _S, "stream", _span("every", 1, 30), _store_of_processor, clock="wall"
+        "punctuate", _S, "stream", _span("every", 1, 30), _start, _store_of_processor, clock="wall"
     ),
 }
 

@@ -21,7 +21,7 @@ __all__ = ["Case", "Choices", "HypothesisChoices", "RandomChoices", "chain_case"
 T = TypeVar("T")
 
 Case = dict[str, Any]
-"""Nodes, inputs, the backend of the stores, and whether the topology is optimized."""
+"""Nodes, inputs, the backend of the stores, whether the topology is optimized, and goes on behind errors."""
 
 MOST_OPERATORS = 6
 MOST_INPUTS = 24
@@ -292,6 +292,7 @@ class _Build:
             "nodes": self._nodes,
             "inputs": self._inputs(until_later),
             "backend": self._choices.pick(("memory", "memory", "rocksdb")),
+            "continue": self._choices.chance(10) or any(n["op"] == "raise" for n in self._nodes),
             "optimize": self._choices.chance(50) and not any(map(_merges, self._nodes)),
         }
 

@@ -27,6 +27,7 @@ from oracle_functions import (
     foreign,
     joined,
     kept,
+    raising,
     rekeyed,
     text,
 )
@@ -69,8 +70,9 @@ def answer(
     *,
     backend: str = "memory",
     optimize: bool = False,
+    go_on: bool = False,
 ) -> dict[str, Any]:
-    """What our test driver says, in the oracle's form."""
+    """What our test driver says, in the oracle's form; `go_on`: behind errors of processing."""
     try:
         topology = build(nodes).build(optimize=optimize)
     except StreamkitError as error:
@@ -78,7 +80,12 @@ def answer(
     outputs = [topic for node in nodes if node["op"] == "to" for topic in topics_of(node)]
     found: dict[str, Any] = {"described": str(topology.describe()), "steps": []}
     # The application's name is part of topics' names, whose length counts in bounded buffers.
-    with TopologyTestDriver(topology, application_id="oracle", backend=backend) as driver:
+    with TopologyTestDriver(
+        topology,
+        application_id="oracle",
+        backend=backend,
+        on_processing_error="continue" if go_on else "fail",
+    ) as driver:
         for given in inputs:
             try:
                 _give(driver, given)
@@ -377,7 +384,10 @@ def _process_values(builder: StreamsBuilder, node: Node, stream: Any) -> Any:
 def _punctuate(builder: StreamsBuilder, node: Node, stream: Any) -> Any:
     store = _add_store(builder, node["store"])
     return stream.process(
-        lambda: Ticking(store, node["clock"], node["every"]), stores=[store], key=str, value=str
+        lambda: Ticking(store, node["clock"], node["every"], node.get("start")),
+        stores=[store],
+        key=str,
+        value=str,
     )
 
 
@@ -411,6 +421,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "select_key": lambda _, node, stream: stream.select_key(rekeyed(node["f"]), key=str),
     "flat_map_values": lambda _, node, stream: stream.flat_map_values(_spread, value=str),
     "flat_map": _flat_map,
+    "raise": lambda _, node, stream: stream.map_values(raising(node["at"]), value=str),
     "peek": lambda _, node, stream: stream.peek(lambda _key, _value: None),
     "merge": lambda _, node, left, right: left.merge(right),
     "split": _split,
