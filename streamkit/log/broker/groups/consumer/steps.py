@@ -59,7 +59,7 @@ from streamkit.log.broker.groups.rebalance import AnyOutcome, Deadline, Deadline
 __all__ = ["PatternChange", "Steps", "Target"]
 
 _PATTERNS_PAUSE_MS = 10_000
-_WORK_A_TURN = 20_000  # states: some milliseconds
+_WORK_A_TURN = 1_000_000  # steps: some milliseconds
 
 
 class PatternChange(Enum):

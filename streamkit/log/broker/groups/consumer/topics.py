@@ -1,4 +1,4 @@
-"""The hash that tells that the topics of a consumer group have changed."""
+"""The hash that tells that the topics of a consumer group have changed: XXH3, as in Apache Kafka."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import struct
 from collections.abc import Iterable
 from uuid import UUID
 
+from xxhash import xxh3_64_intdigest
+
 from streamkit.log.broker.cluster_view import ClusterView
-from streamkit.log.broker.groups.consumer.xxh3 import xxh3_64
 
 __all__ = ["TopicHashes"]
 
@@ -28,7 +29,7 @@ class TopicHashes:
         hashes = [
             found for name in sorted(set(names)) if (found := self._of_topic(name)) is not None
         ]
-        return _signed(xxh3_64(struct.pack(f"<{len(hashes)}Q", *hashes))) if hashes else 0
+        return _signed(xxh3_64_intdigest(struct.pack(f"<{len(hashes)}Q", *hashes))) if hashes else 0
 
     def _of_topic(self, name: str) -> int | None:
         topic_id = self._cluster.topic_id_of(name)
@@ -48,7 +49,7 @@ class TopicHashes:
             + struct.pack("<ii", len(text) // 2, partitions)
             + struct.pack(f"<{partitions}i", *range(partitions))
         )
-        computed = xxh3_64(data)
+        computed = xxh3_64_intdigest(data)
         self._known[name] = (topic_id, partitions, computed)
         return computed
 

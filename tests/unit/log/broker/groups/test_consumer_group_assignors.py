@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID
 
 import pytest
@@ -11,7 +10,6 @@ from group_lab import Topics
 from streamkit.log.broker.groups.consumer.assignors import ASSIGNORS, GroupSpec, MemberSpec
 from streamkit.log.broker.groups.consumer.java_order import copied, grown, number_hash, string_hash
 from streamkit.log.broker.groups.consumer.topics import TopicHashes
-from streamkit.log.broker.groups.consumer.xxh3 import xxh3_64
 
 T, U = UUID(int=1), UUID(int=2)
 
@@ -76,29 +74,16 @@ def test_nobody_and_nothing(assignor: str) -> None:
     assert not any(nothing.values())
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    # Of the bytes 0, 1, 2, ...; by xxHash 0.8.
-    [
-        (0, 0x2D06800538D394C2),
-        (1, 0xC44BDFF4074EECDB),
-        (3, 0x5F4299FC161C9CBB),
-        (8, 0x3A1C2D7C85AF88F8),
-    ],
-)
-def test_short_hashes(size: int, expected: int) -> None:
-    assert xxh3_64(bytes(range(size))) == expected
+def test_hash_of_topics_is_apache_kafkas() -> None:
+    """The value that Apache Kafka 4.3 computes; test_consumer_group_parts.py compares many."""
+    topics = Topics()
+    topics.create("orders", 3, UUID(int=7))
+    topics.create("a-long-name" * 20, 300, UUID(int=2**127 + 9))
+    assert TopicHashes(topics).of_topics(["orders"]) == ORDERS_HASH
+    assert TopicHashes(topics).of_topics(["orders", "a-long-name" * 20]) == BOTH_HASH
 
 
-def test_long_hashes_are_those_of_xxhash() -> None:
-    """A digest over all lengths around which the algorithm changes, once computed with xxHash itself."""
-    lengths = [*range(300), 511, 512, 513, 1023, 1024, 1025, 2047, 2048, 2049, 5000]
-    hashes = [xxh3_64(bytes(i * 7 % 256 for i in range(size))) for size in lengths]
-    digest = hashlib.sha256(b"".join(each.to_bytes(8, "little") for each in hashes)).hexdigest()
-    assert digest == DIGEST
-
-
-DIGEST = "7a36f1a1741ae72aa6fd141844e5772cc1a016f965eabf876f9bbb86f904b7ee"
+ORDERS_HASH, BOTH_HASH = 7886777883867497908, -4072238423412961852
 
 
 def test_hash_of_topics_changes_with_them() -> None:

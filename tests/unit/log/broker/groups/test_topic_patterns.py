@@ -26,6 +26,9 @@ from streamkit.log.protocol import ErrorCode
         (r".*\beu\b.*", ["orders-eu", "eu.orders"], ["neu", "orders_eu"]),
         ("a{0}b", ["b"], ["ab"]),
         ("", [], ["a"]),
+        # What looks like the refused ones below, and isn't.
+        (r"\Q\C{*\E|a[{]?|[]{]*b|[[:digit:]{]+c|a{1}?d", ["a", "b", "1c", "ad"], ["c"]),
+        (r"a\{*|\\C|x{y?", ["a"], ["C"]),
     ],
 )
 def test_whole_names_match(pattern: str, matches: list[str], others: list[str]) -> None:
@@ -50,6 +53,10 @@ def test_whole_names_match(pattern: str, matches: list[str], others: list[str]) 
         "(?P<n>a)(?P<n>b)",
         "(?x)a",
         r"\p{}",
+        r"a\C",
+        "a{*",
+        "a|{?",
+        r"\Qa\E{+",
         "((a{1000}){1000}){1000}",
         "(" * 5000,
     ],
