@@ -1,6 +1,8 @@
 # The two commands to start with: `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
+JOBS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
@@ -29,7 +31,7 @@ demo: $(STAMP)  ## the main job on real data: broker, feed, joins, windows, a ta
 	$(BIN)/python -m examples.nyc_flights.demo $(DEMO_ARGS)
 
 test: $(DEV_STAMP)  ## the test suite
-	$(BIN)/python -m pytest -m 'not kafka and not slow and not torture' $(TEST_ARGS)
+	$(PYTEST) -m 'not kafka and not slow and not torture' $(TEST_ARGS)
 
 lint: $(DEV_STAMP)  ## format and style
 	$(BIN)/ruff format --check .
@@ -41,10 +43,10 @@ types: $(DEV_STAMP)  ## mypy strict on package, examples, bench and tests; pyrig
 	$(BIN)/pyright tests/typing
 
 compiled-test: $(DEV_STAMP)  ## the same tests on a compiled wheel, outside the checkout
-	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) $(TEST_ARGS)
+	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) -n $(JOBS) --dist loadfile $(TEST_ARGS)
 
 judges: $(DEV_STAMP)  ## the slower tests: Apache Kafka and its clients, kill -9, fuzzing (Java 17, Maven, Go, Node.js)
-	$(BIN)/python -m pytest -m '(kafka or slow) and not torture' $(TEST_ARGS)
+	$(PYTEST) -m '(kafka or slow) and not torture' $(TEST_ARGS)
 
 torture: $(DEV_STAMP)  ## kill -9 of the broker under load, again and again
 	$(BIN)/python -m pytest -m torture $(TEST_ARGS)
