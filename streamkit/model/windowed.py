@@ -10,9 +10,10 @@ __all__ = ["Window", "Windowed"]
 K = TypeVar("K")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+# Not frozen, as one of each is made for each windowed update: that takes 130 ns instead of 370 (bench.micro_state).
+@dataclass(unsafe_hash=True, slots=True, order=True)
 class Window:
-    """A span of event time in milliseconds since the epoch.
+    """A span of event time in milliseconds since the epoch. Never changed once made.
 
     `end_ms` is exclusive for tumbling and hopping windows, inclusive for sliding and session windows,
     as in Kafka Streams.
@@ -22,9 +23,12 @@ class Window:
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Windowed(Generic[K]):
-    """The key of a windowed table. Source: org.apache.kafka.streams.kstream.Windowed."""
+    """The key of a windowed table, never changed once made.
+
+    Source: org.apache.kafka.streams.kstream.Windowed.
+    """
 
     key: K
     window: Window

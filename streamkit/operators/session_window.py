@@ -84,11 +84,12 @@ class SessionWindowAggregate(WindowAggregate):
         start = timestamp
         end = timestamp
         result = self._fold.initial()
-        merged = list(self._store.find_sessions(key, timestamp - self._gap, timestamp + self._gap))
-        for session, before in merged:
+        raw_key = self._raw_key(key)
+        merged = self._store.find_raw(raw_key, timestamp - self._gap, timestamp + self._gap)
+        for found_start, found_end, before in merged:
             result = self._fold.merge(key, result, before)
-            session_start: i64 = session.window.start_ms
-            session_end: i64 = session.window.end_ms
+            session_start: i64 = found_start
+            session_end: i64 = found_end
             if session_start < start:
                 start = session_start
             if session_end > end:
@@ -100,15 +101,14 @@ class SessionWindowAggregate(WindowAggregate):
         else:
             stores = self.context.store_context
             if start != timestamp or end != timestamp:
-                for session, before in merged:
+                for found_start, found_end, before in merged:
                     stores.timestamp = timestamp
-                    self._store.remove(session)
-                    self._send(session, before, None)
+                    self._store.put_raw(raw_key, None, found_start, found_end)
+                    self._send(key, found_start, found_end, before, None)
             result = self._fold.add(key, value, result)
-            windowed = Windowed(key, Window(start, end))
             stores.timestamp = timestamp
-            self._store.put(windowed, result)
-            self._send(windowed, None, result)
+            self._store.put_raw(raw_key, result, start, end)
+            self._send(key, start, end, None, result)
         if self._close.is_due(close_time):
             self._emit_closed(close_time, headers)
 
@@ -122,12 +122,19 @@ class SessionWindowAggregate(WindowAggregate):
     def _all_closed_at(self, newest: i64) -> i64:
         return newest + self._gap + self._grace + 1
 
-    def _send(self, session: Windowed[Any], old: object, new: object) -> None:
+    def _raw_key(self, key: object) -> bytes:
+        if self._reuse_raw_key:
+            raw = self.context.record.raw_key
+            if raw is not None:
+                return raw
+        return self._store.raw_key(key)
+
+    def _send(self, key: object, start: i64, end: i64, old: object, new: object) -> None:
         """Send an update on, without headers: the only aggregation of Kafka Streams that drops them."""
         if self._close.enabled:
             return
         change = Change(old if self._send_old else None, new)
-        self.forward(session, change, session.window.end_ms, EMPTY_HEADERS)
+        self.forward(Windowed(key, Window(start, end)), change, end, EMPTY_HEADERS)
 
     def _emit_closed(self, close_time: i64, headers: Headers) -> None:
         """Send on the sessions that have closed since the last time, by end, start and key."""

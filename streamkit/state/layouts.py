@@ -64,6 +64,10 @@ class RowLayout:
         """The time that decides about retention."""
         raise NotImplementedError
 
+    def first(self, time_ms: i64) -> int:
+        """The smallest place of that time."""
+        raise NotImplementedError
+
 
 class WindowLayout(RowLayout):
     """One entry a window."""
@@ -80,6 +84,9 @@ class WindowLayout(RowLayout):
 
     def time(self, place: int) -> i64:
         return place
+
+    def first(self, time_ms: i64) -> int:
+        return time_ms
 
 
 class DuplicatesLayout(RowLayout):
@@ -100,6 +107,10 @@ class DuplicatesLayout(RowLayout):
     def time(self, place: int) -> i64:
         return place >> _SEQUENCE_BITS
 
+    def first(self, time_ms: i64) -> int:
+        time: int = time_ms
+        return time << _SEQUENCE_BITS
+
 
 class SessionLayout(RowLayout):
     """One entry a session."""
@@ -118,6 +129,10 @@ class SessionLayout(RowLayout):
 
     def time(self, place: int) -> i64:
         return place >> _TIME_BITS
+
+    def first(self, time_ms: i64) -> int:
+        time: int = time_ms
+        return time << _TIME_BITS
 
 
 def session_place(start_ms: i64, end_ms: i64) -> int:

@@ -1,19 +1,28 @@
 """The overlay of stores that keep several entries a key, in time: windows, sessions, join buffers.
 
-Layers as in `overlay`, each a dict of rows: key bytes to a dict of place to entry. A place is a number whose
+Layers as in `overlay`, each a dict of key bytes to the key's `Row`: place to entry, sorted. A place is a number whose
 order is that of the bytes that follow the key; `layouts` tells what it stands for. In the backend an entry
 lies under segment id, key and place, so the entries of a span of time lie together and expire in one
 `delete_range`.
 
+A range of the backend costs more than all else that a record needs (`bench.micro_state`), so it is asked only when it
+may know more than the memory:
+
+- it has nothing later than `_stored_to`, and most records ask for the time behind that;
+- a clean row says from which time on it is complete. One made of a generation just written is so from where the
+  backend ended before; one made of a range is so from where that range began.
+
 Time: `observed` is the highest time ever put, kept over restarts. Entries with a time of
 `observed - retention_ms` or less are invisible at once, whatever the segments still hold. They can
-still be written while their segment lives: `live_range` finds them.
+still be written while their segment lives: `live_range` finds them. Those of join buffers, which nobody looks at
+again, are forgotten as they become invisible, unwritten if no commit came in between.
 
 Owned by the processing thread.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from mypy_extensions import i64
@@ -25,6 +34,7 @@ from streamkit.state.keys import SEGMENT_BYTES, long_bytes
 from streamkit.state.layouts import RowLayout, sequence_of
 from streamkit.state.marks import OBSERVED, OFFSET, SEQUENCE, read_mark
 from streamkit.state.overlay import ENTRY_BYTES, merged
+from streamkit.state.rows import Row
 from streamkit.state.segments import Segments
 from streamkit.state.store import ChangelogWriter, SealedGeneration
 
@@ -60,17 +70,20 @@ class RowOverlay:
         self._retention_ms = retention_ms
         self._max_bytes = max_bytes
         self._clean_bytes = clean_bytes
-        self._active: dict[bytes, dict[int, object]] = {}
+        self._active: dict[bytes, Row] = {}
         self._active_bytes: i64 = 0
-        self._sealed: dict[bytes, dict[int, object]] | None = None
-        self._sealed_bytes: i64 = 0
-        self._young: dict[bytes, dict[int, object]] = {}
-        self._old: dict[bytes, dict[int, object]] = {}
+        # Keys of a join buffer's active entries, in the order of their arrival.
+        self._arrivals: deque[bytes] = deque()
+        self._forgets = layout.numbered and retention_ms > 0
+        self._sealed: dict[bytes, Row] | None = None
+        self._young: dict[bytes, Row] = {}
+        self._old: dict[bytes, Row] = {}
         self._young_bytes: i64 = 0
         self.full = False
         self.observed = read_mark(backend, OBSERVED)
         self.sequence = max(read_mark(backend, SEQUENCE), 1)  # Kafka Streams' first is 1
         self._segments = Segments(backend, retention_ms)
+        self._stored_to: i64 = self._segments.end()
 
     def visible_from(self) -> i64:
         """Lowest time that is visible."""
@@ -107,38 +120,53 @@ class RowOverlay:
             raise ConfigError(f"windows and sessions begin at 0 or later, not at {time_ms}")
         if time_ms > self.observed:
             self.observed = time_ms
+            if self._forgets:
+                self._forget_invisible()
         elif time_ms < self._segments.live_from(self.observed):
             return
         row = self._active.get(raw_key)
         if row is None:
-            row = {}
+            row = Row()
             self._active[raw_key] = row
-        if place not in row:
+        before = row.put(place, entry)
+        if before is None:
             self._grow(len(raw_key) + ENTRY_BYTES + self._codec.size(entry))
+            if self._forgets:
+                self._arrivals.append(raw_key)
         elif not isinstance(entry, tuple):
-            self._grow(self._codec.size(entry) - self._codec.size(row[place]))
-        row[place] = entry
+            self._grow(self._codec.size(entry) - self._codec.size(before))
 
-    def row(self, raw_key: bytes, from_ms: i64, to_ms: i64) -> dict[int, object]:
-        """The entries of a key with a time in [from_ms, to_ms], in no order, without tombstones."""
+    def remove(self, raw_key: bytes, place: int, time_ms: i64, tombstone: object) -> None:
+        """Delete the entry at a place.
+
+        Of an entry that only the active generation has nothing is left, no tombstone either: a session that
+        grows with each record would leave one a record.
+        """
+        row = self._active.get(raw_key)
+        if row is not None and not self._may_be_behind(raw_key, place, time_ms):
+            before = row.drop(place)
+            if before is not None:
+                self._active_bytes -= len(raw_key) + ENTRY_BYTES + self._codec.size(before)
+                return
+        self.put(raw_key, place, time_ms, tombstone)
+
+    def row(self, raw_key: bytes, from_ms: i64, to_ms: i64) -> list[tuple[int, object]]:
+        """(place, entry) of a key with a time in [from_ms, to_ms], by place, without tombstones."""
         low = max(from_ms, self.visible_from())
         high = min(to_ms, self.observed)
-        found: dict[int, object] = {}
         if low > high:
-            return found
-        suffix_bytes = self._layout.suffix_bytes
-        for prefix in self._segments.prefixes(low, high):
-            prefix += raw_key
-            size = len(prefix) + suffix_bytes
-            for key, data in self._backend.range(
-                prefix + long_bytes(low), prefix + long_bytes(high + 1)
-            ):
-                if len(key) == size:
-                    found[self._layout.place(key)] = self._codec.from_backend(data)
+            return []
+        bottom = self._layout.first(low)
+        top = self._layout.first(high + 1)
+        found = self._committed(raw_key, low, high, bottom, top)
         sealed = self._sealed
         if sealed is not None:
-            self._overlay_row(found, sealed.get(raw_key), low, high)
-        self._overlay_row(found, self._active.get(raw_key), low, high)
+            row = sealed.get(raw_key)
+            if row is not None:
+                found = row.over(found, bottom, top)
+        row = self._active.get(raw_key)
+        if row is not None:
+            found = row.over(found, bottom, top)
         return found
 
     def live_range(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[bytes, int, object]]:
@@ -174,35 +202,31 @@ class RowOverlay:
             return None
         if self._sealed is not None:
             raise RuntimeError("the sealed generation is neither persisted nor discarded")
-        self._sealed = self._active
-        self._sealed_bytes = self._active_bytes
-        self._active = {}
-        self._active_bytes = 0
-        self.full = False
-        return SealedRows(self, self._sealed, self.observed, self._codec)
+        rows = self._active
+        self._forget_active()
+        if _count(rows) == 0:
+            return None
+        self._sealed = rows
+        return SealedRows(self, rows, self.observed, self._codec)
 
     def discard(self) -> None:
         """Forget both generations, and go back to the stream time of the backend."""
-        self._active = {}
-        self._active_bytes = 0
+        self._forget_active()
         self._sealed = None
-        self.full = False
         self.observed = read_mark(self._backend, OBSERVED)
 
     def clear(self) -> None:
         """Drop everything, the clean copies too."""
-        self._young = {}
-        self._old = {}
-        self._young_bytes = 0
+        self._forget_clean()
         self.discard()
         self._segments.reload()
+        self._stored_to = self._segments.end()
 
     def forget(self) -> None:
         """Drop everything in memory; the backend may be closed."""
-        self._active = {}
+        self._forget_active()
         self._sealed = None
-        self._young = {}
-        self._old = {}
+        self._forget_clean()
 
     def restore(
         self,
@@ -232,10 +256,9 @@ class RowOverlay:
             elif time_ms < self._segments.live_from(self.observed):
                 continue
             batch[self._segments.key(key, time_ms)] = codec.record_to_backend(value, timestamp)
-        self._young.clear()
-        self._old.clear()
-        self._young_bytes = 0
+        self._forget_clean()
         self.write(list(batch), list(batch.values()), self.observed, next_offset)
+        self._stored_to = max(self._stored_to, self.observed)
 
     def write(
         self, keys: list[bytes], values: list[bytes | None], observed: i64, next_offset: i64
@@ -258,23 +281,52 @@ class RowOverlay:
         if observed >= 0:
             self._segments.expire(observed)
 
-    def persisted(self, entries: dict[bytes, dict[int, object]]) -> None:
-        """Take note that the sealed generation is in the backend."""
-        if self._sealed is not entries:
-            return
-        self._sealed = None
-        if self._clean_bytes > 0:
-            young = self._young
-            for raw_key, row in entries.items():
-                known = young.get(raw_key)
-                if known is None:
-                    young[raw_key] = row
-                else:
-                    known.update(row)
-            self._young_bytes += self._sealed_bytes
-            self._age()
+    def begin_writing(self, observed: i64) -> i64:
+        """The backend is about to get entries up to `observed`; up to where it has some already."""
+        before = self._stored_to
+        self._stored_to = max(before, observed)
+        return before
 
-    def is_sealed(self, entries: dict[bytes, dict[int, object]]) -> bool:
+    def keep(self, raw_key: bytes, row: Row, stored_to: i64) -> None:
+        """Bring the clean copy of a row up to what was written.
+
+        Args:
+            raw_key: its key.
+            row: all that was written of it.
+            stored_to: up to where the backend had entries before.
+        """
+        if self._clean_bytes <= 0:
+            return
+        known = self._clean_row(raw_key)
+        if known is None and not row.has_tombstones():
+            # No copy, this row goes on as one: nobody writes to it any more.
+            visible_from = self.visible_from()
+            row.prune(self._layout.first(visible_from))
+            if row.entries:
+                row.complete_from = max(stored_to + 1, visible_from)
+                self._add_clean(raw_key, row)
+                last = ENTRY_BYTES + self._codec.size(row.entries[-1])
+                self._resize(row, len(row.entries) * last)
+            return
+        if known is None:
+            known = self._add_clean(raw_key, Row(stored_to + 1))
+        size: i64 = 0
+        for place, entry in zip(row.places, row.entries, strict=True):
+            if isinstance(entry, Tombstone):
+                before = known.drop(place)
+            else:
+                before = known.put(place, entry)
+                size += ENTRY_BYTES + self._codec.size(entry)
+            if before is not None:
+                size -= ENTRY_BYTES + self._codec.size(before)
+        self._resize(known, size)
+
+    def persisted(self, entries: dict[bytes, Row]) -> None:
+        """Take note that the sealed generation is in the backend."""
+        if self._sealed is entries:
+            self._sealed = None
+
+    def is_sealed(self, entries: dict[bytes, Row]) -> bool:
         """Whether `entries` is still the sealed generation: not once it was discarded."""
         return self._sealed is entries
 
@@ -291,91 +343,179 @@ class RowOverlay:
         layout = self._layout
         return self._segments.key(raw_key + layout.suffix(place), layout.time(place))
 
-    def _grow(self, size: i64) -> None:
-        self._active_bytes += size
-        if self._active_bytes > self._max_bytes:
-            self.full = True
+    def _forget_active(self) -> None:
+        self._active = {}
+        self._active_bytes = 0
+        self._arrivals = deque()
+        self.full = False
+
+    def _forget_invisible(self) -> None:
+        """Drop active entries that nobody will see, the oldest arrivals first; one arrival stands for one entry."""
+        arrivals = self._arrivals
+        visible_from = self.visible_from()
+        while arrivals:
+            raw_key = arrivals[0]
+            row = self._active[raw_key]
+            place = row.places[0]
+            if self._layout.time(place) >= visible_from:
+                return
+            arrivals.popleft()
+            entry = row.drop(place)
+            self._active_bytes -= len(raw_key) + ENTRY_BYTES + self._codec.size(entry)
+            if not row.places:
+                del self._active[raw_key]
 
     def _lookup_behind(self, raw_key: bytes, place: int, time_ms: i64) -> object:
         entry: object = None
         sealed = self._sealed
         if sealed is not None:
-            entry = _in_row(sealed, raw_key, place)
-            if entry is not None:
+            row = sealed.get(raw_key)
+            if row is not None:
+                entry = row.get(place)
+                if entry is not None:
+                    return entry
+        if time_ms > self._stored_to:
+            return None
+        known = self._clean_row(raw_key)
+        if known is not None:
+            entry = known.get(place)
+            if entry is not None or time_ms >= known.complete_from:
                 return entry
-        entry = _in_row(self._young, raw_key, place)
-        if entry is not None:
-            return entry
-        entry = _in_row(self._old, raw_key, place)
-        if entry is None:
-            if not self._segments.holds(time_ms):
-                return None
-            data = self._backend.get(self.backend_key(raw_key, place))
-            if data is None:
-                return None
-            entry = self._codec.from_backend(data)
+        if not self._segments.holds(time_ms):
+            return None
+        data = self._backend.get(self.backend_key(raw_key, place))
+        if data is None:
+            return None
+        entry = self._codec.from_backend(data)
         if self._clean_bytes > 0:
-            row = self._young.get(raw_key)
-            if row is None:
-                row = {}
-                self._young[raw_key] = row
-            row[place] = entry
-            self._young_bytes += len(raw_key) + ENTRY_BYTES + self._codec.size(entry)
-            self._age()
+            if known is None:
+                known = self._add_clean(raw_key, Row())
+            known.put(place, entry)
+            self._resize(known, ENTRY_BYTES + self._codec.size(entry))
         return entry
 
-    def _age(self) -> None:
+    def _may_be_behind(self, raw_key: bytes, place: int, time_ms: i64) -> bool:
+        """Whether the sealed generation or the backend has, or may have, something at a place."""
+        sealed = self._sealed
+        if sealed is not None:
+            row = sealed.get(raw_key)
+            if row is not None and row.get(place) is not None:
+                return True
+        if time_ms > self._stored_to:
+            return False
+        known = self._clean_row(raw_key)
+        return known is None or time_ms < known.complete_from or known.get(place) is not None
+
+    # -- what the backend has ----------------------------------------------------------------------
+
+    def _committed(
+        self, raw_key: bytes, low: i64, high: i64, bottom: int, top: int
+    ) -> list[tuple[int, object]]:
+        """What the backend has of a key between two times, by place."""
+        if low > self._stored_to:
+            return []
+        known = self._clean_row(raw_key)
+        if known is not None and low >= known.complete_from:
+            return known.between(bottom, top)
+        if self._clean_bytes <= 0 or self._stored_to - high > high - low:
+            # Reading on to the end would be more than what is asked for.
+            return self._scan(raw_key, low, high)
+        if known is not None:
+            self._young_bytes -= known.size
+        known = self._add_clean(raw_key, Row(low))
+        size: i64 = 0
+        for place, entry in self._scan(raw_key, low, self._stored_to):
+            known.put(place, entry)
+            size += ENTRY_BYTES + self._codec.size(entry)
+        self._resize(known, size)
+        return known.between(bottom, top)
+
+    def _scan(self, raw_key: bytes, low: i64, high: i64) -> list[tuple[int, object]]:
+        found: list[tuple[int, object]] = []
+        layout = self._layout
+        suffix_bytes = layout.suffix_bytes
+        for prefix in self._segments.prefixes(low, high):
+            prefix += raw_key
+            size = len(prefix) + suffix_bytes
+            for key, data in self._backend.range(
+                prefix + long_bytes(low), prefix + long_bytes(high + 1)
+            ):
+                if len(key) == size:
+                    found.append((layout.place(key), self._codec.from_backend(data)))
+        return found
+
+    def _clean_row(self, raw_key: bytes) -> Row | None:
+        """The clean copy of a row, if there is one; it counts as young again."""
+        known = self._young.get(raw_key)
+        if known is None and self._old:
+            known = self._old.pop(raw_key, None)
+            if known is not None:
+                visible_from = self.visible_from()
+                if visible_from > known.complete_from:
+                    known.complete_from = visible_from
+                known.size -= known.prune(self._layout.first(visible_from)) * ENTRY_BYTES
+                self._young[raw_key] = known
+                self._young_bytes += known.size
+        return known
+
+    def _add_clean(self, raw_key: bytes, row: Row) -> Row:
+        self._young[raw_key] = row
+        row.size = len(raw_key) + ENTRY_BYTES
+        self._young_bytes += row.size
+        return row
+
+    def _resize(self, row: Row, size: i64) -> None:
+        """A young row has grown; it may be an old one after that."""
+        row.size += size
+        self._young_bytes += size
         if self._young_bytes > self._clean_bytes // 2:
             self._old = self._young if self._young_bytes <= self._clean_bytes else {}
             self._young = {}
             self._young_bytes = 0
 
-    def _collect(
-        self,
-        found: dict[bytes, object],
-        rows: dict[bytes, dict[int, object]],
-        low: i64,
-        high: i64,
-    ) -> None:
-        for raw_key, row in rows.items():
-            for place, entry in row.items():
-                if low <= self._layout.time(place) <= high:
-                    found[self.backend_key(raw_key, place)] = entry
+    def _forget_clean(self) -> None:
+        self._young = {}
+        self._old = {}
+        self._young_bytes = 0
 
-    def _overlay_row(
-        self, found: dict[int, object], row: dict[int, object] | None, low: i64, high: i64
+    def _grow(self, size: i64) -> None:
+        self._active_bytes += size
+        if self._active_bytes > self._max_bytes:
+            self.full = True
+
+    def _collect(
+        self, found: dict[bytes, object], rows: dict[bytes, Row], low: i64, high: i64
     ) -> None:
-        if row is None:
-            return
-        for place, entry in row.items():
-            if low <= self._layout.time(place) <= high:
-                if isinstance(entry, Tombstone):
-                    found.pop(place, None)
-                else:
-                    found[place] = entry
+        bottom = self._layout.first(low)
+        top = self._layout.first(high + 1)
+        for raw_key, row in rows.items():
+            for place, entry in row.between(bottom, top):
+                found[self.backend_key(raw_key, place)] = entry
 
 
 class SealedRows(SealedGeneration):
-    """A sealed generation of a row overlay."""
+    """A sealed generation of a row overlay.
+
+    It is persisted in two passes: all entries into the backend, then the clean copies, row by row.
+    """
 
     def __init__(
-        self,
-        overlay: RowOverlay,
-        entries: dict[bytes, dict[int, object]],
-        observed: i64,
-        codec: EntryCodec,
+        self, overlay: RowOverlay, rows: dict[bytes, Row], observed: i64, codec: EntryCodec
     ) -> None:
         self._overlay = overlay
-        self._entries = entries
+        self._rows = rows
         self._observed = observed
         self._codec = codec
         self._items: list[tuple[bytes, int, object]] = [
             (raw_key, place, entry)
-            for raw_key, row in entries.items()
-            for place, entry in row.items()
+            for raw_key, row in rows.items()
+            for place, entry in zip(row.places, row.entries, strict=True)
         ]
+        self._unkept: list[tuple[bytes, Row]] = list(rows.items())
+        self._stored_to: i64 = 0
         self._written: i64 = 0
         self._persisted: i64 = 0
+        self._kept: i64 = 0
 
     def entries(self) -> int:
         return len(self._items)
@@ -395,35 +535,45 @@ class SealedRows(SealedGeneration):
         overlay = self._overlay
         start = self._persisted
         size: i64 = len(self._items)
-        if start == size:
-            return True
-        if not overlay.is_sealed(self._entries):
-            raise RuntimeError("the sealed generation was discarded before it was persisted")
+        if start < size:
+            if not overlay.is_sealed(self._rows):
+                raise RuntimeError("the sealed generation was discarded before it was persisted")
+            if start == 0:
+                self._stored_to = overlay.begin_writing(self._observed)
+            stop = size if limit <= 0 or start + limit > size else start + limit
+            codec = self._codec
+            keys: list[bytes] = []
+            values: list[bytes | None] = []
+            for raw_key, place, entry in self._items[start:stop]:
+                keys.append(overlay.backend_key(raw_key, place))
+                values.append(codec.to_backend(entry))
+            self._persisted = stop
+            if stop < size:
+                overlay.write(keys, values, -1, -1)
+                return False
+            overlay.write(keys, values, self._observed, next_offset)
+            if limit > 0:
+                return False
+        return self._keep(limit)
+
+    def _keep(self, limit: i64) -> bool:
+        overlay = self._overlay
+        start = self._kept
+        size: i64 = len(self._unkept)
         stop = size if limit <= 0 or start + limit > size else start + limit
-        codec = self._codec
-        keys: list[bytes] = []
-        values: list[bytes | None] = []
-        for raw_key, place, entry in self._items[start:stop]:
-            keys.append(overlay.backend_key(raw_key, place))
-            values.append(codec.to_backend(entry))
-        self._persisted = stop
+        for raw_key, row in self._unkept[start:stop]:
+            overlay.keep(raw_key, row, self._stored_to)
+        self._kept = stop
         if stop < size:
-            overlay.write(keys, values, -1, -1)
             return False
-        overlay.write(keys, values, self._observed, next_offset)
-        overlay.persisted(self._entries)
+        overlay.persisted(self._rows)
         return True
 
 
-def _in_row(rows: dict[bytes, dict[int, object]], raw_key: bytes, place: int) -> object:
-    row = rows.get(raw_key)
-    return None if row is None else row.get(place)
-
-
-def _count(rows: dict[bytes, dict[int, object]]) -> i64:
+def _count(rows: dict[bytes, Row]) -> i64:
     count: i64 = 0
     for row in rows.values():
-        count += len(row)
+        count += len(row.entries)
     return count
 
 

@@ -66,6 +66,10 @@ class Segments:
         position = bisect_left(self._ids, segment)
         return position < len(self._ids) and self._ids[position] == segment
 
+    def end(self) -> i64:
+        """The last time that the backend may hold; -1 if it is empty."""
+        return (self._ids[-1] + 1) * self._length_ms - 1 if self._ids else -1
+
     def prefixes(self, low_ms: i64, high_ms: i64) -> list[bytes]:
         """The first bytes of the segments that may hold entries of [low_ms, high_ms], ascending."""
         start = bisect_left(self._ids, low_ms // self._length_ms)

@@ -60,17 +60,24 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         self._context = StoreContext()
         self._asked_for_commit = False
 
+    def raw_key(self, key: object) -> bytes:
+        return self._keys.serialize(key)
+
+    def find_raw(
+        self, raw_key: bytes, earliest_end_ms: i64, latest_start_ms: i64
+    ) -> list[tuple[int, int, Any]]:
+        found: list[tuple[int, int, Any]] = []
+        for place, entry in self._overlay.row(raw_key, max(earliest_end_ms, 0), _FOREVER):
+            start = place & _MAX_TIME
+            if start <= latest_start_ms:
+                found.append((start, place >> _TIME_BITS, self._value(entry)))
+        return found
+
     def find_sessions(
         self, key: object, earliest_end_ms: i64, latest_start_ms: i64
     ) -> Iterator[tuple[Windowed[Any], Any]]:
-        row = self._overlay.row(self._keys.serialize(key), max(earliest_end_ms, 0), _FOREVER)
-        found: list[tuple[Windowed[Any], Any]] = []
-        for place in sorted(row):
-            start = place & _MAX_TIME
-            if start <= latest_start_ms:
-                window = Window(start, place >> _TIME_BITS)
-                found.append((Windowed(key, window), self._value(row[place])))
-        return iter(found)
+        found = self.find_raw(self._keys.serialize(key), earliest_end_ms, latest_start_ms)
+        return iter([(Windowed(key, Window(start, end)), value) for start, end, value in found])
 
     def fetch_session(self, key: object, start_ms: i64, end_ms: i64) -> Any:
         entry = self._overlay.lookup(
@@ -93,14 +100,21 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
 
     def put(self, session: Windowed[Any], value: object) -> None:
         window = session.window
-        if not 0 <= window.start_ms <= window.end_ms:
+        self.put_raw(self._keys.serialize(session.key), value, window.start_ms, window.end_ms)
+
+    def put_raw(self, raw_key: bytes, value: object, start_ms: i64, end_ms: i64) -> None:
+        if not 0 <= start_ms <= end_ms:
             raise ConfigError(
-                f"a session begins at 0 or later and not after its end, unlike {window}"
+                "a session begins at 0 or later and not after its end, unlike "
+                f"{Window(start_ms, end_ms)}"
             )
-        place = session_place(window.start_ms, window.end_ms)
+        place = session_place(start_ms, end_ms)
         entry = self._codec.entry(value, self._context.timestamp)
         overlay = self._overlay
-        overlay.put(self._keys.serialize(session.key), place, window.end_ms, entry)
+        if value is None:
+            overlay.remove(raw_key, place, end_ms, entry)
+        else:
+            overlay.put(raw_key, place, end_ms, entry)
         if overlay.full and not self._asked_for_commit:
             self._asked_for_commit = True
             self._context.request_commit()

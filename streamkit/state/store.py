@@ -98,7 +98,10 @@ class SealedGeneration:
         raise NotImplementedError
 
     def write_changelog(self, writer: ChangelogWriter, limit: i64 = 0) -> bool:
-        """Send the entries to the changelog, in the order in which their keys were first written."""
+        """Send the entries to the changelog, in the order in which their keys were first written.
+
+        Those of one key, in stores that have several, go in the order of their times.
+        """
         raise NotImplementedError
 
     def persist(self, next_offset: i64, limit: i64 = 0) -> bool:
@@ -326,6 +329,10 @@ class WindowStore(StateStore, Generic[K, V]):
         """(start, value) of the windows of `key` that start in [from_ms, to_ms], by start."""
         raise NotImplementedError
 
+    def fetch_range_raw(self, raw_key: bytes, from_ms: i64, to_ms: i64) -> list[tuple[int, V]]:
+        """Like `fetch_range`, with the key as its serde writes it."""
+        raise NotImplementedError
+
     def fetch_keys(
         self, low: K | None, high: K | None, from_ms: i64, to_ms: i64
     ) -> Iterator[tuple[Windowed[K], V]]:
@@ -398,10 +405,20 @@ class SessionStore(StateStore, Generic[K, V]):
     ignored. Sessions come in the order of their ends.
     """
 
+    def raw_key(self, key: K) -> bytes:
+        """`key` as the store's key serde writes it, for the `*_raw` calls."""
+        raise NotImplementedError
+
     def find_sessions(
         self, key: K, earliest_end_ms: i64, latest_start_ms: i64
     ) -> Iterator[tuple[Windowed[K], V]]:
         """Sessions of `key` with end >= `earliest_end_ms` and start <= `latest_start_ms`."""
+        raise NotImplementedError
+
+    def find_raw(
+        self, raw_key: bytes, earliest_end_ms: i64, latest_start_ms: i64
+    ) -> list[tuple[int, int, V]]:
+        """Like `find_sessions`, with the key as its serde writes it: (start, end, value) of each."""
         raise NotImplementedError
 
     def fetch_session(self, key: K, start_ms: i64, end_ms: i64) -> V | None:
@@ -425,6 +442,10 @@ class SessionStore(StateStore, Generic[K, V]):
 
     def put(self, session: Windowed[K], value: V | None) -> None:
         """Set the value of a session; None deletes."""
+        raise NotImplementedError
+
+    def put_raw(self, raw_key: bytes, value: V | None, start_ms: i64, end_ms: i64) -> None:
+        """Like `put`, with the key as its serde writes it."""
         raise NotImplementedError
 
     def remove(self, session: Windowed[K]) -> None:

@@ -99,11 +99,12 @@ class _Parts:
         self, raw_key: bytes, from_ms: i64, to_ms: i64, reverse: bool
     ) -> list[tuple[int, tuple[Any, int]]]:
         row = self.overlay.row(raw_key, from_ms, to_ms)
-        places = sorted(row, reverse=reverse)
+        if reverse:
+            row.reverse()
         codec = self.codec
         return [
-            (self._start(place), cast("tuple[Any, int]", codec.decoded(row[place])))
-            for place in places
+            (self.start(place), cast("tuple[Any, int]", codec.decoded(entry)))
+            for place, entry in row
         ]
 
     def fetch_keys(
@@ -125,7 +126,7 @@ class _Parts:
         self.overlay.forget()
         self.backend.close()
 
-    def _start(self, place: int) -> int:
+    def start(self, place: int) -> int:
         return self.overlay.time(place) if self._duplicates else place
 
     def _within(
@@ -134,7 +135,7 @@ class _Parts:
         for raw_key, place, entry in entries:
             if (first is None or raw_key >= first) and (last is None or raw_key <= last):
                 decoded = cast("tuple[Any, int]", self.codec.decoded(entry))
-                yield self.windowed(raw_key, self._start(place)), decoded
+                yield self.windowed(raw_key, self.start(place)), decoded
 
 
 class OverlaidTimestampedWindowStore(TimestampedWindowStore[Any, Any]):
@@ -267,6 +268,17 @@ class OverlaidWindowStore(WindowStore[Any, Any]):
         parts = self._parts
         found = parts.fetch_range(self._keys.serialize(key), from_ms, to_ms, reverse)
         return iter([(start, entry[0]) for start, entry in found])
+
+    def fetch_range_raw(self, raw_key: bytes, from_ms: i64, to_ms: i64) -> list[tuple[int, Any]]:
+        parts = self._parts
+        row = parts.overlay.row(raw_key, from_ms, to_ms)
+        if not row:
+            return []
+        found: list[tuple[int, Any]] = []
+        for place, entry in row:
+            decoded = cast("tuple[Any, int]", parts.codec.decoded(entry))
+            found.append((parts.start(place), decoded[0]))
+        return found
 
     def fetch_keys(
         self, low: object, high: object, from_ms: i64, to_ms: i64

@@ -45,16 +45,34 @@ def test_changelog_has_kafkas_key_and_the_time_of_the_record() -> None:
     context = StoreContext()
     store.init(context)
     context.timestamp = 77
-    store.put(session("k", 1, 258), 5)
     store.put(session("k", 1, 2), 6)
+    store.commit(1)
+    store.put(session("k", 1, 258), 5)
     store.remove(session("k", 1, 2))
     writer = Collected()
-    store.commit(1, writer)
+    store.commit(2, writer)
     one, end = bytes(7) + b"\x01", bytes(6) + b"\x01\x02"
     assert writer.records == [
-        (b"k" + end + one, bytes(7) + b"\x05", 77),
         (b"k" + bytes(7) + b"\x02" + one, None, 77),
+        (b"k" + end + one, bytes(7) + b"\x05", 77),
     ]
+
+
+def test_session_that_came_and_went_between_two_commits_leaves_nothing() -> None:
+    """A session that grows with each record would fill the changelog with tombstones of what it never had."""
+    store = sessions(1_000)
+    store.put(session("k", 1, 2), 5)
+    store.remove(session("k", 1, 2))
+    store.put(session("k", 1, 3), 6)
+    writer = Collected()
+    store.commit(1, writer)
+    assert len(writer.records) == 1
+    store.put(session("k", 1, 3), 7)
+    store.remove(session("k", 1, 3))
+    writer = Collected()
+    store.commit(2, writer)
+    assert [value for _, value, _ in writer.records] == [None]
+    assert list(store.fetch("k")) == []
 
 
 def test_session_is_visible_by_its_end() -> None:
