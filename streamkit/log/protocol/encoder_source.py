@@ -82,8 +82,22 @@ class _EncoderSource(Source):
 
     def check_default(self, field: Field, m: str, value: str) -> None:
         # Checks may stand before a pending run: they write nothing.
-        self.emit(f"if {value} != {self.constant(field)}:")
+        self.emit(f"if {self.differs(field, value)}:")
         self.emit(f"    raise unsent({m}, {field.name!r}, {self.version})")
+
+    def differs(self, field: Field, value: str) -> str:
+        """An expression for whether `value` isn't the field's default.
+
+        Structs of plain values are compared field by field: a call of their `__eq__` costs 0.7 µs, and most answers
+        have a tagged struct that is left at its default.
+        """
+        may_be_none = field.nullable.low <= field.nullable.high or not field.default_is_new
+        parts: tuple[Field, ...] = ()
+        if field.kind == "struct" and field.struct is not None and not may_be_none:
+            parts = fields_of(field.struct)
+        if not parts or any(part.kind in ("struct", "array") for part in parts):
+            return f"{value} != {self.constant(field)}"
+        return " or ".join(f"{value}.{part.name} != {self.constant(part)}" for part in parts)
 
     def tags(self, tagged: list[Field], m: str, w: str) -> None:
         if not tagged:
@@ -94,7 +108,7 @@ class _EncoderSource(Source):
         self.emit(f"{sections} = []")
         for field in tagged:
             value = f"{m}.{field.name}"
-            self.emit(f"if {value} != {self.constant(field)}:")
+            self.emit(f"if {self.differs(field, value)}:")
             self.depth += 1
             parts, inner, body = self.fresh("p"), self.fresh("w"), self.fresh("b")
             self.emit(f"{parts} = []; {inner} = {parts}.append")
