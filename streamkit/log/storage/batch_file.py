@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from streamkit.errors import CorruptRecordError
+from streamkit.errors import CorruptRecordError, caused_by
 from streamkit.log.protocol import HEADER_BYTES, BatchHeader, check_crc, read_header
 from streamkit.log.storage.files import OpenFiles, storage_errors
 
@@ -145,7 +145,7 @@ class BatchFile:
         try:
             header = read_header(data, start)
         except CorruptRecordError as error:
-            raise self.damaged(position, "no batch begins there") from error
+            raise caused_by(self.damaged(position, "no batch begins there"), error)  # noqa: B904
         if position + header.size > end:
             raise self.damaged(position, "it is torn")
         if header.base_offset < self.base_offset:

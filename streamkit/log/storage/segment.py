@@ -257,14 +257,16 @@ class Segment(BatchFile):
         for _ in self.headers(0):
             pass
         self.rebuild_indexes()
-        return next((hit for hit in self.headers(0) if hit[1].last_offset >= offset), None)
+        return next(self._from_offset(offset, 0), None)
 
     def find_timestamp(self, timestamp: int) -> Iterator[tuple[int, BatchHeader]]:
         """Batches, in order, among which is the first record at or after `timestamp`."""
         self._load_indexes()
         _, offset = self.time_index.lookup(timestamp)
         _, position = self.offset_index.lookup(offset)
-        return (hit for hit in self.headers(position) if hit[1].max_timestamp >= timestamp)
+        for at, header in self.headers(position):
+            if header.max_timestamp >= timestamp:
+                yield at, header
 
     def read(self, position: int, max_bytes: int, end: int) -> tuple[bytes | memoryview, int]:
         """Whole batches from `position`, where one begins: the first, and more up to `max_bytes`.
@@ -436,14 +438,22 @@ class Segment(BatchFile):
                     return False
             if last[1]:
                 _, position = self.offset_index.lookup(offset)
-                hits = (hit[1] for hit in self.headers(position) if hit[1].last_offset >= offset)
-                found = next(hits, None)
-                if found is None or found.max_timestamp != timestamp:
+                found = next(self._from_offset(offset, position), None)
+                if found is None or found[1].max_timestamp != timestamp:
                     return False
         except CorruptRecordError:
             # The batch may be what is damaged; its reader will be told so.
             return True
         return True
+
+    def _from_offset(self, offset: int, position: int) -> Iterator[tuple[int, BatchHeader]]:
+        """The batches from `position` on that hold `offset` or later ones.
+
+        A function, since mypyc makes a list of a generator expression, and would read the whole file.
+        """
+        for at, header in self.headers(position):
+            if header.last_offset >= offset:
+                yield at, header
 
     def _follows(self, header: BatchHeader, offset: int) -> bool:
         relative = header.last_offset - self.base_offset
