@@ -122,7 +122,7 @@ class FetchSessions:
         if request.session_epoch <= 0:
             self._sessions.pop(request.session_id, None)
             items = requested_items(request, by_id)
-            wanted = request.session_epoch == 0 and items
+            wanted = request.session_epoch == 0
             return items, self._new(items, by_id) if wanted else None, False
         session = self._sessions.get(request.session_id)
         if session is None:
@@ -141,6 +141,10 @@ class FetchSessions:
         session.epoch = 1 if session.epoch == _INT_MAX else session.epoch + 1
         self._touch(session)
         session.change(request, by_id)
+        if not session.items:
+            # What was forgotten last is answered once more if the request names it, as by Apache Kafka.
+            del self._sessions[session.session_id]
+            return requested_items(request, by_id), None, False
         return list(session.items.values()), session, True
 
     def _new(self, items: list[FetchItem], by_id: bool) -> FetchSession | None:
@@ -168,16 +172,17 @@ class FetchSessions:
 
 
 def requested_items(request: FetchRequest, by_id: bool) -> list[FetchItem]:
-    """The partitions that a request names, in its order."""
-    return [
-        FetchItem(
-            topic.topic_id if by_id else topic.topic,
-            partition.partition,
-            partition.fetch_offset,
-            partition.partition_max_bytes,
-            partition.current_leader_epoch,
-            partition.last_fetched_epoch,
-        )
-        for topic in request.topics
-        for partition in topic.partitions
-    ]
+    """The partitions that a request names, in its order; of one that is named twice, the last word."""
+    items: dict[tuple[TopicKey, int], FetchItem] = {}
+    for topic in request.topics:
+        key: TopicKey = topic.topic_id if by_id else topic.topic
+        for partition in topic.partitions:
+            items[key, partition.partition] = FetchItem(
+                key,
+                partition.partition,
+                partition.fetch_offset,
+                partition.partition_max_bytes,
+                partition.current_leader_epoch,
+                partition.last_fetched_epoch,
+            )
+    return list(items.values())

@@ -32,6 +32,7 @@ from streamkit.log.storage.errors import (
     LogError,
     LogStorageError,
     MessageTooLargeError,
+    NotOneBatchError,
     OffsetOutOfRangeError,
     OutOfOrderSequenceError,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "LogManager",
     "LogStorageError",
     "MessageTooLargeError",
+    "NotOneBatchError",
     "OffsetOutOfRangeError",
     "OutOfOrderSequenceError",
     "PartitionLog",

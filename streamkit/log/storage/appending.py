@@ -74,7 +74,7 @@ def prepare(
         stamp(buffer, start, base_offset=offset, leader_epoch=leader_epoch)
         header.base_offset = offset
         header.partition_leader_epoch = leader_epoch
-        if config.log_append_time and not header.is_control:
+        if config.log_append_time:
             set_log_append_time(buffer, start, now_ms)
             header.max_timestamp = now_ms
         offset = header.next_offset

@@ -5,6 +5,7 @@ BrokerError
 └── LogError                         `code` is an ErrorCode
     ├── CorruptMessageError          CORRUPT_MESSAGE: checksum or structure of a sent batch
     ├── InvalidRecordError           INVALID_RECORD: a batch that breaks the rules; names the records
+    │   └── NotOneBatchError         INVALID_RECORD: no batch, several, or another version's
     ├── MessageTooLargeError         MESSAGE_TOO_LARGE
     ├── InvalidTimestampError        INVALID_TIMESTAMP: names the records
     ├── OutOfOrderSequenceError      OUT_OF_ORDER_SEQUENCE_NUMBER
@@ -33,6 +34,7 @@ __all__ = [
     "LogError",
     "LogStorageError",
     "MessageTooLargeError",
+    "NotOneBatchError",
     "OffsetOutOfRangeError",
     "OutOfOrderSequenceError",
 ]
@@ -72,6 +74,10 @@ class InvalidRecordError(LogError):
     """A sent batch breaks a rule of the log: counts, control records, missing keys."""
 
     error_code = ErrorCode.INVALID_RECORD
+
+
+class NotOneBatchError(InvalidRecordError):
+    """What was sent is not one record batch of version 2, but none, more, or one of another version."""
 
 
 class MessageTooLargeError(LogError):

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from streamkit.errors import ClosedError, StorageError
+from streamkit.log.protocol import BatchHeader
 from streamkit.log.storage.appending import prepare
 from streamkit.log.storage.checkpoints import (
     LEADER_EPOCH_FILE,
@@ -158,6 +159,10 @@ class PartitionLog:
         return self._epochs
 
     # ------------------------------------------------------------------ append
+
+    def attempt(self, header: BatchHeader, now_ms: int, *, epoch_each: bool) -> None:
+        """Note a transaction's batch that the coordinator may keep out; see `ProducerStates.attempt`."""
+        self._states.attempt(header, now_ms, epoch_each=epoch_each)
 
     def append(
         self,

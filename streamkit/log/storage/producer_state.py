@@ -115,7 +115,14 @@ class ProducerStates:
             last batch.
     """
 
-    __slots__ = ("_ongoing", "_topic_partition", "end_offset", "entries", "expiration_ms")
+    __slots__ = (
+        "_attempts",
+        "_ongoing",
+        "_topic_partition",
+        "end_offset",
+        "entries",
+        "expiration_ms",
+    )
 
     def __init__(
         self, topic_partition: tuple[str, int], *, expiration_ms: int = 86_400_000
@@ -124,6 +131,8 @@ class ProducerStates:
         self.expiration_ms = expiration_ms
         self.entries: dict[int, ProducerEntry] = {}
         self.end_offset = 0
+        # Of producers that want to begin a transaction: epoch, lowest sequence, time of the last try.
+        self._attempts: dict[int, tuple[int, int, int]] = {}
         # First offset and producer id of each open transaction, in order.
         self._ongoing: list[tuple[int, int]] = []
 
@@ -131,6 +140,34 @@ class ProducerStates:
     def first_unstable_offset(self) -> int:
         """First offset of the oldest open transaction, or -1."""
         return self._ongoing[0][0] if self._ongoing else NO_OFFSET
+
+    def attempt(self, header: BatchHeader, now_ms: int, *, epoch_each: bool) -> None:
+        """A batch of a transaction has come, and may be kept out until the coordinator lets it in.
+
+        The ones sent behind it must not go first: its repetition would be out of order for ever (KAFKA-14844).
+
+        Args:
+            header: the batch's.
+            now_ms: the time.
+            epoch_each: each transaction of the producer has an epoch of its own (KIP-890), so that the first
+                batch here has sequence 0.
+
+        Raises:
+            InvalidProducerEpochError: a newer epoch has written.
+        """
+        entry = self.entries.get(header.producer_id)
+        epoch = header.producer_epoch
+        if entry is not None:
+            if epoch < entry.producer_epoch:
+                raise self._old_epoch(entry, epoch)
+            if entry.txn_first_offset >= 0 and epoch == entry.producer_epoch:
+                return
+        lowest = 0 if epoch_each and entry is None else header.base_sequence
+        known = self._attempts.get(header.producer_id)
+        if known is not None and known[0] >= epoch:
+            lowest = min(lowest, known[1]) if known[0] == epoch else known[1]
+            epoch = known[0]
+        self._attempts[header.producer_id] = (epoch, lowest, now_ms)
 
     def check(self, header: BatchHeader, *, from_client: bool) -> ProducerBatch | None:
         """Judge a data batch that is about to be appended.
@@ -145,6 +182,7 @@ class ProducerStates:
         """
         entry = self.entries.get(header.producer_id)
         if entry is None:
+            self._check_attempts(header)
             return None
         epoch = header.producer_epoch
         if from_client:
@@ -154,6 +192,7 @@ class ProducerStates:
         if epoch < entry.producer_epoch:
             raise self._old_epoch(entry, epoch)
         if from_client:
+            self._check_attempts(header)
             self._check_sequence(entry, header)
         if entry.txn_first_offset >= 0 and not header.is_transactional:
             raise InvalidTxnStateError(
@@ -202,6 +241,8 @@ class ProducerStates:
         if entry is None:
             entry = self.entries[header.producer_id] = ProducerEntry(header.producer_id)
         entry.seen_ms = now_ms
+        if header.is_transactional:
+            self._attempts.pop(header.producer_id, None)
         if header.producer_epoch != entry.producer_epoch:
             entry.producer_epoch = header.producer_epoch
             entry.batches.clear()
@@ -241,6 +282,13 @@ class ProducerStates:
         expired = [key for key, entry in self.entries.items() if self._is_expired(entry, now_ms)]
         for key in expired:
             del self.entries[key]
+        given_up = [
+            key
+            for key, (_, _, tried_ms) in self._attempts.items()
+            if now_ms - tried_ms >= self.expiration_ms
+        ]
+        for key in given_up:
+            del self._attempts[key]
 
     def _end_transaction(
         self, entry: ProducerEntry, header: BatchHeader, marker: EndMarker
@@ -257,6 +305,15 @@ class ProducerStates:
             return None
         stable = self._ongoing[0][0] if self._ongoing else header.last_offset + 1
         return AbortedTransaction(entry.producer_id, first_offset, header.last_offset, stable)
+
+    def _check_attempts(self, header: BatchHeader) -> None:
+        attempt = self._attempts.get(header.producer_id)
+        if attempt is not None and header.base_sequence > attempt[1]:
+            raise OutOfOrderSequenceError(
+                f"{self._where()}: batch of producer {header.producer_id} has sequence "
+                f"{header.base_sequence}, but {attempt[1]} came before it and isn't written yet",
+                topic_partition=self._topic_partition,
+            )
 
     def _check_sequence(self, entry: ProducerEntry, header: BatchHeader) -> None:
         first = header.base_sequence

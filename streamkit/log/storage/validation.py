@@ -29,6 +29,7 @@ from streamkit.log.storage.errors import (
     InvalidRecordError,
     InvalidTimestampError,
     MessageTooLargeError,
+    NotOneBatchError,
 )
 from streamkit.log.storage.producer_state import EndMarker
 from streamkit.log.storage.topic_settings import LONG_MAX
@@ -57,11 +58,11 @@ def parse(
     """The batches in `data`, checked for structure and checksum.
 
     Raises:
-        InvalidRecordError: none, or more than one from a client, or another version.
+        NotOneBatchError: none, or more than one from a client, or another version.
         CorruptMessageError: bytes that are no batch, or a wrong checksum.
     """
     if len(data) > _MAGIC_AT and data[_MAGIC_AT] != _MAGIC:
-        raise InvalidRecordError(
+        raise NotOneBatchError(
             f"{_name(topic_partition)}: batch of format {data[_MAGIC_AT]}, only 2 is supported",
             topic_partition=topic_partition,
         )
@@ -73,13 +74,8 @@ def parse(
             topic_partition=topic_partition,
         ) from error
     if not found:
-        if len(data):
-            raise CorruptMessageError(
-                f"{_name(topic_partition)}: {len(data)} bytes that are no whole record batch",
-                topic_partition=topic_partition,
-            )
-        raise InvalidRecordError(
-            f"{_name(topic_partition)}: no record batch in the request",
+        raise NotOneBatchError(
+            f"{_name(topic_partition)}: no whole record batch in {len(data)} bytes",
             topic_partition=topic_partition,
         )
     end, last = found[-1]
@@ -89,7 +85,7 @@ def parse(
             topic_partition=topic_partition,
         )
     if from_client and len(found) > 1:
-        raise InvalidRecordError(
+        raise NotOneBatchError(
             f"{_name(topic_partition)}: {len(found)} record batches where one is allowed",
             topic_partition=topic_partition,
         )

@@ -16,6 +16,7 @@ from streamkit.log.storage import (
     LogConfig,
     LogError,
     MessageTooLargeError,
+    NotOneBatchError,
     OffsetOutOfRangeError,
     TimestampOffset,
 )
@@ -130,7 +131,7 @@ def test_damaged_batch_is_refused(open_log: OpenLog, damage: int) -> None:
 def test_torn_empty_or_doubled_batches_are_refused(open_log: OpenLog) -> None:
     log = open_log()
     good = batch(b"a")
-    with pytest.raises(CorruptMessageError):
+    with pytest.raises(NotOneBatchError):
         log.append(good[:-1], now_ms=0)
     with pytest.raises(CorruptMessageError):
         log.append(good + b"\0", now_ms=0)

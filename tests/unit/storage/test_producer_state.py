@@ -7,7 +7,11 @@ from log_batches import OpenLog, batch
 
 from streamkit.errors import CorruptRecordError
 from streamkit.log.protocol import ErrorCode, read_header
-from streamkit.log.storage import OutOfOrderSequenceError, ProducerEntry
+from streamkit.log.storage import (
+    InvalidProducerEpochError,
+    OutOfOrderSequenceError,
+    ProducerEntry,
+)
 from streamkit.log.storage.producer_state import (
     ProducerBatch,
     ProducerStates,
@@ -55,6 +59,30 @@ def test_unknown_producer_may_start_anywhere(open_log: OpenLog) -> None:
     log = open_log()
     assert log.append(batch(producer=(1, 0, 40)), now_ms=0).base_offset == 0
     assert log.append(batch(producer=(1, 0, 41)), now_ms=0).base_offset == 1
+
+
+def test_batch_sent_behind_one_that_was_kept_out_waits_for_it(open_log: OpenLog) -> None:
+    """Else the first one, sent again, would be out of order for ever."""
+    log = open_log()
+    first, second = (batch(producer=(1, 0, at), transactional=True) for at in (7, 8))
+    log.attempt(read_header(first), 0, epoch_each=False)
+    log.attempt(read_header(second), 0, epoch_each=False)
+    with pytest.raises(OutOfOrderSequenceError):
+        log.append(second, now_ms=0)
+    assert log.append(first, now_ms=0).base_offset == 0
+    assert log.append(second, now_ms=0).base_offset == 1
+
+
+def test_first_batch_of_an_epoch_of_its_own_has_sequence_zero(open_log: OpenLog) -> None:
+    log = open_log()
+    first = batch(producer=(1, 3, 0), transactional=True)
+    late = batch(producer=(1, 3, 4), transactional=True)
+    log.attempt(read_header(late), 0, epoch_each=True)
+    with pytest.raises(OutOfOrderSequenceError):
+        log.append(late, now_ms=0)
+    log.append(first, now_ms=0)
+    with pytest.raises(InvalidProducerEpochError):
+        log.attempt(read_header(batch(producer=(1, 2, 0))), 0, epoch_each=True)
 
 
 def test_sequence_wraps_around(open_log: OpenLog) -> None:

@@ -27,7 +27,7 @@ from uuid import UUID
 from streamkit.errors import BrokerError
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
-from streamkit.log.broker.failures import code_of
+from streamkit.log.broker.failures import code_of, refusal
 from streamkit.log.broker.fetch_sessions import FetchItem, FetchSession, TopicKey
 from streamkit.log.broker.leader_epochs import check_leader_epoch
 from streamkit.log.broker.registry import handles
@@ -166,9 +166,12 @@ class _Reading:
         )
         if item.last_fetched_epoch >= 0:
             epoch, end_offset = log.end_offset_for_epoch(item.last_fetched_epoch)
-            if end_offset >= 0 and (
-                end_offset < item.fetch_offset or epoch < item.last_fetched_epoch
-            ):
+            if end_offset < 0:
+                raise refusal(
+                    ErrorCode.OFFSET_OUT_OF_RANGE,
+                    f"{name}-{item.partition} has no leader epoch {item.last_fetched_epoch}",
+                )
+            if end_offset < item.fetch_offset or epoch < item.last_fetched_epoch:
                 self.failed = True
                 return PartitionData(
                     partition_index=item.partition,

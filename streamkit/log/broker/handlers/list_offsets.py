@@ -21,6 +21,7 @@ from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.empty_log import EmptyLog
 from streamkit.log.broker.failures import code_of, refusal
+from streamkit.log.broker.leader_epochs import check_leader_epoch
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.list_offsets import (
@@ -53,6 +54,10 @@ def list_offsets(
                     ErrorCode.UNSUPPORTED_VERSION, f"timestamp {asked.timestamp} has no meaning"
                 )
             log = broker.readable_log(topic, asked.partition_index)
+            check_leader_epoch(
+                asked.current_leader_epoch,
+                broker.topic(topic).leader_epochs[asked.partition_index],
+            )
             found = _look_up(log, asked.timestamp, isolation)
         except Exception as error:  # noqa: BLE001 - mapped to a code
             answer.error_code = code_of(error, during="ListOffsets")
@@ -82,11 +87,9 @@ def _look_up(
             return log.latest(isolation)
         case -2 | -4:
             return log.earliest()
-        case -3:
-            return log.max_timestamp()
         case -5 | -6:
             return None
-    found = log.offset_for_timestamp(timestamp)
+    found = log.max_timestamp() if timestamp == -3 else log.offset_for_timestamp(timestamp)
     if (
         found is not None
         and isolation == "read_committed"

@@ -19,14 +19,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from streamkit.errors import BrokerError
+from streamkit.errors import BrokerError, StreamkitError
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
 from streamkit.log.broker.metadata.image import INTERNAL_TOPICS
 from streamkit.log.broker.registry import handles
-from streamkit.log.broker.transactions.joining import is_transactional, join_transaction
-from streamkit.log.protocol import ErrorCode
+from streamkit.log.broker.transactions.joining import (
+    ADDS_BY_ITSELF,
+    is_transactional,
+    join_transaction,
+)
+from streamkit.log.protocol import Compression, ErrorCode, read_header
+from streamkit.log.protocol.batch_header import (
+    COMPRESSION_MASK,
+    FRAME_BYTES,
+    HEADER_BYTES,
+    MAGIC,
+)
 from streamkit.log.protocol.messages.produce import (
     BatchIndexAndErrorMessage,
     PartitionProduceData,
@@ -38,15 +48,20 @@ from streamkit.log.protocol.messages.produce import (
 )
 from streamkit.log.storage import (
     InvalidProducerEpochError,
+    InvalidRecordError,
     InvalidTimestampError,
     InvalidTxnStateError,
     LogError,
+    NotOneBatchError,
     OutOfOrderSequenceError,
 )
 from streamkit.model import TopicPartition
 
 _BY_ID = 13
-_REFUSED_BY_STATE = (
+_ZSTD_SINCE = 7
+_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 22
+_REFUSED_BY_LOG = (
+    InvalidRecordError,
     OutOfOrderSequenceError,
     InvalidProducerEpochError,
     InvalidTimestampError,
@@ -59,11 +74,14 @@ def produce(
     broker: Broker, request: ProduceRequest, context: RequestContext
 ) -> ProduceResponse | None:
     """Append each partition's batch; one partition's failure doesn't touch the others."""
+    kept_out = _unnamed_transaction(request)
     answers = [
         TopicProduceResponse(
             name=topic.name,
             topic_id=topic.topic_id,
-            partition_responses=_topic(broker, request, topic, context),
+            partition_responses=_topic(broker, request, topic, context)
+            if kept_out is None
+            else [_failed(data.index, kept_out) for data in topic.partition_data],
         )
         for topic in request.topic_data
     ]
@@ -74,6 +92,20 @@ def produce(
             context.connection.close(f"Produce with acks=0 failed: {code}")
         return None
     return ProduceResponse(responses=answers)
+
+
+def _unnamed_transaction(request: ProduceRequest) -> BrokerError | None:
+    """Records of a transaction in a request that names none are nobody's."""
+    if request.transactional_id is None and any(
+        is_transactional(data.records)
+        for topic in request.topic_data
+        for data in topic.partition_data
+    ):
+        return refusal(
+            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            "the request has records of a transaction, and no transactional id",
+        )
+    return None
 
 
 def _topic(
@@ -90,7 +122,13 @@ def _topic(
             raise refusal(
                 ErrorCode.INVALID_TOPIC_EXCEPTION, f"{name} is written by the broker alone"
             )
-        kept_out = _join(broker, request, context, name, topic.partition_data)
+        kept_out = {
+            data.index: error
+            for data in topic.partition_data
+            if (error := _shape_error(data.records, context.api_version)) is not None
+        }
+        sound = [data for data in topic.partition_data if data.index not in kept_out]
+        kept_out |= _join(broker, request, context, name, sound)
         return [
             _partition(broker, name, data, context.now_ms, kept_out.get(data.index))
             for data in topic.partition_data
@@ -116,10 +154,21 @@ def _join(
     ]
     if not batches:
         return {}
+    kept_out: dict[int, BrokerError] = {}
+    epoch_each = context.api_version >= ADDS_BY_ITSELF
+    for partition, records in batches:
+        try:
+            log = broker.partition_log(*partition)
+            log.attempt(read_header(records), context.now_ms, epoch_each=epoch_each)
+        except InvalidProducerEpochError as error:
+            kept_out[partition.partition] = refusal(error.error_code, str(error))
+        except StreamkitError:
+            continue  # the append says it again
+    batches = [each for each in batches if each[0].partition not in kept_out]
     found = join_transaction(
         broker.transactions, request.transactional_id, batches, context.api_version
     )
-    return {partition: error for (_, partition), error in found.items()}
+    return kept_out | {partition: error for (_, partition), error in found.items()}
 
 
 def _partition(
@@ -135,8 +184,7 @@ def _partition(
         if kept_out is not None:
             raise kept_out
         records = data.records
-        if not records:
-            raise refusal(ErrorCode.INVALID_RECORD, f"no record batch for {topic}-{data.index}")
+        assert records  # what has no batch was kept out
         log_start_offset = log.log_start_offset
         result = log.append(records, now_ms=now_ms)
     except Exception as error:  # noqa: BLE001 - mapped to a code
@@ -151,10 +199,35 @@ def _partition(
     )
 
 
+def _shape_error(records: bytes | memoryview | None, version: int) -> BrokerError | None:
+    """Why what was sent is not one batch that a request of this version may bear; None if it is.
+
+    Comes before all that looks into the batch: a transaction isn't begun by it.
+    """
+    size = 0 if records is None else len(records)
+    if records is None or size <= _ATTRIBUTES_AT:
+        return NotOneBatchError(f"no record batch in {size} bytes")
+    if records[_MAGIC_AT] != MAGIC:
+        return NotOneBatchError(f"a batch of format {records[_MAGIC_AT]}, only {MAGIC} is served")
+    end = FRAME_BYTES + int.from_bytes(records[_LENGTH_AT:FRAME_BYTES], "big", signed=True)
+    if end > size:
+        return NotOneBatchError(f"{size} bytes of a batch of {end}")
+    if version < _ZSTD_SINCE and records[_ATTRIBUTES_AT] & COMPRESSION_MASK == Compression.ZSTD:
+        return refusal(
+            ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+            f"zstd came with version {_ZSTD_SINCE} of Produce; this is version {version}",
+        )
+    if HEADER_BYTES <= end < size:
+        return NotOneBatchError(f"{size - end} bytes behind the one batch that is allowed")
+    return None
+
+
 def _failed(index: int, error: Exception, log_start_offset: int = -1) -> PartitionProduceResponse:
     """A refusal; one that comes of the log's contents tells where the log starts."""
     reasons = error.record_errors if isinstance(error, LogError) else ()
-    looked_at_log = bool(reasons) or isinstance(error, _REFUSED_BY_STATE)
+    looked_at_log = bool(reasons) or (
+        isinstance(error, _REFUSED_BY_LOG) and not isinstance(error, NotOneBatchError)
+    )
     return PartitionProduceResponse(
         index=index,
         error_code=code_of(error, during="Produce"),

@@ -148,8 +148,11 @@ class TransactionCoordinator:
         if expected is not None:
             self._last_epochs[transactional_id] = expected.epoch
 
-    def timed_out(self, transactional_id: str) -> None:
-        """A transaction that took too long was aborted: its producer may go on under the epoch after its own."""
+    def fenced(self, transactional_id: str) -> None:
+        """A transaction that took too long, or was open at an InitProducerId, was aborted under a newer epoch.
+
+        Its producer may go on under that, as long as no other one has taken the id over.
+        """
         self._last_epochs[transactional_id] = (
             self._transactions[transactional_id].producer_epoch - 1
         )
@@ -216,7 +219,7 @@ class TransactionCoordinator:
             return _refused(ErrorCode.INVALID_REQUEST)
         if known is None:
             return _refused(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
-        repeated = _repeats_end(producer, known)
+        repeated = client_version >= 2 and _repeats_end(producer, known)
         if known.producer_id != producer.producer_id and not repeated:
             return _refused(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
         if known.producer_epoch != producer.epoch and not repeated:

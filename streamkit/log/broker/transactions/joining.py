@@ -16,20 +16,21 @@ from streamkit.log.broker.transactions.service import TransactionService
 from streamkit.log.protocol import ErrorCode, read_header
 from streamkit.model import TopicPartition
 
-__all__ = ["is_transactional", "join_transaction"]
+__all__ = ["ADDS_BY_ITSELF", "is_transactional", "join_transaction"]
 
-_ATTRIBUTES_AT = 22
+_LENGTH_AT, _LENGTH_END, _ATTRIBUTES_AT = 8, 12, 22
 _TRANSACTIONAL = 0x10
 _ABORTABLE_KNOWN = 11
-_ADDS_BY_ITSELF = 12
+ADDS_BY_ITSELF = 12
 
 
 def is_transactional(records: bytes | memoryview | None) -> bool:
-    """Whether the batch's attributes say so; the batch needn't be sound."""
+    """Whether the batch's attributes say so; the batch needn't be sound, but whole."""
     return (
         records is not None
         and len(records) > _ATTRIBUTES_AT
         and records[_ATTRIBUTES_AT] & _TRANSACTIONAL != 0
+        and int.from_bytes(records[_LENGTH_AT:_LENGTH_END], "big") <= len(records) - _LENGTH_END
     )
 
 
@@ -59,7 +60,7 @@ def join_transaction(
         for partition in partitions:
             if transactional_id is None:
                 error = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-            elif version >= _ADDS_BY_ITSELF:
+            elif version >= ADDS_BY_ITSELF:
                 error = transactions.add_partitions(
                     transactional_id, producer, partitions, client_version=2
                 )
@@ -78,7 +79,7 @@ def _refusal(
     elif error is ErrorCode.TRANSACTION_ABORTABLE and version < _ABORTABLE_KNOWN:
         error = ErrorCode.INVALID_TXN_STATE
     elif error is ErrorCode.COORDINATOR_NOT_AVAILABLE or (
-        error is ErrorCode.CONCURRENT_TRANSACTIONS and version < _ADDS_BY_ITSELF
+        error is ErrorCode.CONCURRENT_TRANSACTIONS and version < ADDS_BY_ITSELF
     ):
         # A code on which producers of every age send the batch again.
         error = ErrorCode.NOT_ENOUGH_REPLICAS

@@ -113,6 +113,7 @@ class TransactionService:
                 self._coordinator.initialised(transactional_id, expected)
                 self.on_step(TransactionStep.INITIALISED, transactional_id)
             else:
+                self._coordinator.fenced(transactional_id)
                 self.on_step(TransactionStep.PREPARED, transactional_id)
                 self._finish(transactional_id)
         return outcome.reply
@@ -300,7 +301,7 @@ class TransactionService:
             transactional_id = outcome.reply
             if self._settle(transactional_id, outcome) is ErrorCode.NONE:
                 _log.info("transaction of %s was open for too long: aborted", transactional_id)
-                self._coordinator.timed_out(transactional_id)
+                self._coordinator.fenced(transactional_id)
                 self.on_step(TransactionStep.PREPARED, transactional_id)
                 self._finish(transactional_id)
         self._schedule_abort_check()
