@@ -14,20 +14,15 @@ __all__ = ["Aggregates", "combined", "refuse_retention", "state_serde"]
 
 V_contra = TypeVar("V_contra", contravariant=True)
 
-_FUNCTIONS = frozenset(
-    (
-        "count",
-        "count_distinct",
-        "distinct",
-        "first",
-        "last",
-        "max_of",
-        "mean",
-        "min_of",
-        "sum_of",
-        "top_k",
-    )
-)
+_FUNCTIONS = ("count", "count_distinct", "distinct", "first", "last", "mean", "top_k")
+_MEANT = {name: name for name in (*_FUNCTIONS, "max_of", "min_of", "sum_of")} | {
+    "len": "count",
+    "max": "max_of",
+    "min": "min_of",
+    "set": "distinct",
+    "sum": "sum_of",
+}
+"""What is meant by a function that is given as it is, by its name; those of Python too."""
 
 
 class Aggregates(Generic[V_contra]):
@@ -61,8 +56,8 @@ class Aggregates(Generic[V_contra]):
             raise ConfigError("agg needs at least one aggregate: agg(total=sum_of('amount'))")
         for name, aggregate in given.items():
             if not isinstance(aggregate, Aggregate):
-                called = getattr(aggregate, "__name__", None)
-                hint = f"; did you mean {called}(…)?" if called in _FUNCTIONS else ""
+                meant = _MEANT.get(getattr(aggregate, "__name__", ""))
+                hint = f"; did you mean {meant}(…)?" if meant else ""
                 raise ConfigError(
                     f"{name}= is an aggregate such as count() or sum_of('amount'), not {aggregate!r}{hint}"
                 )

@@ -7,10 +7,9 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import msgspec
-
 from streamkit.errors import ConfigError, caused_by
 from streamkit.serde import Serde, serde_for
+from streamkit.serde.json_types import foreign_class
 from streamkit.serde.models import is_model
 
 __all__ = ["Annotations", "serde_of_annotation"]
@@ -102,7 +101,7 @@ def serde_of_annotation(annotation: Any, where: str) -> Serde[Any] | None:
     if isinstance(annotation, Serde) or is_model(annotation):
         return serde_for(annotation)
     try:
-        unknown = _unknown(msgspec.inspect.type_info(annotation))
+        unknown = foreign_class(annotation)
         if unknown is None:
             return serde_for(annotation)
     except (TypeError, NameError, ConfigError) as error:
@@ -114,33 +113,6 @@ def serde_of_annotation(annotation: Any, where: str) -> Serde[Any] | None:
         "dataclass, a msgspec.Struct, a TypedDict, a pydantic model nor a collection of such; give the "
         "topic as app.topic(…, key=…, value=…) with a serde"
     )
-
-
-def _unknown(info: msgspec.inspect.Type, seen: frozenset[Any] = frozenset()) -> Any:
-    """The first class inside a type that msgspec knows nothing of, None if there is none."""
-    if isinstance(info, msgspec.inspect.CustomType):
-        return info.cls
-    cls = getattr(info, "cls", None)
-    if cls is not None and cls in seen:
-        return None
-    seen = seen | {cls}
-    for inner in _inside(info):
-        found = _unknown(inner, seen)
-        if found is not None:
-            return found
-    return None
-
-
-def _inside(info: msgspec.inspect.Type) -> list[msgspec.inspect.Type]:
-    inside: list[msgspec.inspect.Type] = []
-    for name in ("item_type", "key_type", "value_type", "type"):
-        inner = getattr(info, name, None)
-        if isinstance(inner, msgspec.inspect.Type):
-            inside.append(inner)
-    for name in ("item_types", "types"):
-        inside.extend(getattr(info, name, ()))
-    inside.extend(field.type for field in getattr(info, "fields", ()))
-    return inside
 
 
 def _text(annotation: Any) -> str:

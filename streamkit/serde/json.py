@@ -14,6 +14,7 @@ import msgspec
 from streamkit.errors import ConfigError, caused_by
 from streamkit.serde.base import Serde
 from streamkit.serde.failures import unreadable, unwritable
+from streamkit.serde.json_types import foreign_class
 
 __all__ = ["JsonSerde"]
 
@@ -28,7 +29,7 @@ class JsonSerde(Serde[Any]):
             bool. Numbers keep their JSON type: 1 stays an int, 1.0 a float.
 
     Raises:
-        ConfigError: msgspec can't decode such a type.
+        ConfigError: JSON can't be read into such a type.
 
     Example:
         >>> from dataclasses import dataclass
@@ -49,10 +50,17 @@ class JsonSerde(Serde[Any]):
         self._type = type_
         try:
             self._decoder = msgspec.json.Decoder(type_)
+            foreign = foreign_class(type_)
         except (TypeError, NameError) as error:
             raise caused_by(
                 ConfigError(f"type {_type_name(type_)} can't be read from JSON: {error}"), error
             ) from error
+        if foreign is not None:
+            raise ConfigError(
+                f"type {_type_name(type_)} can't be read from JSON: {foreign.__name__} is neither a scalar, a "
+                "dataclass, a msgspec.Struct, a TypedDict nor a collection of such; give a serde of your own: "
+                "serde_from(to_bytes, from_bytes)"
+            )
         self._encoder = msgspec.json.Encoder(order=_SORTED)
 
     def serialize(self, topic: str, value: Any) -> bytes:

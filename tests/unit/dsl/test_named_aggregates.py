@@ -467,6 +467,10 @@ def _wrong_sort(grouped: NamedAggregation[str, Order]) -> None:
     grouped.agg(n=sk.count)  # type: ignore[call-overload]  # that is what is tested
 
 
+def _of_python(grouped: NamedAggregation[str, Order]) -> None:
+    grouped.agg(total=sum)  # type: ignore[call-overload]  # that is what is tested
+
+
 def _option(grouped: NamedAggregation[str, Order]) -> None:
     grouped.agg(key=sk.first("item"), n=sk.count())
 
@@ -501,6 +505,7 @@ def _retention(grouped: NamedAggregation[str, Order]) -> None:
     [
         (_no_fields, "at least one aggregate"),
         (_wrong_sort, r"n= is an aggregate .* did you mean count\(…\)\?"),
+        (_of_python, r"total= is an aggregate .* did you mean sum_of\(…\)\?"),
         (_option, r"key= is an option of agg; .* agg\({'key': first\('item'\)}\)"),
         (_unknown, r"Stats has no field 'x' for count\(\); it has: total, n, note"),
         (_missing, "field 'n' of StatsDict has no aggregate"),

@@ -91,6 +91,19 @@ def test_type_that_json_can_not_express_is_refused_at_once() -> None:
         serde_for(dict[float, int] | list[int] | set[str])
 
 
+class Opaque:
+    """Of which msgspec knows nothing."""
+
+
+@pytest.mark.parametrize(
+    ("type_", "named"),
+    [(complex, "complex"), (list[complex], "complex"), (dict[str, Opaque | None], "Opaque")],
+)
+def test_class_that_json_can_not_be_read_into_is_named_at_once(type_: Any, named: str) -> None:
+    with pytest.raises(ConfigError, match=f"{named} is neither a scalar.*serde_from"):
+        serde_for(type_)
+
+
 def test_own_serde_needs_two_methods() -> None:
     """Without anything else its values are kept as bytes."""
 
