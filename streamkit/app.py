@@ -27,7 +27,7 @@ from streamkit.operators.process import ProcessorContext
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreKind, StoreSpec
 from streamkit.topology.names import check_name
-from streamkit.topology.nodes import TimestampExtractor
+from streamkit.topology.nodes import OffsetReset, TimestampExtractor
 from streamkit.topology.optimize import optimizations
 from streamkit.topology.topology import Topology
 
@@ -147,7 +147,7 @@ class App:
         value: SerdeLike[V],
         timestamp: Callable[[K, V], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
     ) -> Topic[K, V]: ...
 
     @overload
@@ -158,7 +158,7 @@ class App:
         key: SerdeLike[K],
         timestamp: Callable[[K, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
     ) -> Topic[K, Any]: ...
 
     @overload
@@ -169,7 +169,7 @@ class App:
         value: SerdeLike[V],
         timestamp: Callable[[Any, V], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
     ) -> Topic[Any, V]: ...
 
     @overload
@@ -179,7 +179,7 @@ class App:
         *,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
     ) -> Topic[Any, Any]: ...
 
     def topic(
@@ -190,7 +190,7 @@ class App:
         value: SerdeLike[Any] | None = None,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
     ) -> Topic[Any, Any]:
         """Describe a topic, to be read with `stream`, `table`, `global_table` or `agent`.
 
@@ -198,7 +198,7 @@ class App:
             key, value: types or serdes; by default the app's.
             timestamp: event time, `f(key, value)` -> ms since the epoch; by default the record's own.
             timestamp_extractor: the same with all that is known, see `TimestampExtractor`.
-            offset_reset: "earliest", "latest" or "none" (an error); by default the app's setting.
+            offset_reset: as for `StreamsBuilder.stream`; by default the app's setting.
 
         Example:
             >>> app = App("shop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from functools import partial
 from re import Pattern
 from typing import Any, TypeVar, Unpack, overload
@@ -21,6 +22,7 @@ from streamkit.dsl.options import (
 )
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.table_source import table_source
+from streamkit.dsl.windows.durations import to_ms
 from streamkit.errors import ConfigError
 from streamkit.operators.getter import StoreGetter
 from streamkit.operators.process import ProcessorAdapter, ProcessorSupplier
@@ -37,7 +39,7 @@ from streamkit.topology.graph_nodes import (
     TableSourceGraphNode,
 )
 from streamkit.topology.naming import report_unnamed
-from streamkit.topology.nodes import TimestampExtractor
+from streamkit.topology.nodes import OffsetReset, TimestampExtractor
 from streamkit.topology.optimize import optimizations
 from streamkit.topology.topology import Topology
 
@@ -108,7 +110,7 @@ class StreamsBuilder:
         value: SerdeLike[V],
         timestamp: Callable[[K, V], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
     ) -> KStream[K, V]: ...
 
@@ -120,7 +122,7 @@ class StreamsBuilder:
         key: SerdeLike[K],
         timestamp: Callable[[K, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
     ) -> KStream[K, Any]: ...
 
@@ -132,7 +134,7 @@ class StreamsBuilder:
         value: SerdeLike[V],
         timestamp: Callable[[Any, V], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
     ) -> KStream[Any, V]: ...
 
@@ -143,7 +145,7 @@ class StreamsBuilder:
         *,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
     ) -> KStream[Any, Any]: ...
 
@@ -155,7 +157,7 @@ class StreamsBuilder:
         value: SerdeLike[Any] | None = None,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
     ) -> KStream[Any, Any]:
         """The records of a topic, of several, or of all whose whole name matches a compiled pattern.
@@ -164,8 +166,8 @@ class StreamsBuilder:
             key, value: types or serdes; by default the app's.
             timestamp: event time, `f(key, value)` -> ms since the epoch; by default the record's own.
             timestamp_extractor: the same with all that is known, see `TimestampExtractor`.
-            offset_reset: where to begin without a committed offset: "earliest", "latest" or "none"
-                (an error); by default the app's setting.
+            offset_reset: where to begin without a committed offset: "earliest", "latest", "none" (an error),
+                or a timedelta: that long before now; by default the app's setting.
 
         Raises:
             ConfigError: no topic, both kinds of event time, or another offset_reset.
@@ -212,7 +214,7 @@ class StreamsBuilder:
         value: SerdeLike[V],
         timestamp: Callable[[K, V], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
         **options: Unpack[SourceTableOptions],
     ) -> KTable[K, V]: ...
@@ -225,7 +227,7 @@ class StreamsBuilder:
         key: SerdeLike[K],
         timestamp: Callable[[K, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
         **options: Unpack[SourceTableOptions],
     ) -> KTable[K, Any]: ...
@@ -238,7 +240,7 @@ class StreamsBuilder:
         value: SerdeLike[V],
         timestamp: Callable[[Any, V], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
         **options: Unpack[SourceTableOptions],
     ) -> KTable[Any, V]: ...
@@ -250,7 +252,7 @@ class StreamsBuilder:
         *,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
         **options: Unpack[SourceTableOptions],
     ) -> KTable[Any, Any]: ...
@@ -263,7 +265,7 @@ class StreamsBuilder:
         value: SerdeLike[Any] | None = None,
         timestamp: Callable[[Any, Any], int] | None = None,
         timestamp_extractor: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
         name: str | None = None,
         **options: Unpack[SourceTableOptions],
     ) -> KTable[Any, Any]:
@@ -515,13 +517,16 @@ class StreamsBuilder:
         value: SerdeLike[Any] | None,
         timestamp: Callable[[Any, Any], int] | None,
         timestamp_extractor: TimestampExtractor | None,
-        offset_reset: str | None,
+        offset_reset: OffsetReset | None,
     ) -> SourceOptions:
         if timestamp is not None and timestamp_extractor is not None:
             raise ConfigError("give timestamp or timestamp_extractor, not both")
-        if offset_reset not in _RESETS:
+        if isinstance(offset_reset, timedelta):
+            to_ms(offset_reset, "offset_reset")
+        elif offset_reset not in _RESETS:
             raise ConfigError(
-                f"offset_reset is 'earliest', 'latest' or 'none', not {offset_reset!r}"
+                "offset_reset is 'earliest', 'latest', 'none' or a timedelta before now, not "
+                f"{offset_reset!r}"
             )
         return SourceOptions(
             optional_serde(key) or self._graph.default_key,

@@ -271,13 +271,14 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         until: UntilWindowCloses | UntilTimeLimit,
         *,
         name: str | None = None,
-        log: bool = True,
+        log: bool | Mapping[str, str] = True,
     ) -> KTable[K, V]:
         """The same table with fewer updates: changes of a key wait, and only the latest goes out.
 
         Args:
             until: `UntilWindowCloses()` for the final results of windows, or `UntilTimeLimit(limit)`.
-            log: False: no changelog, waiting changes are lost when the task moves.
+            log: False: no changelog, waiting changes are lost when the task moves; a mapping: the changelog
+                topic's settings.
 
         Raises:
             TopologyError: the table has a history, or isn't windowed where windows shall close.

@@ -15,7 +15,7 @@ from streamkit.dsl.stream_node import StreamNode
 from streamkit.errors import ConfigError
 from streamkit.serde import Serde
 from streamkit.topology.graph_nodes import SourceGraphNode, TableSourceGraphNode
-from streamkit.topology.nodes import TimestampExtractor
+from streamkit.topology.nodes import OffsetReset, TimestampExtractor
 
 __all__ = ["StreamSource", "TableSource", "Topic"]
 
@@ -44,7 +44,7 @@ class Topic(Generic[K, V]):
     value: Serde[V]
     timestamp: Callable[[K, V], int] | None = field(default=None, compare=False)
     timestamp_extractor: TimestampExtractor | None = field(default=None, compare=False)
-    offset_reset: str | None = None
+    offset_reset: OffsetReset | None = None
 
     def __str__(self) -> str:
         return self.name

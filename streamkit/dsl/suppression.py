@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from streamkit.dsl.backing import SuppressBacking, TableBacking
+from streamkit.dsl.options import store_fields
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.suppressed import UntilTimeLimit, UntilWindowCloses
 from streamkit.errors import TopologyError
@@ -29,7 +31,7 @@ def suppress(
     until: UntilWindowCloses | UntilTimeLimit,
     name: str | None,
     *,
-    log: bool,
+    log: bool | Mapping[str, str],
 ) -> tuple[StreamNode, SuppressBacking]:
     """The place and the backing of a suppressed table.
 
@@ -48,7 +50,11 @@ def suppress(
         wait_ms, emit_when_full = until.limit_ms, until.when_full == "emit"
     store = names.store(_PREFIX) if given is None else f"{given}-store"
     spec = StoreSpec(
-        store, StoreKind.SUPPRESS_BUFFER, place.key_serde, place.value_serde, logged=log
+        store,
+        StoreKind.SUPPRESS_BUFFER,
+        place.key_serde,
+        place.value_serde,
+        **store_fields({"log": log}),
     )
     make = partial(
         TableSuppress,

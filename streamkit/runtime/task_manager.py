@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Protocol
 
@@ -36,6 +37,7 @@ from streamkit.runtime.task import Task
 from streamkit.runtime.task_factory import TaskFactory
 from streamkit.runtime.worker_settings import WorkerSettings
 from streamkit.state import StateStore
+from streamkit.topology.nodes import OffsetReset
 
 __all__ = ["TaskManager"]
 
@@ -396,9 +398,10 @@ class TaskManager(RebalanceListener):
         factory = self._factory()
         sub = factory.plan.sub_topology(held.task_id.sub_topology)
         at_end = []
+        times: dict[TopicPartition, int] = {}
         for partition in partitions:
             topic = partition.topic
-            reset = None
+            reset: OffsetReset | None = None
             for source in sub.sources:
                 if topic in source.topics or (source.pattern and source.pattern.fullmatch(topic)):
                     reset = source.offset_reset
@@ -407,11 +410,21 @@ class TaskManager(RebalanceListener):
                     f"task {held.task_id}: no offset is committed for {partition}, and its source says "
                     "offset_reset='none'"
                 )
-            if topic not in factory.plan.internal_topics and (
-                (reset or self._settings.auto_offset_reset) == "latest"
-            ):
+            if topic in factory.plan.internal_topics:
+                continue
+            if isinstance(reset, timedelta):
+                before_ms = reset // timedelta(milliseconds=1)
+                times[partition] = max(0, self._clock.now_ms() - before_ms)
+            elif (reset or self._settings.auto_offset_reset) == "latest":
                 at_end.append(partition)
-        if held.remade and (first := [p for p in partitions if p not in at_end]):
+        if times:
+            for partition, found in self._consumer.offsets_for_times(times).items():
+                if found is None:  # nothing is that young
+                    at_end.append(partition)
+                else:
+                    self._consumer.seek(partition, found.offset)
+        elsewhere = {*at_end, *times}
+        if held.remade and (first := [p for p in partitions if p not in elsewhere]):
             self._consumer.seek_to_beginning(first)
         if at_end:
             for partition, offset in self._consumer.end_offsets(at_end).items():

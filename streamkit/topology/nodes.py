@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from re import Pattern
 from typing import Any, Protocol, TypeAlias
 
@@ -21,6 +22,7 @@ __all__ = [
     "GlobalStoreNode",
     "InternalTopic",
     "MakeOperator",
+    "OffsetReset",
     "ProcessorNode",
     "SinkNode",
     "SourceNode",
@@ -30,6 +32,12 @@ __all__ = [
 ]
 
 MakeOperator: TypeAlias = Callable[[], Operator]
+
+OffsetReset: TypeAlias = str | timedelta
+"""Where to begin without a committed offset: "earliest", "latest", "none" (an error), or that long before now.
+
+Source: org.apache.kafka.streams.AutoOffsetReset (KIP-1106).
+"""
 
 
 class TimestampExtractor(Protocol):
@@ -81,7 +89,7 @@ class SourceNode:
         changes: values are `Change`s, as a sink with `changes` writes them.
         key_serde, value_serde: None: bytes as they are.
         timestamp_extractor: None: the app's default (the record's own time).
-        offset_reset: "earliest", "latest", "none"; None: the app's default.
+        offset_reset: see `OffsetReset`; None: the app's default.
     """
 
     name: str
@@ -89,7 +97,7 @@ class SourceNode:
     key_serde: Serde[Any] | None = None
     value_serde: Serde[Any] | None = None
     timestamp_extractor: TimestampExtractor | None = None
-    offset_reset: str | None = None
+    offset_reset: OffsetReset | None = None
     pattern: Pattern[str] | None = None
     changes: bool = False
 

@@ -22,6 +22,7 @@ from streamkit.topology.describe import TopologyDescription, describe_topology
 from streamkit.topology.nodes import (
     GlobalStoreNode,
     MakeOperator,
+    OffsetReset,
     ProcessorNode,
     SinkNode,
     SourceNode,
@@ -65,7 +66,7 @@ class Topology:
         key: Any = bytes,
         value: Any = bytes,
         timestamp: TimestampExtractor | None = None,
-        offset_reset: str | None = None,
+        offset_reset: OffsetReset | None = None,
     ) -> Topology:
         """Read topics, or all topics whose whole name matches a compiled pattern.
 
@@ -74,8 +75,8 @@ class Topology:
             topics: a name, names, or a pattern.
             key, value: types or serdes; bytes as they are by default.
             timestamp: event time of each record; None: the record's own.
-            offset_reset: where to begin without a committed offset: "earliest", "latest" or "none";
-                None: the app's default.
+            offset_reset: where to begin without a committed offset: "earliest", "latest", "none" (an error),
+                or a timedelta: that long before now; None: the app's default.
 
         Raises:
             TopologyError: the name or a topic is taken, or no topic is given.
@@ -201,6 +202,37 @@ class Topology:
             )
         )
         return self
+
+    def add_read_only_state_store(
+        self,
+        spec: StoreSpec,
+        topic: str,
+        supplier: ProcessorSupplier[Any, Any, Any, Any],
+        *,
+        source_name: str,
+        processor_name: str,
+        key: Any = bytes,
+        value: Any = bytes,
+        timestamp: TimestampExtractor | None = None,
+    ) -> Topology:
+        """Add a store that a topic fills and is restored from: the topic is its changelog.
+
+        Each task holds the rows of its partitions; other processors may be connected, to read them.
+
+        Args:
+            spec: a key-value store; its serdes write what is in the topic.
+            supplier: makes the processor that puts each record into the store, as it is.
+
+        Raises:
+            TopologyError: a name or the topic is taken.
+
+        Source: Topology.addReadOnlyStateStore (KIP-813).
+        """
+        self.add_source(source_name, topic, key=key, value=value, timestamp=timestamp)
+        self.add_processor(processor_name, supplier, source_name)
+        return self.add_state_store(
+            replace(spec, logged=True, source_changelog=topic), processor_name
+        )
 
     def describe(self) -> TopologyDescription:
         """The sub-topologies; `str` of it is Kafka Streams' text form."""

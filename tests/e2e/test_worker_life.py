@@ -317,6 +317,24 @@ def test_worker_that_is_stuck_loses_its_tasks_and_gets_them_again(
         )
 
 
+@pytest.mark.parametrize(
+    ("hours", "expected"), [(2, ["young"]), (48, ["old", "young"])], ids=["young", "all"]
+)
+def test_source_begins_as_long_before_now_as_it_says(
+    broker: EmbeddedBroker, tmp_path: Path, hours: int, expected: list[str]
+) -> None:
+    """KIP-1106, without a committed offset."""
+    create(broker, 1, "in", "out")
+    hour_ms = 3_600_000
+    now = int(time.time() * 1000)
+    feed(broker, "in", ("k", "old", now - 24 * hour_ms), ("k", "young", now - hour_ms))
+    builder = sk.StreamsBuilder(default_key=str, default_value=str)
+    builder.stream("in", offset_reset=timedelta(hours=hours)).to("out")
+    with running(builder.build(), settings(broker, tmp_path)) as worker:
+        wait_for(lambda: ("k", b"young") in read(broker, "out", 1), worker)
+    assert [(value or b"").decode() for _, value in read(broker, "out", 1)] == expected
+
+
 def test_topic_that_a_pattern_finds_later_joins_the_tasks(
     broker: EmbeddedBroker, tmp_path: Path
 ) -> None:

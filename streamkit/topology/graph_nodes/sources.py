@@ -16,6 +16,7 @@ from streamkit.topology.graph_nodes.node import GraphNode, MakeLater
 from streamkit.topology.nodes import (
     GlobalStoreNode,
     MakeOperator,
+    OffsetReset,
     ProcessorNode,
     SourceNode,
     TimestampExtractor,
@@ -38,7 +39,7 @@ class SourceOptions:
     key: Serde[Any]
     value: Serde[Any]
     timestamp: TimestampExtractor | None = None
-    offset_reset: str | None = None
+    offset_reset: OffsetReset | None = None
 
     def node(
         self, name: str, topics: Sequence[str], pattern: Pattern[str] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -34,7 +35,8 @@ def run(builder: StreamsBuilder, *records: tuple[Any, ...]) -> TopologyTestDrive
     [
         (lambda b: b.stream(""), "at least one topic, and its name isn't empty"),
         (lambda b: b.stream([]), "at least one topic"),
-        (lambda b: b.stream("in", offset_reset="never"), "'earliest', 'latest' or 'none'"),
+        (lambda b: b.stream("in", offset_reset="never"), "'earliest', 'latest', 'none'"),
+        (lambda b: b.stream("in", offset_reset=timedelta(hours=-1)), "offset_reset is at least 0"),
         (
             lambda b: b.stream("in", timestamp=lambda *_: 1, timestamp_extractor=lambda *_: 1),
             "not both",
