@@ -34,9 +34,9 @@ from streamkit.log.protocol import (
     decode_request,
     decode_request_header,
 )
+from streamkit.log.protocol.apis import is_flexible
 from streamkit.log.protocol.codec import encode_parts
 from streamkit.log.protocol.messages.api_versions import ApiVersionsRequest
-from streamkit.log.protocol.wire import info_of
 
 __all__ = ["ClientConnection", "ConnectionOwner"]
 
@@ -383,7 +383,6 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._take_up()
 
     def _send(self, api: Api, header: RequestHeader, answer: Any) -> None:
-        info = info_of(type(answer))
         version = header.api_version if api.lowest <= header.api_version <= api.highest else 0
         parts: list[bytes] = [b""]
         try:
@@ -393,7 +392,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self.close("no answer can be given")
             return
         size = sum(map(len, parts)) + 4
-        if version in info.flexible and api.key is not ApiKey.API_VERSIONS:
+        if is_flexible(header.api_key, version) and api.key is not ApiKey.API_VERSIONS:
             parts[0] = _HEAD.pack(size + 1, header.correlation_id) + b"\0"
         else:
             parts[0] = _HEAD.pack(size, header.correlation_id)
