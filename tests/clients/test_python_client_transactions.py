@@ -74,3 +74,42 @@ def test_offsets_are_committed_with_their_transaction_or_not_at_all(
     transaction.send_offset(group, topic, 1, 9)
     transaction.abort()
     assert driver.committed(group, topic, 1) == (5, "")
+
+
+@pytest.mark.scenario("open_transaction")
+def test_open_transaction_holds_committed_readers_back(
+    driver: Driver, topic: str, begin: Begin, name: Callable[[str], str]
+) -> None:
+    driver.produce(topic, [Message(b"before")])
+    transaction = begin(name("transactional"))
+    transaction.send(topic, [b"open"])
+    driver.produce(topic, [Message(b"after")])
+    everything = [b"before", b"open", b"after"]
+    assert values(driver.read(topic, [0], 3)) == everything
+    assert values(driver.read(topic, [0], 1, committed=True)) == [b"before"]
+    transaction.abort()
+    assert values(driver.read(topic, [0], 2, committed=True)) == [b"before", b"after"]
+
+
+@pytest.mark.scenario("transaction_timeout")
+def test_transaction_that_takes_too_long_is_aborted(
+    driver: Driver, topic: str, begin: Begin, name: Callable[[str], str]
+) -> None:
+    late = driver.transaction(name("transactional"), timeout_ms=1_000)
+    late.send(topic, [b"late"])
+    driver.produce(topic, [Message(b"after")])
+    assert values(driver.read(topic, [0], 1, committed=True)) == [b"after"]
+    with pytest.raises(RefusedError):
+        late.commit()
+    late.close()
+
+
+@pytest.mark.scenario("transaction_timeout")
+def test_timeout_longer_than_the_broker_grants_is_refused(
+    driver: Driver, name: Callable[[str], str]
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        driver.transaction(name("transactional"), timeout_ms=900_001)
+    # kafka-python tells no number.
+    by_name = driver.name != "kafka-python"
+    assert refused.value.name == ("INVALID_TRANSACTION_TIMEOUT" if by_name else "KafkaError")

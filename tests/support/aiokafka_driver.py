@@ -18,14 +18,19 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import (
     StickyPartitionAssignor as AioSticky,
 )
+from aiokafka_admin import AiokafkaAdmin
+from client_admin import Administrator
 from client_driver import (
     SESSION_MS,
     TIMEOUT_S,
+    USUAL,
+    Fetch,
     Member,
     Message,
     RefusedError,
     Transaction,
     code_name,
+    enough,
 )
 
 T = TypeVar("T")
@@ -96,15 +101,22 @@ class AiokafkaMember:
 
 
 class AiokafkaTransaction:
-    def __init__(self, loop: _Loop, bootstrap: str, transactional_id: str) -> None:
+    def __init__(self, loop: _Loop, bootstrap: str, transactional_id: str, timeout_ms: int) -> None:
         self._loop = loop
-        self._producer = loop.run(self._start(bootstrap, transactional_id))
+        self._producer = loop.run(self._start(bootstrap, transactional_id, timeout_ms))
 
-    async def _start(self, bootstrap: str, transactional_id: str) -> Any:
+    async def _start(self, bootstrap: str, transactional_id: str, timeout_ms: int) -> Any:
         producer = aiokafka.AIOKafkaProducer(
-            bootstrap_servers=bootstrap, transactional_id=transactional_id, linger_ms=1
+            bootstrap_servers=bootstrap,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=timeout_ms,
+            linger_ms=1,
         )
-        await producer.start()
+        try:
+            await producer.start()
+        except aiokafka.errors.KafkaError as error:
+            await producer.stop()
+            raise RefusedError(code_name(getattr(error, "errno", None), error)) from error
         await producer.begin_transaction()
         return producer
 
@@ -211,21 +223,36 @@ class Aiokafka:
 
         return self._loop.run(run())
 
+    def size_settings(self, max_bytes: int) -> dict[str, object]:
+        return {"max_request_size": max_bytes}
+
     def read(
-        self, topic: str, partitions: Iterable[int], count: int, *, committed: bool = False
+        self,
+        topic: str,
+        partitions: Iterable[int],
+        count: int,
+        *,
+        committed: bool = False,
+        fetch: Fetch = USUAL,
+        start: int | None = None,
+        last: int | None = None,
     ) -> list[Message]:
         async def run(consumer: Any) -> list[Message]:
             assigned = [aiokafka.structs.TopicPartition(topic, p) for p in partitions]
             consumer.assign(assigned)
-            await consumer.seek_to_beginning(*assigned)
+            if start is None:
+                await consumer.seek_to_beginning(*assigned)
+            else:
+                for tp in assigned:
+                    consumer.seek(tp, start)
             found: list[Message] = []
             deadline = time.monotonic() + TIMEOUT_S
-            while len(found) < count and time.monotonic() < deadline:
+            while not enough(found, count, last) and time.monotonic() < deadline:
                 for batch in (await consumer.getmany(timeout_ms=100)).values():
                     found.extend(_message(record) for record in batch)
             return found
 
-        return self._with_consumer(run, committed=committed)
+        return self._with_consumer(run, committed=committed, fetch=fetch)
 
     def offsets_for_time(self, topic: str, partition: int, timestamp_ms: int) -> int | None:
         tp = aiokafka.structs.TopicPartition(topic, partition)
@@ -246,8 +273,11 @@ class Aiokafka:
 
         return self._with_consumer(run)
 
-    def transaction(self, transactional_id: str) -> Transaction:
-        return AiokafkaTransaction(self._loop, self._bootstrap, transactional_id)
+    def transaction(self, transactional_id: str, *, timeout_ms: int = 60_000) -> Transaction:
+        return AiokafkaTransaction(self._loop, self._bootstrap, transactional_id, timeout_ms)
+
+    def admin(self) -> Administrator:
+        return AiokafkaAdmin(self._with_admin)
 
     def member(
         self, group: str, topic: str, *, assignor: str = "range", instance_id: str | None = None
@@ -293,6 +323,7 @@ class Aiokafka:
         group: str | None = None,
         *,
         committed: bool = False,
+        fetch: Fetch = USUAL,
     ) -> T:
         async def run() -> T:
             consumer = aiokafka.AIOKafkaConsumer(
@@ -300,7 +331,10 @@ class Aiokafka:
                 group_id=group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
-                fetch_max_wait_ms=50,
+                fetch_max_wait_ms=fetch.wait_ms,
+                fetch_min_bytes=fetch.min_bytes,
+                fetch_max_bytes=fetch.max_bytes,
+                max_partition_fetch_bytes=fetch.partition_bytes,
                 isolation_level="read_committed" if committed else "read_uncommitted",
             )
             await consumer.start()

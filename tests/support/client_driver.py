@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import confluent_kafka
+from client_admin import Administrator
 
 TIMEOUT_S = 20.0
 SESSION_MS = 2_500
@@ -27,6 +28,19 @@ class Message:
     timestamp_ms: int | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
     offset: int = -1
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """How a consumer asks for records."""
+
+    min_bytes: int = 1
+    max_bytes: int = 52_428_800
+    partition_bytes: int = 1_048_576
+    wait_ms: int = 50
+
+
+USUAL = Fetch()
 
 
 class RefusedError(Exception):
@@ -119,16 +133,29 @@ class Driver(Protocol):
         """Send and wait: partition and offset of each."""
         ...
 
-    def read(
-        self, topic: str, partitions: Iterable[int], count: int, *, committed: bool = False
-    ) -> list[Message]:
-        """`count` records from the beginning of the partitions, without a group.
+    def size_settings(self, max_bytes: int) -> dict[str, object]:
+        """The settings of a producer of records of up to so many bytes."""
+        ...
 
+    def read(
+        self,
+        topic: str,
+        partitions: Iterable[int],
+        count: int,
+        *,
+        committed: bool = False,
+        fetch: Fetch = USUAL,
+        start: int | None = None,
+        last: int | None = None,
+    ) -> list[Message]:
+        """`count` records from the beginning of the partitions, or from offset `start`, without a group.
+
+        With `last`, only those up to one of this offset or a later one.
         With `committed`, only those outside of transactions and in committed ones.
         """
         ...
 
-    def transaction(self, transactional_id: str) -> Transaction:
+    def transaction(self, transactional_id: str, *, timeout_ms: int = 60_000) -> Transaction:
         """A producer of transactions, which fences earlier ones of the same id."""
         ...
 
@@ -150,6 +177,10 @@ class Driver(Protocol):
         """Commit as a consumer without a group does."""
         ...
 
+    def admin(self) -> Administrator:
+        """What its client has for administrators."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -158,6 +189,11 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = TIME
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"timed out waiting for {what}"
+
+
+def enough(found: Sequence[Message], count: int, last: int | None) -> bool:
+    """Whether all that was asked for has come."""
+    return len(found) >= count or (last is not None and any(m.offset >= last for m in found))
 
 
 def code_name(code: int | None, error: object) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aiokafka_driver import Aiokafka
+from client_admin import Administrator
 from client_driver import (
     SESSION_MS,
     TIMEOUT_S,
     Driver,
+    Fetch,
     Member,
     Message,
     RefusedError,
@@ -22,9 +24,11 @@ __all__ = [
     "DRIVERS",
     "SESSION_MS",
     "TIMEOUT_S",
+    "Administrator",
     "Aiokafka",
     "Confluent",
     "Driver",
+    "Fetch",
     "KafkaPython",
     "Member",
     "Message",

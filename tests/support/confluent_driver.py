@@ -9,7 +9,19 @@ from typing import Any
 
 import confluent_kafka as ck
 import confluent_kafka.admin
-from client_driver import SESSION_MS, TIMEOUT_S, Member, Message, RefusedError, Transaction
+from client_admin import Administrator
+from client_driver import (
+    SESSION_MS,
+    TIMEOUT_S,
+    USUAL,
+    Fetch,
+    Member,
+    Message,
+    RefusedError,
+    Transaction,
+    enough,
+)
+from confluent_admin import ConfluentAdmin
 
 _ck_admin: Any = confluent_kafka.admin
 """Its names are not declared as exported."""
@@ -63,12 +75,13 @@ class ConfluentMember:
 
 
 class ConfluentTransaction:
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+    def __init__(self, bootstrap: str, transactional_id: str, timeout_ms: int) -> None:
         self._bootstrap = bootstrap
         self._producer = ck.Producer(
             {
                 "bootstrap.servers": bootstrap,
                 "transactional.id": transactional_id,
+                "transaction.timeout.ms": timeout_ms,
                 "linger.ms": 1,
                 "log_level": 0,
             }
@@ -187,15 +200,27 @@ class Confluent:
             raise RefusedError(errors[0])
         return [delivered[index] for index in range(len(messages))]
 
+    def size_settings(self, max_bytes: int) -> dict[str, object]:
+        return {"message.max.bytes": max_bytes}
+
     def read(
-        self, topic: str, partitions: Iterable[int], count: int, *, committed: bool = False
+        self,
+        topic: str,
+        partitions: Iterable[int],
+        count: int,
+        *,
+        committed: bool = False,
+        fetch: Fetch = USUAL,
+        start: int | None = None,
+        last: int | None = None,
     ) -> list[Message]:
-        consumer = self._consumer(committed=committed)
+        consumer = self._consumer(committed=committed, fetch=fetch)
+        begin = ck.OFFSET_BEGINNING if start is None else start
         try:
-            consumer.assign([ck.TopicPartition(topic, p, ck.OFFSET_BEGINNING) for p in partitions])
+            consumer.assign([ck.TopicPartition(topic, p, begin) for p in partitions])
             found: list[Message] = []
             deadline = time.monotonic() + TIMEOUT_S
-            while len(found) < count and time.monotonic() < deadline:
+            while not enough(found, count, last) and time.monotonic() < deadline:
                 for message in consumer.consume(count, 0.1):
                     if message.error():
                         raise RefusedError(message.error().name().lstrip("_"))
@@ -230,8 +255,11 @@ class Confluent:
         finally:
             consumer.close()
 
-    def transaction(self, transactional_id: str) -> Transaction:
-        return ConfluentTransaction(self._bootstrap, transactional_id)
+    def transaction(self, transactional_id: str, *, timeout_ms: int = 60_000) -> Transaction:
+        return ConfluentTransaction(self._bootstrap, transactional_id, timeout_ms)
+
+    def admin(self) -> Administrator:
+        return ConfluentAdmin(self._admin)
 
     def member(
         self, group: str, topic: str, *, assignor: str = "range", instance_id: str | None = None
@@ -278,14 +306,21 @@ class Confluent:
     def close(self) -> None:
         pass
 
-    def _consumer(self, group: str = "none", *, committed: bool = False) -> Any:
+    def _consumer(
+        self, group: str = "none", *, committed: bool = False, fetch: Fetch = USUAL
+    ) -> Any:
         return ck.Consumer(
             {
                 "bootstrap.servers": self._bootstrap,
                 "group.id": group,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 50,
+                "fetch.wait.max.ms": fetch.wait_ms,
+                "fetch.min.bytes": fetch.min_bytes,
+                "fetch.message.max.bytes": fetch.partition_bytes,
+                # librdkafka takes nothing below.
+                "fetch.max.bytes": max(fetch.max_bytes, 1000),
+                "message.max.bytes": min(max(fetch.max_bytes, 1000), 1_000_000),
                 "isolation.level": "read_committed" if committed else "read_uncommitted",
             }
         )

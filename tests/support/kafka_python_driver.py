@@ -11,15 +11,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from client_admin import Administrator
 from client_driver import (
     SESSION_MS,
     TIMEOUT_S,
+    USUAL,
+    Fetch,
     Member,
     Message,
     RefusedError,
     Transaction,
-    code_name,
+    enough,
 )
+from kafka_python_admin import KafkaPythonAdmin, configs_by_name, refusals
 
 with warnings.catch_warnings():
     # kafka-python reads its message schemas by a call that Python 3.11 deprecates.
@@ -110,33 +114,40 @@ class KafkaPythonMember:
 
 
 class KafkaPythonTransaction:
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+    def __init__(self, bootstrap: str, transactional_id: str, timeout_ms: int) -> None:
         self._producer = kafka.KafkaProducer(
-            bootstrap_servers=bootstrap, transactional_id=transactional_id, linger_ms=1
+            bootstrap_servers=bootstrap,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=timeout_ms,
+            linger_ms=1,
         )
-        with _kafka_python_errors():
-            self._producer.init_transactions()
-            self._producer.begin_transaction()
+        try:
+            with refusals():
+                self._producer.init_transactions()
+                self._producer.begin_transaction()
+        except RefusedError:
+            self.close()
+            raise
 
     def send(self, topic: str, values: Sequence[bytes]) -> None:
-        with _kafka_python_errors():
+        with refusals():
             for future in [self._producer.send(topic, value, partition=0) for value in values]:
                 future.get(TIMEOUT_S)
 
     def send_offset(self, group: str, topic: str, partition: int, offset: int) -> None:
         tp = kafka.structs.TopicPartition(topic, partition)
-        with _kafka_python_errors():
+        with refusals():
             self._producer.send_offsets_to_transaction(
                 {tp: kafka.structs.OffsetAndMetadata(offset, "", -1)}, group
             )
 
     def commit(self) -> None:
-        with _kafka_python_errors():
+        with refusals():
             self._producer.commit_transaction()
             self._producer.begin_transaction()
 
     def abort(self) -> None:
-        with _kafka_python_errors():
+        with refusals():
             self._producer.abort_transaction()
             self._producer.begin_transaction()
 
@@ -168,11 +179,11 @@ class KafkaPython:
         self, topic: str, partitions: int, configs: Mapping[str, str] | None = None
     ) -> None:
         new = kafka.admin.NewTopic(topic, partitions, 1, topic_configs=dict(configs or {}))
-        with _kafka_python_errors():
+        with refusals():
             self._admin.create_topics([new])
 
     def delete_topic(self, topic: str) -> None:
-        with _kafka_python_errors():
+        with refusals():
             self._admin.delete_topics([topic])
 
     def topics(self) -> dict[str, int]:
@@ -181,7 +192,7 @@ class KafkaPython:
     def topic_configs(self, topic: str) -> dict[str, str | None]:
         resource = kafka.admin.ConfigResource(kafka.admin.ConfigResourceType.TOPIC, topic)
         found = self._admin.describe_configs([resource], config_filter="all")
-        return _kafka_python_configs(found)
+        return configs_by_name(found)
 
     def produce(
         self,
@@ -213,23 +224,38 @@ class KafkaPython:
                 )
                 for message in messages
             ]
-            with _kafka_python_errors():
+            with refusals():
                 done = [future.get(TIMEOUT_S) for future in futures]
             return [(metadata.partition, metadata.offset) for metadata in done]
         finally:
             producer.close()
 
+    def size_settings(self, max_bytes: int) -> dict[str, object]:
+        return {"max_request_size": max_bytes}
+
     def read(
-        self, topic: str, partitions: Iterable[int], count: int, *, committed: bool = False
+        self,
+        topic: str,
+        partitions: Iterable[int],
+        count: int,
+        *,
+        committed: bool = False,
+        fetch: Fetch = USUAL,
+        start: int | None = None,
+        last: int | None = None,
     ) -> list[Message]:
-        consumer = self._consumer(committed=committed)
+        consumer = self._consumer(committed=committed, fetch=fetch)
         try:
             assigned = [kafka.structs.TopicPartition(topic, p) for p in partitions]
             consumer.assign(assigned)
-            consumer.seek_to_beginning(*assigned)
+            if start is None:
+                consumer.seek_to_beginning(*assigned)
+            else:
+                for tp in assigned:
+                    consumer.seek(tp, start)
             found: list[Message] = []
             deadline = time.monotonic() + TIMEOUT_S
-            while len(found) < count and time.monotonic() < deadline:
+            while not enough(found, count, last) and time.monotonic() < deadline:
                 for batch in consumer.poll(timeout_ms=100).values():
                     found.extend(_from_kafka_python(record) for record in batch)
             return found
@@ -253,8 +279,11 @@ class KafkaPython:
         finally:
             consumer.close(autocommit=False)
 
-    def transaction(self, transactional_id: str) -> Transaction:
-        return KafkaPythonTransaction(self._bootstrap, transactional_id)
+    def transaction(self, transactional_id: str, *, timeout_ms: int = 60_000) -> Transaction:
+        return KafkaPythonTransaction(self._bootstrap, transactional_id, timeout_ms)
+
+    def admin(self) -> Administrator:
+        return KafkaPythonAdmin(self._admin)
 
     def member(
         self, group: str, topic: str, *, assignor: str = "range", instance_id: str | None = None
@@ -277,7 +306,7 @@ class KafkaPython:
         try:
             tp = kafka.structs.TopicPartition(topic, partition)
             consumer.assign([tp])
-            with _kafka_python_errors():
+            with refusals():
                 consumer.commit({tp: kafka.structs.OffsetAndMetadata(offset, metadata, -1)})
         finally:
             consumer.close(autocommit=False)
@@ -286,41 +315,20 @@ class KafkaPython:
         if self._admin_client is not None:
             self._admin_client.close()
 
-    def _consumer(self, group: str | None = None, *, committed: bool = False) -> Any:
+    def _consumer(
+        self, group: str | None = None, *, committed: bool = False, fetch: Fetch = USUAL
+    ) -> Any:
         return kafka.KafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=50,
+            fetch_max_wait_ms=fetch.wait_ms,
+            fetch_min_bytes=fetch.min_bytes,
+            fetch_max_bytes=fetch.max_bytes,
+            max_partition_fetch_bytes=fetch.partition_bytes,
             isolation_level="read_committed" if committed else "read_uncommitted",
         )
-
-
-class _kafka_python_errors:  # noqa: N801
-    """Turns the client's exceptions into `RefusedError`."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, kafka.errors.KafkaError):
-            raise RefusedError(code_name(getattr(error, "errno", None), error)) from error
-
-
-def _kafka_python_configs(found: Any) -> dict[str, str | None]:
-    """Whatever shape the answer has, the values by name."""
-    if isinstance(found, Mapping):
-        (entries,) = found.values()
-        if isinstance(entries, Mapping):
-            inner = next(iter(entries.values()))
-            if isinstance(inner, Mapping) and "value" not in inner:
-                (entries,) = entries.values()
-            return {
-                name: entry["value"] if isinstance(entry, Mapping) else entry
-                for name, entry in entries.items()
-            }
-    raise AssertionError(f"unexpected answer {found!r}")
 
 
 def _from_kafka_python(record: Any) -> Message:
