@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,8 +27,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from streamkit.app import App
 from streamkit.cli.load_app import load_app
 from streamkit.cli.ship_app import SHIPPED, shipped, unshipped
-from streamkit.errors import StreamkitError
+from streamkit.errors import ConfigError, StreamkitError
 from streamkit.log.broker.local import local_broker
+from streamkit.log.broker.settings import parse_listener
 from streamkit.runtime.supervisor import STATUS_FD, TEMPORARY_FAILURE, Supervisor
 from streamkit.runtime.worker import Worker
 from streamkit.runtime.worker_settings import WorkerSettings
@@ -35,6 +37,8 @@ from streamkit.runtime.worker_status import WorkerStatus
 from streamkit.state import StoreSettings
 
 __all__ = ["run_app", "worker"]
+
+log = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 10.0
 _REPORT_SECONDS = 0.2
@@ -71,6 +75,11 @@ _REPORT_SECONDS = 0.2
     callback=lambda _context, _option, path: _writable(path),
     help="Write the summary there too.",
 )
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Serve /metrics for Prometheus there (needs streamkit[metrics]).",
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only errors.")
 @click.pass_context
 def worker(
@@ -84,6 +93,7 @@ def worker(
     commit_interval_ms: int | None,
     session_timeout_ms: int,
     metrics_json: Path | None,
+    metrics: str | None,
     quiet: bool,
 ) -> None:
     """Run APP, which is MODULE:NAME or a file's path (app.py, app.py:name)."""
@@ -95,6 +105,7 @@ def worker(
         session_timeout_ms,
         metrics_json,
         quiet,
+        metrics,
     )
     if workers > 1:
         loaded = unshipped(app) if app.endswith(SHIPPED) else load_app(app)
@@ -118,6 +129,7 @@ def run_app(
     state_dir: str | Path | None = None,
     stop_at_end: bool = False,
     quiet: bool = False,
+    metrics: str | None = None,
 ) -> None:
     """Run an app from a program or a notebook, as `streamkit worker` does from the shell.
 
@@ -128,6 +140,7 @@ def run_app(
         state_dir: None: the app's, else a folder in the user's home.
         stop_at_end: return once every input is processed; else at KeyboardInterrupt or SIGTERM.
         quiet: no progress.
+        metrics: "HOST:PORT" to serve `/metrics` for Prometheus on.
 
     Raises:
         StreamkitError: what stopped it.
@@ -140,6 +153,7 @@ def run_app(
         45_000,
         None,
         quiet,
+        metrics,
     )
     with _broker(bootstrap or app.settings.bootstrap) as address:
         if workers == 1:
@@ -166,6 +180,7 @@ class _Options:
         session_timeout_ms: int,
         metrics_json: Path | None,
         quiet: bool,
+        metrics: str | None = None,
     ) -> None:
         self.bootstrap = bootstrap
         self.state_dir = state_dir
@@ -174,6 +189,7 @@ class _Options:
         self.session_timeout_ms = session_timeout_ms
         self.metrics_json = metrics_json
         self.quiet = quiet
+        self.metrics = metrics
 
     def arguments(self, address: str) -> list[str]:
         words = ["--bootstrap", address, "--session-timeout-ms", str(self.session_timeout_ms)]
@@ -228,6 +244,28 @@ def _broker(bootstrap: str | None) -> Iterator[str]:
         yield address
 
 
+@contextlib.contextmanager
+def _metrics(
+    address: str | None, console: Console, reports: Callable[[], Mapping[int, Mapping[str, Any]]]
+) -> Iterator[None]:
+    """Serve what the workers report while the block runs, if an address is given."""
+    if address is None:
+        yield
+        return
+    try:
+        from streamkit.runtime.worker_metrics import serve_metrics
+    except ImportError as error:
+        raise ConfigError(
+            "--metrics needs prometheus-client: pip install streamkit[metrics]"
+        ) from error
+    url, end = serve_metrics(*parse_listener(address), reports)
+    console.print(f"metrics on {url}", soft_wrap=True)
+    try:
+        yield
+    finally:
+        end()
+
+
 # -- one worker ------------------------------------------------------------------------------------
 
 
@@ -235,7 +273,7 @@ def _run_worker(app: App, options: _Options, address: str) -> None:
     settings = options.settings(app, address)
     running = Worker(app.topology(), settings)
     console = Console(stderr=True)
-    report = _reporter()
+    report = _reporter(running.stop)
     shown = _Shown(console, quiet=options.quiet)
     if not options.quiet:
         console.print(
@@ -244,11 +282,14 @@ def _run_worker(app: App, options: _Options, address: str) -> None:
             soft_wrap=True,
         )
     try:
-        with _stopped_by_signals(running.stop):
+        with (
+            _metrics(options.metrics, console, lambda: {0: running.status.as_dict()}),
+            _stopped_by_signals(running.stop),
+        ):
             running.start()
             while not running.join(_REPORT_SECONDS):
                 report(running.status)
-                shown.show(_as_dict(running.status))
+                shown.show(running.status.as_dict())
     except StreamkitError as error:
         if STATUS_FD not in os.environ:
             raise
@@ -258,36 +299,29 @@ def _run_worker(app: App, options: _Options, address: str) -> None:
     finally:
         shown.close()
     report(running.status)
-    _finish(_as_dict(running.status), options, console)
+    _finish(running.status.as_dict(), options, console)
 
 
-def _reporter() -> Any:
-    """Writes the status to the supervisor's pipe, where there is one."""
+def _reporter(stop: Callable[[], None]) -> Any:
+    """Writes the status to the supervisor's pipe, where there is one.
+
+    Without a reader, the supervisor was killed: nobody would ever end this worker or start it again, and who
+    starts the application anew would have it beside the new ones. So it ends, with a commit.
+    """
     pipe = os.environ.get(STATUS_FD)
     if pipe is None:
         return lambda _status, _error="": None
     file = int(pipe)
 
     def report(status: WorkerStatus, error: str = "") -> None:
-        said = {**_as_dict(status), **({"error": error} if error else {})}
-        with contextlib.suppress(OSError):
+        said = {**status.as_dict(), **({"error": error} if error else {})}
+        try:
             os.write(file, json.dumps(said).encode() + b"\n")
+        except OSError as failure:
+            log.warning("the supervisor is gone (%s): this worker stops", failure.strerror)
+            stop()
 
     return report
-
-
-def _as_dict(status: WorkerStatus) -> dict[str, Any]:
-    return {
-        "state": status.state,
-        "tasks": [str(task) for task in status.tasks],
-        "processed": status.processed,
-        "sent": status.sent,
-        "dropped": status.dropped_records,
-        "dropped_by": [[node, why, count] for (node, why), count in status.dropped.items()],
-        "restore_total": status.restore_total,
-        "restore_done": status.restore_done,
-        "commits": status.commits,
-    }
 
 
 @contextlib.contextmanager
@@ -329,7 +363,10 @@ def _supervise(
     if not options.quiet:
         console.print(f"{workers} workers of [bold]{name}[/] on {address}", soft_wrap=True)
     try:
-        with _stopped_by_signals(supervisor.stop):
+        with (
+            _metrics(options.metrics, console, supervisor.reports),
+            _stopped_by_signals(supervisor.stop),
+        ):
             code = supervisor.run()
     finally:
         shown.close()

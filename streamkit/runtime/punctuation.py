@@ -61,10 +61,12 @@ class PunctuationQueue:
 
     Attributes:
         next_due_ms: when the earliest is due, `NEVER` if there is none. Compared once a record.
+        ran: how many calls so far.
     """
 
     def __init__(self) -> None:
         self.next_due_ms: i64 = NEVER
+        self.ran: i64 = 0
         self._heap: list[Punctuator] = []
 
     def schedule(self, punctuator: Punctuator) -> None:
@@ -88,6 +90,7 @@ class PunctuationQueue:
             punctuator.due_ms += (missed + 1) * punctuator.interval_ms
             self._offer(punctuator)
         self.next_due_ms = heap[0].due_ms if heap else NEVER
+        self.ran += ran
         return ran
 
     def places(self) -> dict[str, int]:

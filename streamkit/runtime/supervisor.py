@@ -135,6 +135,14 @@ class Supervisor:
         total["state"] = states[0] if len(set(states)) == 1 else ", ".join(sorted(set(states)))
         return total
 
+    def reports(self) -> dict[int, Mapping[str, Any]]:
+        """The latest report of each worker by its number, and how often it was restarted. Any thread."""
+        with self._lock:
+            return {
+                child.number: {**child.status, "restarts": child.restarts}
+                for child in self._children
+            }
+
     def _show(self) -> None:
         if self._on_status is not None:
             self._on_status(self.summary())

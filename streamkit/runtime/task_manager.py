@@ -36,6 +36,7 @@ from streamkit.runtime.state_directory import StateDirectory, TaskDirectory
 from streamkit.runtime.task import Task
 from streamkit.runtime.task_factory import TaskFactory
 from streamkit.runtime.worker_settings import WorkerSettings
+from streamkit.runtime.worker_status import PartitionLag
 from streamkit.state import StateStore
 from streamkit.topology.nodes import OffsetReset
 
@@ -80,6 +81,11 @@ class TaskManager(RebalanceListener):
     Args:
         factory: makes tasks; renewed with each assignment, as partition counts may have changed.
         topic_ids: ids of changelog topics by name.
+
+    Attributes:
+        dropped, processed, process_seconds, punctuations, punctuate_seconds, restored, rebalances: as in
+            `WorkerStatus`; punctuations and dropped records of running tasks come on top.
+        committed_offsets: the last ones.
     """
 
     def __init__(
@@ -96,6 +102,11 @@ class TaskManager(RebalanceListener):
         self.global_stores: Mapping[str, StateStore] = {}
         self.dropped: dict[tuple[str, str], int] = {}
         self.processed = 0
+        self.process_seconds = 0.0
+        self.punctuations = 0
+        self.punctuate_seconds = 0.0
+        self.restored = 0
+        self.rebalances = 0
         self.committed_offsets: dict[TopicPartition, int] = {}
         self._settings = settings
         self._clock = clock
@@ -130,6 +141,7 @@ class TaskManager(RebalanceListener):
         """Take over the tasks that the assignor named."""
         if self._assignor.error:
             raise TopologyError(self._assignor.error)
+        self.rebalances += 1
         now_ms = self._clock.monotonic_ms()
         factory = self._factory(renew=True)
         for task_id in self._assignor.tasks:
@@ -235,6 +247,7 @@ class TaskManager(RebalanceListener):
                 count = task.process(held.chunk)
                 used = time.monotonic() - begin
                 taken += count
+                self.process_seconds += used
                 if count >= held.chunk:
                     again.append(held)
                 if used > CHUNK_SECONDS:
@@ -252,7 +265,9 @@ class TaskManager(RebalanceListener):
         now_ms = self._clock.now_ms()
         for task in self.running():
             if now_ms >= task.next_wall_punctuation_ms():
+                begin = time.monotonic()
                 task.punctuate_wall_clock(now_ms, caught_up=self._caught_up(task))
+                self.punctuate_seconds += time.monotonic() - begin
 
     def next_punctuation_ms(self) -> int:
         """When the next wall-clock punctuator is due, far away if there is none."""
@@ -306,6 +321,17 @@ class TaskManager(RebalanceListener):
     def restoring(self) -> list[RestoreJob]:
         """Restores that are under way."""
         return [held.job for held in self._held.values() if held.job is not None]
+
+    def lags(self) -> list[PartitionLag]:
+        """Records not processed yet, of the inputs that have been fetched."""
+        found = []
+        for task in self.running():
+            for partition in task.inputs:
+                lag = self._consumer.fetch_lag(partition)
+                if lag is not None:
+                    records = lag + task.buffered_records(partition)
+                    found.append(PartitionLag(partition.topic, partition.partition, records))
+        return found
 
     def drained(self) -> bool:
         """Nothing is buffered, and the broker has nothing more as far as is known."""
@@ -365,6 +391,7 @@ class TaskManager(RebalanceListener):
 
     def _restored(self, job: RestoreJob) -> None:
         """A restore has ended: start the task, or close it if it was given up meanwhile."""
+        self.restored += job.done
         for held in self._closing:
             if held.job is job:
                 self._closing.remove(held)
@@ -446,6 +473,7 @@ class TaskManager(RebalanceListener):
         held.running = False
         try:
             if held.task is not None:
+                self.punctuations += held.task.punctuations
                 for key, count in held.task.context.dropped.items():
                     self.dropped[key] = self.dropped.get(key, 0) + count
                 held.task.close()

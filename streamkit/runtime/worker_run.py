@@ -34,6 +34,7 @@ from streamkit.runtime.global_tables import GlobalTables
 from streamkit.runtime.purge import Purger
 from streamkit.runtime.restore import RestoreThread
 from streamkit.runtime.state_directory import StateDirectory
+from streamkit.runtime.status_report import StatusReport
 from streamkit.runtime.strangers import Strangers
 from streamkit.runtime.task_factory import TaskFactory
 from streamkit.runtime.task_manager import TaskManager
@@ -47,6 +48,7 @@ __all__ = ["WorkerRun"]
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
+_REPORT_SECONDS = 0.02
 _END_CHECK_SECONDS = 0.5
 _END_CHECKS = 2
 _FIRST_CONTACT_MS = 5_000
@@ -78,12 +80,13 @@ class WorkerRun:
         self.plan = plan
         self.settings = settings
         self.clock = clock
-        self.commits = 0
         self._network = network
         self._publish = publish
         self._stopping = threading.Event()
         self._waiting: Consumer | None = None
         self._resources = contextlib.ExitStack()
+        self._reported = ""
+        self._reported_at = 0.0
         self._topic_ids: dict[str, str] = {}
         self._factory: TaskFactory | None = None
 
@@ -143,10 +146,12 @@ class WorkerRun:
                 topic_ids=self.topic_ids,
             )
             resources.callback(self.tasks.close)
+            self.status = StatusReport(self.tasks, self.collector, state)
             self.global_tables = GlobalTables(
                 self.plan, self._new_factory(), self._global_consumer()
             )
             resources.callback(self.global_tables.close)
+            self.status.global_tables = self.global_tables
             self.global_tables.fill(self._filling)
             self.tasks.global_stores = self.global_tables.stores
             self.strangers = Strangers(
@@ -236,7 +241,7 @@ class WorkerRun:
                 next_end_check = time.monotonic() + _END_CHECK_SECONDS
         self._report("stopping")
         self._commit_at_last()
-        self._report("stopping")
+        self._publish(self.status.now("stopping"))
 
     def _idle_seconds(self, next_commit: float) -> float:
         """How long the next poll may wait."""
@@ -246,6 +251,7 @@ class WorkerRun:
 
     def _commit(self) -> bool:
         """Commit everything; False if the group is busy or has moved on, of which poll tells more."""
+        begin = time.monotonic()
         try:
             self.tasks.commit()
         except CommitFailedError as error:
@@ -256,7 +262,7 @@ class WorkerRun:
                 raise
             log.info("commit refused: %s", error)
             return False
-        self.commits += 1
+        self.status.committed(time.monotonic() - begin)
         self.purger.purge(self.tasks.committed_offsets)
         return True
 
@@ -297,27 +303,11 @@ class WorkerRun:
         return True
 
     def _report(self, state: str) -> None:
-        jobs = self.tasks.restoring()
-        total = sum(job.total for job in jobs)
-        done = sum(job.done for job in jobs)
-        tables = getattr(self, "global_tables", None)
-        if state == "filling global tables" and tables is not None:
-            total, done = tables.total, tables.done
-        dropped = dict(self.tasks.dropped)
-        for task in self.tasks.running():
-            for key, count in task.context.dropped.items():
-                dropped[key] = dropped.get(key, 0) + count
-        status = WorkerStatus(
-            state,
-            tuple(self.tasks.task_ids()),
-            total,
-            done,
-            self.tasks.processed,
-            self.collector.sent,
-            dropped,
-            self.commits,
-        )
-        self._publish(status)
+        now = time.monotonic()
+        if state != self._reported or now - self._reported_at >= _REPORT_SECONDS:
+            self._reported = state
+            self._reported_at = now
+            self._publish(self.status.now(state))
 
     # -- what the parts ask for --------------------------------------------------------------------
 

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import textwrap
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from streamkit.log.client import Admin, Consumer, NewTopic, Producer
 from streamkit.model import TopicPartition
@@ -175,3 +177,70 @@ def test_app_defined_in_main_runs_in_several_processes(bootstrap: str, tmp_path:
     with Admin(bootstrap) as admin:
         ends = admin.list_offsets([TopicPartition("outputs", number) for number in range(4)])
     assert sum(end.offset for end in ends.values() if end) == RECORDS
+
+
+def scrape(url: str) -> dict[str, float]:
+    """Sums over all labels, by name."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    sums: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            name = sample.name.removeprefix("streamkit_worker_")
+            sums[name] = sums.get(name, 0) + sample.value
+    return sums
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_metrics_of_all_workers_are_served_while_they_run(
+    bootstrap: str, tmp_path: Path, workers: str
+) -> None:
+    options = ("--workers", workers, "--metrics", "127.0.0.1:0")
+    process = start(bootstrap, tmp_path, *options, pause="0")
+    try:
+        assert process.stderr is not None
+        url = ""
+        while not url:
+            line = process.stderr.readline()
+            assert line, "no address of the metrics"
+            url = line.removeprefix("metrics on ").strip() if "metrics on " in line else ""
+        deadline = time.monotonic() + 40
+        found: dict[str, float] = {}
+        wanted = {"processed_records_total": RECORDS, "lag_records": 0, "tasks": PARTITIONS}
+        while (
+            any(found.get(name) != value for name, value in wanted.items())
+            or found["store_entries"] < KEYS
+        ):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+            found = scrape(url)
+        assert found["sent_records_total"] >= RECORDS
+        assert found["commits_total"] > 0
+        assert found["commit_seconds_max"] > 0
+        assert found["memory_bytes"] > 10_000_000
+        assert found["cpu_seconds_total"] > 0
+        assert found.get("dropped_records_total", 0) == 0
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 0, said
+    finally:
+        process.kill()
+
+
+def test_workers_end_when_their_supervisor_was_killed(bootstrap: str, tmp_path: Path) -> None:
+    """Nobody watches over them any more, and who starts the application again would have twice as many."""
+    process = start(bootstrap, tmp_path, "--workers", "2")
+    try:
+        wait_for_commits(bootstrap, process, RECORDS // 10)
+        workers = workers_of(process.pid)
+        assert len(workers) == 2
+        process.kill()
+        deadline = time.monotonic() + 30
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            assert time.monotonic() < deadline, "they go on"
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.communicate()
+    with Admin(bootstrap) as admin:
+        assert admin.describe_groups(["seen-ids"])["seen-ids"].members == ()
