@@ -15,6 +15,7 @@ from streamkit.errors import ConfigError, caused_by
 from streamkit.serde.base import Serde
 from streamkit.serde.failures import unreadable, unwritable
 from streamkit.serde.json_types import foreign_class
+from streamkit.serde.models import is_model
 
 __all__ = ["JsonSerde"]
 
@@ -58,8 +59,12 @@ class JsonSerde(Serde[Any]):
         if foreign is not None:
             raise ConfigError(
                 f"type {_type_name(type_)} can't be read from JSON: {foreign.__name__} is neither a scalar, a "
-                "dataclass, a msgspec.Struct, a TypedDict nor a collection of such; give a serde of your own: "
-                "serde_from(to_bytes, from_bytes)"
+                "dataclass, a msgspec.Struct, a TypedDict nor a collection of such; "
+                + (
+                    "give a model of the whole, such as a RootModel"
+                    if is_model(foreign)
+                    else "give a serde of your own: serde_from(to_bytes, from_bytes)"
+                )
             )
         self._encoder = msgspec.json.Encoder(order=_SORTED)
 

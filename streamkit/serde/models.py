@@ -23,7 +23,7 @@ def is_model(type_: Any) -> bool:
 
 
 class ModelSerde(Serde[Any]):
-    """Values of one model class as JSON, fields in the order of the class.
+    """Values of one model class as JSON, fields in the order of the class, under their aliases if they have some.
 
     Args:
         model: the class.
@@ -37,7 +37,7 @@ class ModelSerde(Serde[Any]):
         if not isinstance(value, self._model):
             raise unwritable(self.name, topic, value, self._model.__name__)
         try:
-            text: str = value.model_dump_json()
+            text: str = value.model_dump_json(by_alias=True)
         except ValueError as error:
             raise unwritable(
                 self.name, topic, value, f"{self._model.__name__} ({error})", error

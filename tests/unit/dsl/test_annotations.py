@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, TypedDict, TypeVar
@@ -13,7 +12,6 @@ import pytest
 
 import streamkit as sk
 from streamkit.dsl.annotations import serde_of_annotation
-from streamkit.serde import Serde
 from streamkit.testing import TopologyTestDriver
 
 T = TypeVar("T")
@@ -47,20 +45,6 @@ class Plain:
 @dataclass
 class Holder:
     inside: list[Plain]
-
-
-class Model:
-    """What pydantic's models offer."""
-
-    def __init__(self, item: str) -> None:
-        self.item = item
-
-    @classmethod
-    def model_validate_json(cls, data: bytes) -> Model:
-        return cls(**json.loads(data))
-
-    def model_dump_json(self) -> str:
-        return json.dumps({"item": self.item})
 
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -116,17 +100,6 @@ def test_class_that_nothing_can_read_is_named(annotation: Any) -> None:
 def test_union_that_json_cant_tell_apart_is_refused() -> None:
     with pytest.raises(sk.ConfigError, match=r"more than one dict-like type"):
         serde_of_annotation(Order | Row, "values")
-
-
-def test_model_of_pydantic_reads_and_writes_itself() -> None:
-    serde: Serde[Any] | None = serde_of_annotation(Model, "values")
-    assert serde is not None
-    assert serde.serialize("t", Model("a")) == b'{"item": "a"}'
-    assert serde.deserialize("t", b'{"item": "b"}').item == "b"
-    with pytest.raises(sk.SerdeError, match=r"can't write a value of type str"):
-        serde.serialize("t", "a")
-    with pytest.raises(sk.SerdeError, match=r"expects JSON of Model"):
-        serde.deserialize("t", b"{")
 
 
 def test_stream_is_read_as_the_function_is_annotated() -> None:
