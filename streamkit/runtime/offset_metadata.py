@@ -14,6 +14,10 @@ All integers are big-endian. Version 1 ends after the partition time.
 Kafka Streams' own entries have the name of a store, and tell up to when its closed windows were emitted. A node's
 stream time, which Kafka Streams forgets, goes under the node's name and `STREAM_TIME`.
 
+Brokers refuse a text of more than `MOST_CHARACTERS` (`offset.metadata.max.bytes`). Where nodes are so many, what Kafka
+Streams doesn't know goes into one entry, whose name is `PACKED` and base64 of the compressed names and times; if
+that is too long as well it is left out, with a warning: the times come from the changelogs then, as after Kafka Streams.
+
 Source: org.apache.kafka.streams.processor.internals.TopicPartitionMetadata, ProcessorMetadata.
 """
 
@@ -21,19 +25,27 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
+import logging
 import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streamkit.operators.window_close import EMITTED
 
-__all__ = ["OffsetMetadata"]
+__all__ = ["PACKED", "OffsetMetadata"]
 
 _HEAD = struct.Struct(">bq")
 _INT32 = struct.Struct(">i")
 _INT64 = struct.Struct(">q")
 
 STREAM_TIME = ":stream-time"
+PACKED = ":packed:"
+MOST_CHARACTERS = 4_096
+_MOST_UNPACKED = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +63,31 @@ class OffsetMetadata:
 
     def encode(self) -> str:
         """The text for the metadata field."""
+        entries = {_entry(name): time_ms for name, time_ms in self.node_times.items()}
+        whole = self._layout(entries)
+        if len(whole) <= MOST_CHARACTERS:
+            return whole
+        of_kafka = {name: time for name, time in entries.items() if not name.endswith(STREAM_TIME)}
+        ours = {name: time for name, time in entries.items() if name not in of_kafka}
+        names = json.dumps(ours, separators=(",", ":")).encode()
+        packed = PACKED + base64.b64encode(zlib.compress(names, 9)).decode("ascii")
+        text = self._layout({**of_kafka, packed: 0})
+        if len(text) <= MOST_CHARACTERS:
+            return text
+        log.warning(
+            "the stream times of %d nodes don't fit into an offset commit and aren't saved: after a "
+            "restart they are taken from the changelogs. Shorter names help",
+            len(ours),
+        )
+        text = self._layout(of_kafka)
+        return text if len(text) <= MOST_CHARACTERS else self._layout({})
+
+    def _layout(self, entries: Mapping[str, int]) -> str:
         parts = [_HEAD.pack(2, self.partition_time_ms)]
-        if self.node_times:
-            parts.append(_INT32.pack(len(self.node_times)))
-            for name, time_ms in self.node_times.items():
-                raw = _entry(name).encode()
+        if entries:
+            parts.append(_INT32.pack(len(entries)))
+            for name, time_ms in entries.items():
+                raw = name.encode()
                 parts.append(_INT32.pack(len(raw)))
                 parts.append(raw)
                 parts.append(_INT64.pack(time_ms))
@@ -78,7 +110,7 @@ class OffsetMetadata:
             if version == 1 or len(data) == _HEAD.size:
                 return cls(partition_time_ms)
             return cls(partition_time_ms, _read_map(data, _HEAD.size))
-        except (binascii.Error, struct.error, UnicodeError, ValueError):
+        except (binascii.Error, struct.error, zlib.error, RecursionError, TypeError, ValueError):
             return cls()
 
 
@@ -93,9 +125,21 @@ def _read_map(data: bytes, position: int) -> dict[str, int]:
             raise ValueError("a name is longer than the metadata")
         name = data[position : position + size].decode()
         position += size
-        (times[_node(name)],) = _INT64.unpack_from(data, position)
+        (time_ms,) = _INT64.unpack_from(data, position)
         position += 8
+        if name.startswith(PACKED):
+            times.update(_unpacked(name))
+        else:
+            times[_node(name)] = time_ms
     return times
+
+
+def _unpacked(name: str) -> dict[str, int]:
+    packed = base64.b64decode(name.removeprefix(PACKED), validate=True)
+    found = json.loads(zlib.decompressobj().decompress(packed, _MOST_UNPACKED))
+    if not isinstance(found, dict):
+        raise ValueError("packed times are no map")
+    return {_node(entry): int(time_ms) for entry, time_ms in found.items()}
 
 
 def _entry(node: str) -> str:
