@@ -45,7 +45,12 @@ class Verdict:
 
 def missing(client: str) -> str | None:
     """Why the client can't be asked on this machine, or None."""
-    needed = {"franz-go": ["go"], "kafkajs": ["node", "npm"], "kafka-tools": ["java"]}
+    needed = {
+        "franz-go": ["go"],
+        "kafkajs": ["node", "npm"],
+        "java": ["java"],
+        "kafka-tools": ["java"],
+    }
     for tool in needed.get(client, []):
         if shutil.which(tool) is None:
             return f"{tool} is not installed"

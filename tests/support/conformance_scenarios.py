@@ -47,31 +47,31 @@ SCENARIOS: Mapping[str, Scenario] = {
     "codec_snappy": Scenario("the same in snappy", f"{_PYTHON} java kcat kafkajs franz-go"),
     "codec_lz4": Scenario("the same in lz4", f"{_PYTHON} java kcat kafkajs franz-go"),
     "codec_zstd": Scenario("the same in zstd", f"{_PYTHON} java kcat kafkajs franz-go"),
-    "acks": Scenario("acks 0, 1 and all", f"{_PYTHON} kcat kafkajs franz-go"),
-    "idempotence": Scenario("idempotent producer", f"{_PYTHON} kcat kafkajs franz-go"),
+    "acks": Scenario("acks 0, 1 and all", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "idempotence": Scenario("idempotent producer", f"{_PYTHON} java kcat kafkajs franz-go"),
     "large_record": Scenario(
-        "records of 5 MB, fetched with small limits", f"{_PYTHON} kcat kafkajs franz-go"
+        "records of 5 MB, fetched with small limits", f"{_PYTHON} java kcat kafkajs franz-go"
     ),
     "too_large_record": Scenario("too large records", f"{_PYTHON} java kcat kafkajs franz-go"),
     "timestamps": Scenario(
-        "LogAppendTime; timestamps out of range", f"{_PYTHON} kcat kafkajs franz-go"
+        "LogAppendTime; timestamps out of range", f"{_PYTHON} java kcat kafkajs franz-go"
     ),
     "offsets_by_time": Scenario(
         "offsets by time", f"{_PYTHON} java kcat kafkajs franz-go kafka-tools"
     ),
-    "watermarks": Scenario("where a partition begins and ends", f"{_PYTHON} kafkajs"),
-    "unknown_topic": Scenario("unknown topics", f"{_PYTHON} kcat kafkajs franz-go"),
+    "watermarks": Scenario("where a partition begins and ends", f"{_PYTHON} java kafkajs"),
+    "unknown_topic": Scenario("unknown topics", f"{_PYTHON} java kcat kafkajs franz-go"),
     "auto_created_topic": Scenario(
-        "topics made at their first use", f"{_PYTHON} kcat kafkajs franz-go"
+        "topics made at their first use", f"{_PYTHON} java kcat kafkajs franz-go"
     ),
     "delete_records": Scenario(
         "delete records", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
-    "compaction": Scenario("compaction", f"{_PYTHON} kafkajs franz-go"),
-    "retention": Scenario("retention", f"{_PYTHON} kafkajs franz-go"),
-    "small_fetches": Scenario("fetches of a byte", f"{_PYTHON} kcat kafkajs franz-go"),
+    "compaction": Scenario("compaction", f"{_PYTHON} java kafkajs franz-go"),
+    "retention": Scenario("retention", f"{_PYTHON} java kafkajs franz-go"),
+    "small_fetches": Scenario("fetches of a byte", f"{_PYTHON} java kcat kafkajs franz-go"),
     "patient_fetches": Scenario(
-        "fetches that wait for more than comes", f"{_PYTHON} kcat kafkajs franz-go"
+        "fetches that wait for more than comes", f"{_PYTHON} java kcat kafkajs franz-go"
     ),
     "console": Scenario("console producer and consumer", "kafka-tools"),
     "performance": Scenario("performance tools", "kafka-tools"),
@@ -79,26 +79,26 @@ SCENARIOS: Mapping[str, Scenario] = {
     "topics": Scenario(
         "topics: create, list, delete", f"{_PYTHON} java kafkajs franz-go kafka-tools"
     ),
-    "refused_topics": Scenario("topics that can't be", f"{_PYTHON} kafkajs franz-go"),
+    "refused_topics": Scenario("topics that can't be", f"{_PYTHON} java kafkajs franz-go"),
     "described_topic": Scenario(
-        "where a topic's settings come from", f"{_PYTHON} kafka-tools kafkajs"
+        "where a topic's settings come from", f"{_PYTHON} java kafka-tools kafkajs"
     ),
-    "partitions": Scenario("more partitions", f"{_PYTHON} kafka-tools kafkajs franz-go"),
-    "topic_configs": Scenario("settings of topics", f"{_PYTHON} java kafkajs franz-go kafka-tools"),
+    "partitions": Scenario("more partitions", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
+    "topic_configs": Scenario("settings of topics", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
     "cluster": Scenario("nodes and coordinators", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
-    "features": Scenario("features of the cluster", "kafka-python kafka-tools"),
+    "features": Scenario("features of the cluster", "kafka-python java kafka-tools"),
     "metadata": Scenario("metadata", "kcat"),
     "single_node": Scenario(
         "elections and reassignments, on one node",
-        "confluent-kafka kafka-python kafka-tools kafkajs franz-go",
+        "confluent-kafka kafka-python java kafka-tools kafkajs franz-go",
     ),
     "broker_configs": Scenario(
-        "settings of the running broker", f"{_PYTHON} kafka-tools kafkajs franz-go"
+        "settings of the running broker", f"{_PYTHON} java kafka-tools kafkajs franz-go"
     ),
     "unknown_broker_setting": Scenario(
-        "an unknown setting of the broker", f"{_PYTHON} kafkajs franz-go"
+        "an unknown setting of the broker", f"{_PYTHON} java kafkajs franz-go"
     ),
-    "log_dirs": Scenario("log folders", "kafka-python kafka-tools franz-go"),
+    "log_dirs": Scenario("log folders", "kafka-python java kafka-tools franz-go"),
     "leader_epochs": Scenario("ends of leader epochs", "franz-go"),
     "group_range": Scenario("group: range", f"{_PYTHON} java kcat franz-go"),
     "group_roundrobin": Scenario("group: round robin", f"{_PYTHON} java kcat kafkajs franz-go"),
@@ -111,21 +111,21 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "static_member": Scenario("static membership", f"{_PYTHON} java franz-go"),
     "lost_member": Scenario("members that vanish or are late", f"{_PYTHON} java kafkajs"),
-    "committed_offsets": Scenario("committed offsets", f"{_PYTHON} kafkajs franz-go"),
+    "committed_offsets": Scenario("committed offsets", f"{_PYTHON} java kafkajs franz-go"),
     "groups_admin": Scenario(
         "groups: list, describe, delete", f"{_PYTHON} java kafka-tools kafkajs franz-go"
     ),
     "reset_offsets": Scenario(
         "groups: offsets set by an administrator",
-        "confluent-kafka kafka-python kafka-tools kafkajs",
+        "confluent-kafka kafka-python java kafka-tools kafkajs",
     ),
     "delete_offsets": Scenario(
-        "groups: offsets deleted by an administrator", "kafka-python kafka-tools"
+        "groups: offsets deleted by an administrator", "kafka-python java kafka-tools"
     ),
     "transactions": Scenario(
         "transactions: commit, abort, read_committed", f"{_PYTHON} java kcat kafkajs franz-go"
     ),
-    "open_transaction": Scenario("an open transaction", f"{_PYTHON} kafkajs franz-go"),
+    "open_transaction": Scenario("an open transaction", f"{_PYTHON} java kafkajs franz-go"),
     "fencing": Scenario("fencing", f"{_PYTHON} java kafkajs franz-go"),
     "transaction_offsets": Scenario("offsets in transactions", f"{_PYTHON} java kafkajs franz-go"),
     "transaction_timeout": Scenario(
