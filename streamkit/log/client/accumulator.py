@@ -405,27 +405,37 @@ class Accumulator:
 
     # The network thread
 
-    def seal_lingering(self, before: float, ready: Callable[[str, int], bool]) -> bool:
-        """Seal open batches that were opened at or before a time and whose partition can send.
+    def seal_lingering(self, before: float, ready: Callable[[str, int], bool]) -> float:
+        """Once an open batch was opened at or before a time, seal it and all others that could go with it.
 
         Args:
             before: as time.monotonic().
             ready: whether a partition could send now; others go on filling.
 
         Returns:
-            False if the batches are in use: to be tried again in a moment.
+            when the oldest batch that stays open was opened; 0 if none does; -1 if the batches are in use: to
+            be tried again in a moment.
         """
         if not self._try_enter():
-            return False
+            return -1.0
+        oldest = 0.0
         try:
+            due = False
             for queue in list(self._open):
                 batch = queue.batch
                 assert batch is not None
-                if batch.created <= before and ready(queue.topic, int(queue.partition)):
+                if batch.created <= before:
+                    due = True
+            for queue in list(self._open):
+                batch = queue.batch
+                assert batch is not None
+                if due and ready(queue.topic, int(queue.partition)):
                     self._seal(queue)
+                elif batch.created > before and (oldest == 0.0 or batch.created < oldest):
+                    oldest = batch.created
         finally:
             self._leave()
-        return True
+        return oldest
 
     def has_open(self) -> bool:
         """Whether any record is in an open batch."""

@@ -211,12 +211,16 @@ class Sender:
         accumulator.timer_armed = False
         if accumulator.has_open():
             accumulator.timer_armed = True
-            lingered = time.monotonic() - self._settings.linger_ms / 1000
-            if not accumulator.seal_lingering(lingered, self._can_take):
+            linger = self._settings.linger_ms / 1000
+            moment = time.monotonic()
+            oldest = accumulator.seal_lingering(moment - linger, self._can_take)
+            if oldest < 0:
                 self._wake_at(now + 0.001)
             self._collect()
             if accumulator.has_open():
-                self._wake_at(now + max(self._settings.linger_ms / 1000, 0.001))
+                # Batches may have been opened at any time since the timer was set (bench.latency).
+                rest = oldest + linger - moment if oldest > 0 else linger
+                self._wake_at(now + max(rest, 0.001))
             else:
                 accumulator.timer_armed = False
         self._expire()

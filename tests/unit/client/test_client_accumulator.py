@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from random import Random
@@ -129,9 +130,9 @@ def test_only_lingering_batches_of_ready_partitions_are_taken() -> None:
     made = accumulator()
     append(made, to=0)
     append(made, to=1)
-    assert made.seal_lingering(0.0, lambda topic, partition: True)
+    assert made.seal_lingering(0.0, lambda topic, partition: True) > 0
     assert not made.sealed
-    assert made.seal_lingering(float("inf"), lambda topic, partition: partition == 1)
+    assert made.seal_lingering(float("inf"), lambda topic, partition: partition == 1) == 0
     assert [b.partition for b in made.sealed] == [1]
     assert made.has_open()
 
@@ -235,3 +236,15 @@ def test_appending_and_sealing_threads_lose_no_record() -> None:
     assert [v for v in read if v and v[:1] == b"a"] == [b"a%d" % i for i in range(5_000)]
     for name in (b"x", b"y"):
         assert [v for v in read if v and v[:1] == name] == [name + b"%d" % i for i in range(500)]
+
+
+def test_batches_go_together_once_one_has_lingered() -> None:
+    """One request for all partitions of a broker, as Apache Kafka's producer: later ones wait for less."""
+    made = accumulator()
+    append(made, to=0)
+    between = time.monotonic()
+    append(made, to=1)
+    assert 0 < made.seal_lingering(between - 60, lambda topic, partition: True) <= between
+    assert not made.sealed
+    assert made.seal_lingering(between, lambda topic, partition: True) == 0
+    assert [batch.partition for batch in made.sealed] == [0, 1]
