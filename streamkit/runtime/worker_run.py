@@ -346,9 +346,14 @@ class WorkerRun:
 
     def _new_factory(self) -> TaskFactory:
         settings = self.settings
+        resolved = self.plan.resolve(self._counts())
+        # As many as there are when all tasks come to this worker.
+        stores = sum(
+            len(sub.stores) * resolved.task_counts[sub.id] for sub in self.plan.sub_topologies
+        )
         return TaskFactory(
             self.plan,
-            self.plan.resolve(self._counts()),
+            resolved,
             settings=TaskSettings(
                 settings.application_id,
                 settings.max_task_idle_ms,
@@ -358,7 +363,7 @@ class WorkerRun:
             ),
             collector=self.collector,
             clock=self.clock,
-            store_settings=settings.store_settings,
+            store_settings=settings.store_settings.shared_by(stores),
             default_serde=settings.default_serde,
         )
 
