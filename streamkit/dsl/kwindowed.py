@@ -8,6 +8,7 @@ Source: org.apache.kafka.streams.kstream.TimeWindowedKStream, SessionWindowedKSt
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -43,6 +44,8 @@ from streamkit.operators.window_close import EMIT_ON_UPDATE
 from streamkit.serde import Serde, serde_for
 
 __all__ = ["SessionWindowedKStream", "TimeWindowedKStream", "TimeWindows"]
+
+logger = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -100,6 +103,9 @@ class TimeWindowedKStream(_Windowed[K, V]):
 
     def emit_on_close(self, *, every: timedelta | int = 1000) -> TimeWindowedKStream[K, V]:
         """Send only the final result of each window, once it takes no more records.
+
+        Give the aggregation a `retention` that is longer than any pause in the data: as in Kafka Streams, a
+        window that has left its store when stream time jumps over its close isn't sent.
 
         Args:
             every: windows that have closed are looked for at most once in this time of the wall clock;
@@ -253,6 +259,10 @@ class SessionWindowedKStream(_Windowed[K, V]):
     def emit_on_close(self, *, every: timedelta | int = 1000) -> SessionWindowedKStream[K, V]:
         """Send only the final result of each session, once it takes no more records.
 
+        Give the aggregation a `retention` that is longer than any pause in the data: as in Kafka Streams, a
+        session that has left its store when stream time jumps over its close isn't sent, and without a
+        retention most have left by then.
+
         Args:
             every: sessions that have closed are looked for at most once in this time of the wall clock;
                 0: at each record.
@@ -261,7 +271,8 @@ class SessionWindowedKStream(_Windowed[K, V]):
             >>> builder = StreamsBuilder()
             >>> orders = builder.stream("orders", key=str, value=int)
             >>> sessions = orders.group_by_key().windowed_by(SessionWindows(10))
-            >>> sessions.emit_on_close(every=0).count(store="counts").to_stream().to("counts")
+            >>> closed = sessions.emit_on_close(every=0).count(store="counts", retention=1000)
+            >>> closed.to_stream().to("counts")
             >>> trace(builder, ("orders", "ann", 250, 0), ("orders", "ann", 40, 8),
             ...       ("orders", "ann", 7, 30))
             orders ann=250 @0    -> -
@@ -378,6 +389,12 @@ class SessionWindowedKStream(_Windowed[K, V]):
         graph = self._grouping.place.graph
         key = optional_serde(options.get("key")) or self._grouping.key
         spec = session_store(graph, self._windows, options, prefix, key, value)
+        if self._emit_every_ms != EMIT_ON_UPDATE and options.get("retention") is None:
+            logger.warning(
+                "store %s: most sessions have left it when they close, and are not sent: give the aggregation a "
+                "retention= longer than any pause in the data",
+                spec.name,
+            )
         make = partial(
             SessionWindowAggregate,
             gap_ms=self._windows.gap_ms,

@@ -19,6 +19,9 @@ def trace(source: Buildable, *records: tuple[str, Any, Any] | tuple[str, Any, An
     What comes out stands behind the arrow, as `key=value @timestamp`, with its topic where the topology
     writes to several. Records that were dropped are counted at the end. Stores are in memory.
 
+    The wall clock goes with the timestamps: it is at the highest so far when a record is taken, so that
+    timers of either clock are called, and what waits for the wall clock comes out.
+
     Args:
         source: a `Topology`, a `StreamsBuilder`, or an `App`.
         records: topic, key, value and timestamp in ms; without one the first is at 0, the second at 1, ….
@@ -37,11 +40,13 @@ def trace(source: Buildable, *records: tuple[str, Any, Any] | tuple[str, Any, An
         words None=z @2      -> -
         dropped: 1 (null key)
     """
-    with TopologyTestDriver(source, backend="memory") as driver:
+    start_ms = records[0][3] if records and len(records[0]) == 4 else 0
+    with TopologyTestDriver(source, backend="memory", wall_clock_start_ms=start_ms) as driver:
         topics = _written_topics(driver)
         named = len(topics) > 1 or any(map(callable, topics))
         for index, (topic, key, value, *at) in enumerate(records):
             at_ms = at[0] if at else index
+            driver.advance_wall_clock(max(0, at_ms - driver.wall_clock_ms))
             driver.pipe_input(topic, key, value, timestamp_ms=at_ms)
             out = "  ".join(
                 f"{to}: {_text(record)}" if named else _text(record)

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from streamkit import ConfigError, HoppingWindows, StreamsBuilder, TumblingWindows
+from streamkit import (
+    ConfigError,
+    HoppingWindows,
+    SessionWindows,
+    StreamsBuilder,
+    TumblingWindows,
+)
 from streamkit.dsl.windows.durations import to_ms
 
 
@@ -55,3 +61,20 @@ def test_retention_is_size_plus_grace_by_default() -> None:
     stores = builder.build().stores
     assert (stores["short"].retention_ms, stores["short"].window_size_ms) == (15, 10)
     assert stores["long"].retention_ms == 9000
+
+
+@pytest.mark.parametrize(
+    ("options", "warnings"),
+    [({"store": "visits"}, 1), ({"store": "visits", "retention": timedelta(days=1)}, 0)],
+)
+def test_sessions_sent_on_close_ask_for_a_retention(
+    options: Any, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By default most sessions have left the store when they close, as in Kafka Streams."""
+    clicks = StreamsBuilder().stream("clicks", key=str, value=str).group_by_key()
+    sessions = clicks.windowed_by(SessionWindows(timedelta(minutes=30)))
+    sessions.count(store="updates")
+    assert caplog.messages == []
+    sessions.emit_on_close().count(**options)
+    assert len(caplog.messages) == warnings
+    assert all("store visits" in text and "retention=" in text for text in caplog.messages)
