@@ -97,21 +97,30 @@ def answers(
 
 def assert_same(what: str, pairs: Iterable[tuple[Sequence[Any], Sequence[Any]]]) -> None:
     """Each step's answers are equal, up to the first difference that is known and goes on in later steps."""
+    trimmed = False
     for (step, expected), (_, found) in pairs:
+        trimmed |= " delete records " in step
         lines = list(itertools.islice(_differences("", expected, found), 10))
-        if lines and _is_known(step, expected, found):
+        kind = step.split()[1]
+        if lines and kind == "end" and _is_taken_for_repetition(expected, found):
             return
+        if (
+            lines
+            and trimmed
+            and kind == "offsets"
+            and "'at': -" not in step.replace("'at': -3", "")
+        ):
+            # By time Apache Kafka also finds records that DeleteRecords has removed, or nothing on their account.
+            continue
         assert not lines, "\n".join([f"{what}, step {step}", *lines])
 
 
-def _is_known(step: str, expected: Any, found: Any) -> bool:
+def _is_taken_for_repetition(expected: Any, found: Any) -> bool:
     """Apache Kafka takes a fenced producer's EndTxn of version 5 for a repetition, if the id's producer ended by an older one.
 
     It may answer that the transaction was committed, which it wasn't: ours says that the producer is fenced.
     """
-    return (
-        step.split()[1] == "end" and expected["error_code"] in (0, 48) and found["error_code"] == 90
-    )
+    return expected["error_code"] in (0, 48) and found["error_code"] == 90
 
 
 def _differences(path: str, expected: object, found: object) -> Iterator[str]:

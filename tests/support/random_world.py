@@ -138,6 +138,8 @@ class World:
             if ready == exists and len(found.partitions) >= partitions:
                 if exists:
                     self.topic_ids[topic] = found.topic_id
+                elif self.bounds(topic, 0)[0] >= 0:
+                    continue  # its log is still there
                 return
             time.sleep(0.02)
 
@@ -314,7 +316,7 @@ class World:
         found = []
         for at, isolation in ((-2, 0), (-1, 1), (-1, 0)):
             request = self.offsets_request(topic, partition, at, -1, committed=isolation == 1)
-            answer = self.client.ask(request, 6)
+            answer = self.ask_until_ready(request, 6)
             found.append(answer.topics[0].partitions[0].offset)
         return found[0], found[1], found[2]
 

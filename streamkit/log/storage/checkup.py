@@ -131,7 +131,12 @@ def check_data_folder(
                 found.add("note", folder, "is no partition's folder")
                 continue
             name = TopicPartition(match[1], int(match[2]))
-            found.partitions[name] = _Partition(found, folder, name, files).check(visit(name))
+            partition = _Partition(found, folder, name, files)
+            found.partitions[name] = partition.result
+            try:
+                partition.check(visit(name))
+            except StorageError as error:
+                found.add("error", folder, f"can't be checked to its end: {error}")
     finally:
         files.close_all()
     _check_checkpoints(found)
@@ -148,10 +153,10 @@ class _Partition:
         self._found = found
         self._folder = folder
         self._files = files
-        self._result = PartitionCheck(name)
+        self.result = PartitionCheck(name)
         self._is_after_damage = False
 
-    def check(self, visit: BatchVisitor | None) -> PartitionCheck:
+    def check(self, visit: BatchVisitor | None) -> None:
         with storage_errors("list", str(self._folder)):
             paths = sorted(self._folder.iterdir())
         segments = [path for path in paths if path.suffix == ".log"]
@@ -164,13 +169,12 @@ class _Partition:
             self._check_other(path, bases)
         self._check_epochs()
         try:
-            self._result.topic_id = read_topic_id(self._folder / PARTITION_METADATA_FILE)
+            self.result.topic_id = read_topic_id(self._folder / PARTITION_METADATA_FILE)
         except StorageError as error:
             self._found.add("error", self._folder / PARTITION_METADATA_FILE, str(error))
-        return self._result
 
     def _check_segment(self, path: Path, is_last: bool, visit: BatchVisitor | None) -> None:
-        result = self._result
+        result = self.result
         if not path.stem.isdigit():
             self._found.add("note", path, "is no segment of Kafka's naming")
             return
@@ -282,7 +286,7 @@ class _Partition:
                 decode_snapshot(self._files.read_all(str(path)) or b"", str(path))
             except CorruptRecordError:
                 self._found.add("warning", path, "is damaged; the broker replays the log instead")
-            if path.stem.isdigit() and int(path.stem) > self._result.end_offset:
+            if path.stem.isdigit() and int(path.stem) > self.result.end_offset:
                 self._found.add("warning", path, "lies behind the log's end; it is removed")
 
     def _check_epochs(self) -> None:
@@ -290,7 +294,7 @@ class _Partition:
         if _is_damaged(path, bool(read_leader_epochs(path))):
             self._found.add("warning", path, "is damaged, and counts as empty")
         for epoch, start in read_leader_epochs(path):
-            if start > self._result.end_offset:
+            if start > self.result.end_offset:
                 self._found.add(
                     "warning", path, f"epoch {epoch} begins at {start}, behind the log's end"
                 )

@@ -178,7 +178,9 @@ class LogManager:
                             folder, name, config, now_ms, starts.get(name, 0), point
                         )
                     except StorageError as error:
-                        log.exception("the log of %s can't be opened; the others go on", name)
+                        log.error(
+                            "the log of %s can't be opened; the others go on: %s", name, error
+                        )
                         self.failed[name] = error
                     else:
                         self._check_end(self._logs[name], points.get(name, 0))

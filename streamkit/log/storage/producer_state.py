@@ -81,6 +81,15 @@ class EndMarker(NamedTuple):
     coordinator_epoch: int
 
 
+class _Attempt(NamedTuple):
+    """What is known of a producer that wants to begin a transaction in this partition."""
+
+    epoch: int
+    lowest_sequence: int
+    epoch_each: bool
+    tried_ms: int
+
+
 @dataclass(slots=True)
 class ProducerEntry:
     """The state of one producer id in one partition.
@@ -131,8 +140,8 @@ class ProducerStates:
         self.expiration_ms = expiration_ms
         self.entries: dict[int, ProducerEntry] = {}
         self.end_offset = 0
-        # Of producers that want to begin a transaction: epoch, lowest sequence, time of the last try.
-        self._attempts: dict[int, tuple[int, int, int]] = {}
+        # Of producers that want to begin a transaction, by producer id.
+        self._attempts: dict[int, _Attempt] = {}
         # First offset and producer id of each open transaction, in order.
         self._ongoing: list[tuple[int, int]] = []
 
@@ -162,12 +171,15 @@ class ProducerStates:
                 raise self._old_epoch(entry, epoch)
             if entry.txn_first_offset >= 0 and epoch == entry.producer_epoch:
                 return
-        lowest = 0 if epoch_each and entry is None else header.base_sequence
+        lowest = header.base_sequence
         known = self._attempts.get(header.producer_id)
-        if known is not None and known[0] >= epoch:
-            lowest = min(lowest, known[1]) if known[0] == epoch else known[1]
-            epoch = known[0]
-        self._attempts[header.producer_id] = (epoch, lowest, now_ms)
+        if known is not None:
+            if known.epoch > epoch:
+                epoch, lowest = known.epoch, known.lowest_sequence
+            elif known.epoch == epoch:
+                lowest = min(lowest, known.lowest_sequence)
+            epoch_each = known.epoch_each
+        self._attempts[header.producer_id] = _Attempt(epoch, lowest, epoch_each, now_ms)
 
     def check(self, header: BatchHeader, *, from_client: bool) -> ProducerBatch | None:
         """Judge a data batch that is about to be appended.
@@ -284,8 +296,8 @@ class ProducerStates:
             del self.entries[key]
         given_up = [
             key
-            for key, (_, _, tried_ms) in self._attempts.items()
-            if now_ms - tried_ms >= self.expiration_ms
+            for key, attempt in self._attempts.items()
+            if now_ms - attempt.tried_ms >= self.expiration_ms
         ]
         for key in given_up:
             del self._attempts[key]
@@ -308,10 +320,15 @@ class ProducerStates:
 
     def _check_attempts(self, header: BatchHeader) -> None:
         attempt = self._attempts.get(header.producer_id)
-        if attempt is not None and header.base_sequence > attempt[1]:
+        if attempt is None:
+            return
+        entry = self.entries.get(header.producer_id)
+        begins = attempt.epoch_each and (entry is None or not entry.batches)
+        first = 0 if begins else attempt.lowest_sequence
+        if header.base_sequence > attempt.lowest_sequence or (begins and header.base_sequence):
             raise OutOfOrderSequenceError(
                 f"{self._where()}: batch of producer {header.producer_id} has sequence "
-                f"{header.base_sequence}, but {attempt[1]} came before it and isn't written yet",
+                f"{header.base_sequence}, but {first} comes before it and isn't written yet",
                 topic_partition=self._topic_partition,
             )
 

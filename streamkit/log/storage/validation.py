@@ -119,10 +119,7 @@ def validate(
             topic_partition=topic_partition,
         )
     _check_header(header, topic_partition)
-    if config.compacted:
-        _check_keys(_decoded(data, start, header, topic_partition), topic_partition)
-    if not config.log_append_time:
-        _check_timestamps(data, start, header, config, topic_partition, now_ms)
+    _check_records(data, start, header, config, topic_partition, now_ms)
 
 
 def recompressed(
@@ -202,25 +199,7 @@ def _check_header(header: BatchHeader, topic_partition: tuple[str, int]) -> None
         )
 
 
-def _check_keys(columns: RecordColumns, topic_partition: tuple[str, int]) -> None:
-    bad = tuple(
-        (
-            index,
-            f"Compacted topic cannot accept message without key in topic partition {_name(topic_partition)}.",
-        )
-        for index, key in enumerate(columns.keys)
-        if key is None
-    )
-    if bad:
-        raise InvalidRecordError(
-            "One or more records have been rejected due to "
-            f"{len(bad)} record errors in total: {bad[0][1]}",
-            topic_partition=topic_partition,
-            record_errors=bad,
-        )
-
-
-def _check_timestamps(
+def _check_records(
     data: bytes | bytearray | memoryview,
     start: int,
     header: BatchHeader,
@@ -228,27 +207,45 @@ def _check_timestamps(
     topic_partition: tuple[str, int],
     now_ms: int,
 ) -> None:
+    """Keys, where the topic is compacted, and timestamps, where they are the producer's; all offenders at once."""
     latest = now_ms + config.message_timestamp_after_max_ms
     earliest = now_ms - config.message_timestamp_before_max_ms
-    bounded = config.message_timestamp_before_max_ms < LONG_MAX
-    if header.max_timestamp <= latest and not bounded:
-        return
-    timestamps = _decoded(data, start, header, topic_partition).timestamps
-    bad = tuple(
-        (
-            index,
-            f"Timestamp {timestamp} of message with offset {index} is out of range. "
-            f"The timestamp should be within [{earliest}, {latest}]",
-        )
-        for index, timestamp in enumerate(timestamps)
-        if timestamp != _NO_TIMESTAMP and not earliest <= timestamp <= latest
+    timed = not config.log_append_time and (
+        header.max_timestamp > latest or config.message_timestamp_before_max_ms < LONG_MAX
     )
-    if bad or header.max_timestamp > latest:
+    if not (timed or config.compacted):
+        return
+    columns = _decoded(data, start, header, topic_partition)
+    untimely = False
+    bad: list[tuple[int, str]] = []
+    for index, timestamp in enumerate(columns.timestamps):
+        if config.compacted and columns.keys[index] is None:
+            where = _name(topic_partition)
+            reason = (
+                f"Compacted topic cannot accept message without key in topic partition {where}."
+            )
+        elif timed and timestamp != _NO_TIMESTAMP and not earliest <= timestamp <= latest:
+            untimely = True
+            reason = (
+                f"Timestamp {timestamp} of message with offset {index} is out of range. "
+                f"The timestamp should be within [{earliest}, {latest}]"
+            )
+        else:
+            continue
+        bad.append((index, reason))
+    if untimely or (timed and not bad and header.max_timestamp > latest):
         raise InvalidTimestampError(
-            f"{_name(topic_partition)}: {len(bad)} records have a timestamp too far from the "
-            f"broker's time: it should be within [{earliest}, {latest}]",
+            f"{_name(topic_partition)}: {len(bad)} records are refused, some for a timestamp too far from "
+            f"the broker's time: it should be within [{earliest}, {latest}]",
             topic_partition=topic_partition,
-            record_errors=bad,
+            record_errors=tuple(bad),
+        )
+    if bad:
+        raise InvalidRecordError(
+            "One or more records have been rejected due to "
+            f"{len(bad)} record errors in total: {bad[0][1]}",
+            topic_partition=topic_partition,
+            record_errors=tuple(bad),
         )
 
 

@@ -14,11 +14,12 @@ from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.transactions.outcome import Producer
 from streamkit.log.broker.transactions.service import TransactionService
 from streamkit.log.protocol import ErrorCode, read_header
+from streamkit.log.protocol.batch_header import MAGIC
 from streamkit.model import TopicPartition
 
 __all__ = ["ADDS_BY_ITSELF", "is_transactional", "join_transaction"]
 
-_LENGTH_AT, _LENGTH_END, _ATTRIBUTES_AT = 8, 12, 22
+_LENGTH_AT, _LENGTH_END, _MAGIC_AT, _ATTRIBUTES_AT = 8, 12, 16, 22
 _TRANSACTIONAL = 0x10
 _ABORTABLE_KNOWN = 11
 ADDS_BY_ITSELF = 12
@@ -29,6 +30,7 @@ def is_transactional(records: bytes | memoryview | None) -> bool:
     return (
         records is not None
         and len(records) > _ATTRIBUTES_AT
+        and records[_MAGIC_AT] == MAGIC
         and records[_ATTRIBUTES_AT] & _TRANSACTIONAL != 0
         and int.from_bytes(records[_LENGTH_AT:_LENGTH_END], "big") <= len(records) - _LENGTH_END
     )
