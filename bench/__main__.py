@@ -1,6 +1,9 @@
 """`python -m bench`: whole applications beside Kafka Streams, as tables of ratios. Needs Java 17 and Maven.
 
-`--workload NAME`: count (W2, the default), transform, windows, sessions, stream-join, table-join, or all.
+`--workload NAME`: count (W2, the default), transform, windows, suppress, sessions, stream-join, table-join, or all.
+`--keys 1000000` makes states that no cache holds, `--partitions 64` many tasks. `--markdown` prints the tables as
+`docs/internals/speed.md` has them. Beside it: `python -m bench.latency` (of one record through an idle worker) and
+`python -m bench.restore` (of a store from its changelog).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from bench.contenders import (
     measure,
     streamkit_contender,
 )
-from bench.workloads import WORKLOADS, Input, Workload
+from bench.workloads import KEYS, PARTITIONS, WORKLOADS, Input, Workload
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / "tests" / "support"))
@@ -78,6 +81,9 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     options.add_argument("--workload", choices=[*WORKLOADS, "all"], default="count")
     options.add_argument("--records", type=int, default=1_000_000, help="of each input topic")
+    options.add_argument("--keys", type=int, default=KEYS, help="of the input")
+    options.add_argument("--partitions", type=int, default=PARTITIONS, help="of the input topics")
+    options.add_argument("--markdown", action="store_true", help="one table for a page of the docs")
     options.add_argument("--rounds", type=int, default=1)
     options.add_argument(
         "--bundled", action="store_true", help="on the bundled broker instead of Apache Kafka"
@@ -90,13 +96,14 @@ def main() -> None:
         help="an interpreter with a compiled streamkit",
     )
     chosen = options.parse_args()
-    console = Console()
+    # Drawn for a terminal; into a file, progress goes elsewhere and lines are as long as they are.
+    console = Console(stderr=chosen.markdown)
     workloads = WORKLOADS.values() if chosen.workload == "all" else [WORKLOADS[chosen.workload]]
     # A record a millisecond up to now: older ones would fall to the topics' retention. The right side
     # lies a little earlier, so that a table is there before the stream that looks it up.
     begin_ms = int(time.time() * 1000) - chosen.records
-    left = Input(7, chosen.records, begin_ms)
-    right = Input(11, chosen.records, begin_ms - 1)
+    left = Input(7, chosen.records, begin_ms, chosen.keys, chosen.partitions)
+    right = Input(11, chosen.records, begin_ms - 1, chosen.keys, chosen.partitions)
     topics = ("bench-left", "bench-right")
     with (
         tempfile.TemporaryDirectory() as name,
@@ -115,6 +122,8 @@ def main() -> None:
             left.write(bootstrap, topics[0])
             if any(workload.two_inputs for workload in workloads):
                 right.write(bootstrap, topics[1])
+        if chosen.markdown:
+            print("\n".join(MARKDOWN_HEAD), flush=True)
         for workload in workloads:
             results: dict[str, list[Result]] = {}
             inputs, outputs = workload.inputs(left, right), workload.outputs(left, right)
@@ -134,7 +143,41 @@ def main() -> None:
                         )
                     results.setdefault(entrant.name, []).append(result)
             broker = "the bundled broker" if chosen.bundled else "Apache Kafka 4.3.0"
-            console.print(table(workload, results, broker))
+            if chosen.markdown:
+                print("\n".join(markdown_rows(workload, results)), flush=True)
+            else:
+                console.print(table(workload, results, broker))
+
+
+MARKDOWN_HEAD = (
+    "| workload | | records/s | of Kafka Streams | CPU s / million | CPU of Kafka Streams' | peak MB | result |",
+    "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+)
+
+
+def median(runs: list[Result], attribute: str) -> float:
+    return float(statistics.median(getattr(run, attribute) for run in runs))
+
+
+def same_result(results: dict[str, list[Result]], name: str) -> str:
+    right = next(iter(results.values()))[0].digest
+    return "same" if all(run.digest == right for run in results[name]) else "DIFFERENT"
+
+
+def markdown_rows(workload: Workload, results: dict[str, list[Result]]) -> Iterator[str]:
+    """Medians, a row a contender, as the docs have them."""
+    peer = results.get("kafka streams")
+    title = workload.title
+    for name, runs in results.items():
+        speed, cpu = median(runs, "records_per_second"), median(runs, "cpu_per_million")
+        faster = f"{speed / median(peer, 'records_per_second'):.2f}" if peer else ""
+        cheaper = f"{cpu / median(peer, 'cpu_per_million'):.2f}" if peer else ""
+        peak = median(runs, "peak_bytes") / 2**20
+        yield (
+            f"| {title} | {name} | {speed:,.0f} | {faster} | {cpu:.2f} | {cheaper} | {peak:.0f} | "
+            f"{same_result(results, name)} |"
+        )
+        title = ""
 
 
 def table(workload: Workload, results: dict[str, list[Result]], broker: str) -> Table:
@@ -151,22 +194,17 @@ def table(workload: Workload, results: dict[str, list[Result]], broker: str) -> 
     )
     for heading in headings:
         drawn.add_column(heading, justify="left" if not heading else "right")
-
-    def median(name: str, attribute: str) -> float:
-        return float(statistics.median(getattr(result, attribute) for result in results[name]))
-
-    base = median("kafka streams", "records_per_second") if "kafka streams" in results else None
-    right_digest = next(iter(results.values()))[0].digest
+    peer = results.get("kafka streams")
     for name, runs in results.items():
-        speed = median(name, "records_per_second")
+        speed = median(runs, "records_per_second")
         drawn.add_row(
             name,
             f"{speed:,.0f}",
-            f"{speed / base:.2f}" if base else "",
-            f"{median(name, 'cpu_per_million'):.2f}",
-            f"{median(name, 'peak_bytes') / 2**20:.0f}",
-            f"{median(name, 'startup_seconds'):.1f}",
-            "same" if all(run.digest == right_digest for run in runs) else "DIFFERENT",
+            f"{speed / median(peer, 'records_per_second'):.2f}" if peer else "",
+            f"{median(runs, 'cpu_per_million'):.2f}",
+            f"{median(runs, 'peak_bytes') / 2**20:.0f}",
+            f"{median(runs, 'startup_seconds'):.1f}",
+            same_result(results, name),
         )
     return drawn
 

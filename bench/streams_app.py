@@ -35,6 +35,13 @@ def windows() -> None:
     minutes.count(store="counts").to_stream().to(SINK, value=int)
 
 
+def suppress() -> None:
+    clicks = build.stream(LEFT, key=str, value=bytes)
+    minutes = clicks.group_by_key().windowed_by(sk.TumblingWindows(60_000))
+    last = minutes.count(store="counts").suppress(sk.UntilWindowCloses(), name="last")
+    last.to_stream().to(SINK, value=int)
+
+
 def sessions() -> None:
     clicks = build.stream(LEFT, key=str, value=bytes)
     visits = clicks.group_by_key().windowed_by(sk.SessionWindows(5_000))
@@ -60,6 +67,7 @@ WORKLOADS = {
     "count": count,
     "transform": transform,
     "windows": windows,
+    "suppress": suppress,
     "sessions": sessions,
     "stream-join": stream_join,
     "table-join": table_join,

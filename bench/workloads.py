@@ -1,7 +1,7 @@
 """What the end-to-end benchmarks do: the input of each workload, and how many records it must give.
 
 The input: JSON records of about 120 bytes with 10,000 keys drawn evenly, a millisecond apart, in topics of
-4 partitions. Every workload's output is the same on every run and for every contender, record for record, so
+4 partitions, unless said otherwise. Every workload's output is the same on every run and for every contender, record for record, so
 that it can be compared.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from confluent_kafka import Producer as LibrdkafkaProducer
 
 from streamkit.log.client import Admin, NewTopic
+from streamkit.log.client.partitioner import partition_for_key
 
 __all__ = ["KEYS", "PARTITIONS", "WORKLOADS", "Input", "Workload"]
 
@@ -24,6 +25,7 @@ PARTITIONS = 4
 KEYS = 10_000
 SESSION_GAP_MS = 5_000
 JOIN_DIFFERENCE_MS = 5_000
+WINDOW_MS = 60_000
 FAST_MS = 900
 
 
@@ -35,16 +37,20 @@ class Input:
         seed: of the keys and the values.
         records: how many.
         begin_ms: the first one's timestamp; the others follow, a millisecond apart.
+        key_count: how many keys there are.
+        partitions: of the topic.
     """
 
     seed: int
     records: int
     begin_ms: int
+    key_count: int = KEYS
+    partitions: int = PARTITIONS
 
     def keys(self) -> list[int]:
         """The key number of each record."""
         generator = random.Random(self.seed)
-        return [generator.randrange(KEYS) for _ in range(self.records)]
+        return [generator.randrange(self.key_count) for _ in range(self.records)]
 
     def milliseconds(self) -> list[int]:
         """Field `ms` of each record."""
@@ -57,19 +63,19 @@ class Input:
         for number, (key, ms) in enumerate(zip(self.keys(), self.milliseconds(), strict=True)):
             at = self.begin_ms + number
             value = {
-                "user": f"user-{key:05d}",
+                "user": key_name(key),
                 "page": f"/products/{generator.randrange(100_000):06d}",
                 "at": at,
                 "ms": ms,
                 "agent": "Mozilla/5.0",
                 "ok": True,
             }
-            yield at, f"user-{key:05d}".encode(), json.dumps(value).encode()
+            yield at, key_name(key).encode(), json.dumps(value).encode()
 
     def write(self, bootstrap: str, topic: str) -> None:
         """Create `topic` and fill it."""
         with Admin(bootstrap) as admin:
-            admin.create_topics([NewTopic(topic, PARTITIONS)])
+            admin.create_topics([NewTopic(topic, self.partitions)])
         producer = LibrdkafkaProducer(
             {
                 "bootstrap.servers": bootstrap,
@@ -86,6 +92,11 @@ class Input:
                 except BufferError:
                     producer.poll(0.1)
         producer.flush()
+
+
+def key_name(number: int) -> str:
+    """A key, by its number."""
+    return f"user-{number:05d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,25 @@ def _session_updates(left: Input, _right: Input) -> int:
     return updates
 
 
+def _closed_windows(left: Input, _right: Input) -> int:
+    """Keys and minutes that end before the last record of their partition."""
+    counts: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
+    last: dict[int, int] = {}
+    partition_of: dict[int, int] = {}
+    for at, key in enumerate(left.keys(), start=left.begin_ms):
+        partition = partition_of.get(key)
+        if partition is None:
+            partition = partition_for_key(key_name(key).encode(), left.partitions)
+            partition_of[key] = partition
+        counts[partition].add((key, at // WINDOW_MS))
+        last[partition] = at
+    return sum(
+        (minute + 1) * WINDOW_MS <= last[partition]
+        for partition, windows in counts.items()
+        for _, minute in windows
+    )
+
+
 def _pairs(left: Input, right: Input) -> int:
     """Records of both sides that have the same key and are near enough in time."""
     times: defaultdict[int, list[int]] = defaultdict(list)
@@ -147,6 +177,7 @@ WORKLOADS = {
         Workload("count", "W2: count per key, store and changelog", _every_record),
         Workload("transform", "parse JSON, filter, map, write JSON", _fast_ones),
         Workload("windows", "count per key and minute", _every_record),
+        Workload("suppress", "count per key and minute, the last result alone", _closed_windows),
         Workload("sessions", "count per key and session of 5 s", _session_updates),
         Workload("stream-join", "join two streams within 5 s", _pairs, two_inputs=True),
         Workload("table-join", "look a stream up in a table", _every_record, two_inputs=True),

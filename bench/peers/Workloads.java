@@ -23,6 +23,7 @@ import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.StreamJoined;
+import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -77,6 +78,13 @@ public final class Workloads {
             case "windows" -> grouped
                 .windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofMinutes(1)))
                 .count(Materialized.<String, Long, WindowStore<Bytes, byte[]>>as("counts"))
+                .toStream()
+                .to(sink, Produced.with(WindowedSerdes.timeWindowedSerdeFrom(String.class, 60_000), LONGS));
+            case "suppress" -> grouped
+                .windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofMinutes(1)))
+                .count(Materialized.<String, Long, WindowStore<Bytes, byte[]>>as("counts")
+                    .withKeySerde(STRINGS).withValueSerde(LONGS))
+                .suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()).withName("last"))
                 .toStream()
                 .to(sink, Produced.with(WindowedSerdes.timeWindowedSerdeFrom(String.class, 60_000), LONGS));
             case "sessions" -> grouped
