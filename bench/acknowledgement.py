@@ -245,10 +245,11 @@ def main() -> None:
         brokers = [stack.enter_context(apache_kafka(folder / "kafka"))]
         for number, python in enumerate(pythons):
             kind = "compiled" if is_compiled(python) else "interpreted"
+            name = f"streamkit, {kind}"
+            if any(broker.name == name for broker in brokers):
+                name += f" ({python})"
             place = folder / f"streamkit-{number}"
-            brokers.append(
-                stack.enter_context(bundled_broker(place, python, name=f"streamkit, {kind}"))
-            )
+            brokers.append(stack.enter_context(bundled_broker(place, python, name=name)))
         found = {"floor: an echo": echoes(chosen.requests)}
         found |= round_trips(brokers, chosen.requests)
     Console(width=110).print(table(found))
