@@ -10,7 +10,9 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from streamkit.dsl import circle
+from streamkit.dsl.functions import check_function
 from streamkit.dsl.stream_node import StreamNode
+from streamkit.errors import TopologyError
 from streamkit.operators.branch import StreamBranch
 from streamkit.operators.pass_through import PassThrough
 from streamkit.topology.graph_nodes import OperatorGraphNode
@@ -41,6 +43,7 @@ class BranchedKStream(Generic[K, V]):
         self._name = place.graph.names.node("KSTREAM-BRANCH-", name)
         self._predicates: list[Callable[[K, V], object]] = []
         self._names: list[str] = []
+        self._ended = False
         self._branches: dict[str, circle.KStream[K, V]] = {}
         make = partial(StreamBranch, self._predicates, self._names)
         self._place = place.then(OperatorGraphNode(self._name, lambda: make))
@@ -59,6 +62,9 @@ class BranchedKStream(Generic[K, V]):
                 under the branch's name afterwards, else none is.
             name: what follows the name of the split; by default the branch's number, from 1.
 
+        Raises:
+            TopologyError: the split has ended.
+
         Example:
             >>> builder = StreamsBuilder()
             >>> orders = builder.stream("orders", key=str, value=int)
@@ -73,8 +79,9 @@ class BranchedKStream(Generic[K, V]):
             orders bob=4000 @1   -> orders-1000: bob=4000 @1
             orders cid=4 @2      -> -
         """
+        check_function(predicate, "branch", "key", "value")
+        self._add(build, str(len(self._predicates) + 1) if name is None else name)
         self._predicates.append(predicate)
-        self._add(build, str(len(self._predicates)) if name is None else name)
         return self
 
     def default_branch(
@@ -103,6 +110,7 @@ class BranchedKStream(Generic[K, V]):
             orders bob=40 @1     -> small: bob=40 @1
         """
         self._add(build, "0" if name is None else name)
+        self._ended = True
         return self._branches
 
     def no_default_branch(self) -> dict[str, circle.KStream[K, V]]:
@@ -122,9 +130,14 @@ class BranchedKStream(Generic[K, V]):
             orders ann=250 @0    -> ann=250 @0
             orders bob=40 @1     -> -
         """
+        self._ended = True
         return self._branches
 
     def _add(self, build: Callable[[circle.KStream[K, V]], object] | None, suffix: str) -> None:
+        if self._ended:
+            raise TopologyError(
+                f"split {self._name!r} has ended: add branches before the default one"
+            )
         name = self._name + suffix
         self._names.append(name)
         self._place.graph.names.node(name)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from streamkit.dsl import circle
+from streamkit.dsl.functions import check_function, check_joiner
 from streamkit.dsl.global_ktable import GlobalKTable
 from streamkit.dsl.joins import join_global_table
 from streamkit.dsl.kstream_base import StreamOperations
 from streamkit.dsl.options import SerdeLike, optional_serde
+from streamkit.errors import ConfigError
 
 __all__ = ["GlobalJoinOperations"]
 
@@ -80,6 +82,7 @@ class GlobalJoinOperations(StreamOperations[K, V], Generic[K, V]):
             orders ann=tea @1    -> ann=tea 3 @1
             orders bob=ale @2    -> -
         """
+        _check(table, key, joiner, "join_global", with_key=with_key)
         place = join_global_table(
             self._place,
             table,
@@ -144,6 +147,7 @@ class GlobalJoinOperations(StreamOperations[K, V], Generic[K, V]):
             orders ann=tea @1    -> ann=tea 3 @1
             orders bob=ale @2    -> bob=ale None @2
         """
+        _check(table, key, joiner, "left_join_global", with_key=with_key)
         place = join_global_table(
             self._place,
             table,
@@ -155,3 +159,21 @@ class GlobalJoinOperations(StreamOperations[K, V], Generic[K, V]):
             with_key=with_key,
         )
         return circle.KStream(place)
+
+
+def _check(
+    table: object,
+    key: Callable[..., Any],
+    joiner: Callable[..., Any],
+    call: str,
+    *,
+    with_key: bool,
+) -> None:
+    """
+    Raises:
+        ConfigError: another kind of table, or functions that take other arguments.
+    """
+    if not isinstance(table, GlobalKTable):
+        raise ConfigError(f"{call} takes a GlobalKTable, not {type(table).__name__}; see join")
+    check_function(key, f"key= of {call}", "key", "value")
+    check_joiner(joiner, call, with_key=with_key)

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 
 from streamkit.dsl import circle
+from streamkit.dsl.functions import check_joiner
+from streamkit.dsl.global_ktable import GlobalKTable
 from streamkit.dsl.joins import join_table
 from streamkit.dsl.kstream_base import StreamOperations
 from streamkit.dsl.ktable import KTable
 from streamkit.dsl.options import SerdeLike, StreamJoinOptions, optional_serde
-from streamkit.dsl.stream_joins import join_streams, refuse_join_options
+from streamkit.dsl.stream_joins import join_streams, refuse_grace, refuse_join_options
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.dsl.windows.join import JoinWindows
 from streamkit.errors import ConfigError
@@ -126,11 +128,13 @@ class JoinOperations(StreamOperations[K, V], Generic[K, V]):
             clicks k=c @10       -> k=cv @10
             clicks k=d @11       -> -
         """
+        check_joiner(joiner, "join", with_key=with_key)
         if not isinstance(table, KTable):
+            refuse_grace(grace)
             return self._join_stream(
                 table, joiner, windows, name, value, 0, options, with_key=with_key
             )
-        refuse_join_options(options)
+        refuse_join_options(options, windows)
         return circle.KStream(
             join_table(
                 self._place,
@@ -227,7 +231,9 @@ class JoinOperations(StreamOperations[K, V], Generic[K, V]):
             orders a=250 @1      -> a=Ann: 250 @1
             orders b=40 @2       -> b=None: 40 @2
         """
+        check_joiner(joiner, "left_join", with_key=with_key)
         if not isinstance(table, KTable):
+            refuse_grace(grace)
             return self._join_stream(
                 table,
                 joiner,
@@ -239,7 +245,7 @@ class JoinOperations(StreamOperations[K, V], Generic[K, V]):
                 keeps_left=True,
                 with_key=with_key,
             )
-        refuse_join_options(options)
+        refuse_join_options(options, windows)
         return circle.KStream(
             join_table(
                 self._place,
@@ -310,6 +316,7 @@ class JoinOperations(StreamOperations[K, V], Generic[K, V]):
             views x=w @30        -> -
             clicks k=d @50       -> x=None+w @30
         """
+        check_joiner(joiner, "outer_join", with_key=with_key)
         return self._join_stream(
             other,
             joiner,
@@ -337,6 +344,11 @@ class JoinOperations(StreamOperations[K, V], Generic[K, V]):
         keeps_right: bool = False,
         with_key: bool,
     ) -> circle.KStream[K, Any]:
+        if not isinstance(other, StreamOperations):
+            hint = "; for it there is join_global" if isinstance(other, GlobalKTable) else ""
+            raise ConfigError(
+                f"a join takes a KStream or a KTable, not {type(other).__name__}{hint}"
+            )
         if windows is None:
             raise ConfigError("a join of two streams needs windows=JoinWindows(…)")
         return circle.KStream(

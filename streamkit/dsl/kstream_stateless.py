@@ -9,10 +9,12 @@ from typing import Generic, TypeVar
 
 from streamkit.dsl import circle
 from streamkit.dsl.branched import BranchedKStream
+from streamkit.dsl.functions import check_function
 from streamkit.dsl.kstream_base import StreamOperations
 from streamkit.dsl.options import SerdeLike, optional_serde
 from streamkit.dsl.stream_node import StreamNode, select_key
 from streamkit.dsl.stream_operators import kept, rekeyed, revalued
+from streamkit.errors import ConfigError
 from streamkit.operators.filter import StreamFilter
 from streamkit.operators.flat_map import FlatMap
 from streamkit.operators.flat_map_values import FlatMapValues, FlatMapValuesWithKey
@@ -47,6 +49,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             orders ann=250 @0    -> ann=250 @0
             orders bob=40 @1     -> -
         """
+        check_function(predicate, "filter", "key", "value")
         return circle.KStream(
             kept(self._place, "KSTREAM-FILTER-", name, partial(StreamFilter, predicate))
         )
@@ -64,6 +67,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             orders ann=250 @0    -> ann=250 @0
             orders test=40 @1    -> -
         """
+        check_function(predicate, "filter_not", "key", "value")
         make = partial(StreamFilter, predicate, negate=True)
         return circle.KStream(kept(self._place, "KSTREAM-FILTER-", name, make))
 
@@ -89,6 +93,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             >>> trace(builder, ("orders", "ann", 250))
             orders ann=250 @0    -> 250=ann @0
         """
+        check_function(mapper, "map", "key", "value")
         return circle.KStream(
             rekeyed(self._place, "KSTREAM-MAP-", name, partial(StreamMap, mapper), key, value)
         )
@@ -115,6 +120,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             lines None=hello @0  -> h=hello @0
             lines k=world @1     -> w=world @1
         """
+        check_function(selector, "select_key", "key", "value")
         return circle.KStream(select_key(self._place, selector, optional_serde(key), name))
 
     def map_values(
@@ -136,6 +142,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             >>> trace(builder, ("orders", "ann", 250))
             orders ann=250 @0    -> ann=2.50 @0
         """
+        check_function(mapper, "map_values", "value")
         return circle.KStream(
             revalued(self._place, "KSTREAM-MAPVALUES-", name, partial(MapValues, mapper), value)
         )
@@ -159,6 +166,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             >>> trace(builder, ("orders", "ann", 250))
             orders ann=250 @0    -> ann=ann: 250 @0
         """
+        check_function(mapper, "map_values_with_key", "key", "value")
         make = partial(MapValuesWithKey, mapper)
         return circle.KStream(revalued(self._place, "KSTREAM-MAPVALUES-", name, make, value))
 
@@ -185,6 +193,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             lines a=to be or @0  -> to=2 @0  be=2 @0  or=2 @0
             lines b= @1          -> -
         """
+        check_function(mapper, "flat_map", "key", "value")
         return circle.KStream(
             rekeyed(self._place, "KSTREAM-FLATMAP-", name, partial(FlatMap, mapper), key, value)
         )
@@ -209,6 +218,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             lines a=to be @0     -> a=to @0  a=be @0
             lines b= @1          -> -
         """
+        check_function(mapper, "flat_map_values", "value")
         make = partial(FlatMapValues, mapper)
         return circle.KStream(revalued(self._place, "KSTREAM-FLATMAPVALUES-", name, make, value))
 
@@ -234,6 +244,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             orders ann=250 @0    -> ann=bill for ann: 250 @0
             orders bob=0 @1      -> -
         """
+        check_function(mapper, "flat_map_values_with_key", "key", "value")
         make = partial(FlatMapValuesWithKey, mapper)
         return circle.KStream(revalued(self._place, "KSTREAM-FLATMAPVALUES-", name, make, value))
 
@@ -250,6 +261,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             seen: ann
             orders ann=250 @0    -> ann=250 @0
         """
+        check_function(action, "peek", "key", "value")
         return circle.KStream(kept(self._place, "KSTREAM-PEEK-", name, partial(Peek, action)))
 
     def for_each(self, action: Callable[[K, V], object], *, name: str | None = None) -> None:
@@ -263,6 +275,7 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             seen: ann 250
             orders ann=250 @0    -> -
         """
+        check_function(action, "for_each", "key", "value")
         kept(self._place, "KSTREAM-FOREACH-", name, partial(ForEach, action))
 
     def print(
@@ -328,6 +341,8 @@ class StatelessOperations(StreamOperations[K, V], Generic[K, V]):
             web ann=250 @0       -> ann=250 @0
             shop bob=40 @1       -> bob=40 @1
         """
+        if not isinstance(other, StreamOperations):
+            raise ConfigError(f"merge takes another KStream, not {type(other).__name__}")
         place, others = self._place, other._place
         name = place.graph.names.node("KSTREAM-MERGE-", name)
         node = OperatorGraphNode(name, lambda: PassThrough, is_merge=True)

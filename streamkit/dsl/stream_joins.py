@@ -23,7 +23,7 @@ from streamkit.topology.graph_nodes import OperatorGraphNode, StreamJoinGraphNod
 from streamkit.topology.names import check_name
 from streamkit.topology.nodes import MakeOperator
 
-__all__ = ["join_streams", "refuse_join_options"]
+__all__ = ["join_streams", "refuse_grace", "refuse_join_options"]
 
 
 def join_streams(
@@ -160,12 +160,28 @@ def join_streams(
     )
 
 
-def refuse_join_options(options: StreamJoinOptions) -> None:
-    """A join with a table has no stores of its own.
+def refuse_grace(grace: object) -> None:
+    """A join of two streams has its grace in its windows.
 
     Raises:
-        ConfigError: options of some are given.
+        ConfigError: another one is given.
     """
+    if grace is not None:
+        raise ConfigError(
+            "grace= is for joins with a table; of two streams it is part of JoinWindows(…, grace=…)"
+        )
+
+
+def refuse_join_options(options: StreamJoinOptions, windows: JoinWindows | None) -> None:
+    """A join with a table has neither windows nor stores of its own.
+
+    Raises:
+        ConfigError: windows, or options of stores, are given.
+    """
+    if windows is not None:
+        raise ConfigError(
+            "windows= is for joins of two streams; a table's row is the one of the moment"
+        )
     for option in options:
         raise ConfigError(f"{option} is for joins of two streams; a table brings its own store")
 
