@@ -41,37 +41,51 @@ class Scenario:
 
 SCENARIOS: Mapping[str, Scenario] = {
     "codec_none": Scenario(
-        "headers, nulls, keys, timestamps", f"{_PYTHON} java kcat kafkajs franz-go"
+        "headers, nulls, keys, timestamps", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
-    "codec_gzip": Scenario("the same in gzip", f"{_PYTHON} java kcat kafkajs franz-go"),
-    "codec_snappy": Scenario("the same in snappy", f"{_PYTHON} java kcat kafkajs franz-go"),
-    "codec_lz4": Scenario("the same in lz4", f"{_PYTHON} java kcat kafkajs franz-go"),
-    "codec_zstd": Scenario("the same in zstd", f"{_PYTHON} java kcat kafkajs franz-go"),
-    "acks": Scenario("acks 0, 1 and all", f"{_PYTHON} java kcat kafkajs franz-go"),
-    "idempotence": Scenario("idempotent producer", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "codec_gzip": Scenario("the same in gzip", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"),
+    "codec_snappy": Scenario(
+        "the same in snappy", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
+    ),
+    "codec_lz4": Scenario("the same in lz4", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"),
+    "codec_zstd": Scenario("the same in zstd", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"),
+    "acks": Scenario("acks 0, 1 and all", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"),
+    "idempotence": Scenario(
+        "idempotent producer", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
+    ),
     "large_record": Scenario(
-        "records of 5 MB, fetched with small limits", f"{_PYTHON} java kcat kafkajs franz-go"
+        "records of 5 MB, fetched with small limits",
+        f"{_PYTHON} java kafka-tools kcat kafkajs franz-go",
     ),
-    "too_large_record": Scenario("too large records", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "too_large_record": Scenario(
+        "too large records", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
+    ),
     "timestamps": Scenario(
-        "LogAppendTime; timestamps out of range", f"{_PYTHON} java kcat kafkajs franz-go"
+        "LogAppendTime; timestamps out of range",
+        f"{_PYTHON} java kafka-tools kcat kafkajs franz-go",
     ),
     "offsets_by_time": Scenario(
         "offsets by time", f"{_PYTHON} java kcat kafkajs franz-go kafka-tools"
     ),
-    "watermarks": Scenario("where a partition begins and ends", f"{_PYTHON} java kafkajs"),
-    "unknown_topic": Scenario("unknown topics", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "watermarks": Scenario(
+        "where a partition begins and ends", f"{_PYTHON} java kafka-tools kafkajs"
+    ),
+    "unknown_topic": Scenario(
+        "unknown topics", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
+    ),
     "auto_created_topic": Scenario(
-        "topics made at their first use", f"{_PYTHON} java kcat kafkajs franz-go"
+        "topics made at their first use", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
     "delete_records": Scenario(
         "delete records", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
-    "compaction": Scenario("compaction", f"{_PYTHON} java kafkajs franz-go"),
-    "retention": Scenario("retention", f"{_PYTHON} java kafkajs franz-go"),
-    "small_fetches": Scenario("fetches of a byte", f"{_PYTHON} java kcat kafkajs franz-go"),
+    "compaction": Scenario("compaction", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
+    "retention": Scenario("retention", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
+    "small_fetches": Scenario(
+        "fetches of a byte", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
+    ),
     "patient_fetches": Scenario(
-        "fetches that wait for more than comes", f"{_PYTHON} java kcat kafkajs franz-go"
+        "fetches that wait for more than comes", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
     "console": Scenario("console producer and consumer", "kafka-tools"),
     "performance": Scenario("performance tools", "kafka-tools"),
@@ -79,7 +93,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "topics": Scenario(
         "topics: create, list, delete", f"{_PYTHON} java kafkajs franz-go kafka-tools"
     ),
-    "refused_topics": Scenario("topics that can't be", f"{_PYTHON} java kafkajs franz-go"),
+    "refused_topics": Scenario(
+        "topics that can't be", f"{_PYTHON} java kafka-tools kafkajs franz-go"
+    ),
     "described_topic": Scenario(
         "where a topic's settings come from", f"{_PYTHON} java kafka-tools kafkajs"
     ),
@@ -87,6 +103,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "topic_configs": Scenario("settings of topics", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
     "cluster": Scenario("nodes and coordinators", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
     "features": Scenario("features of the cluster", "kafka-python java kafka-tools"),
+    "api_versions": Scenario("versions of APIs", "kafka-tools"),
+    "feature_levels": Scenario("levels of features, set", "kafka-tools"),
+    "quorum": Scenario("the quorum", "kafka-tools"),
+    "unregister": Scenario("nodes that are not there", "kafka-tools"),
     "metadata": Scenario("metadata", "kcat"),
     "single_node": Scenario(
         "elections and reassignments, on one node",
@@ -96,7 +116,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         "settings of the running broker", f"{_PYTHON} java kafka-tools kafkajs franz-go"
     ),
     "unknown_broker_setting": Scenario(
-        "an unknown setting of the broker", f"{_PYTHON} java kafkajs franz-go"
+        "an unknown setting of the broker", f"{_PYTHON} java kafka-tools kafkajs franz-go"
     ),
     "log_dirs": Scenario("log folders", "kafka-python java kafka-tools franz-go"),
     "leader_epochs": Scenario("ends of leader epochs", "franz-go"),
@@ -107,14 +127,17 @@ SCENARIOS: Mapping[str, Scenario] = {
         "group: cooperative sticky", "confluent-kafka kafka-python java kcat franz-go"
     ),
     "consumer_protocol": Scenario(
-        "the new consumer protocol (KIP-848)", "confluent-kafka java franz-go"
+        "the new consumer protocol (KIP-848)", "confluent-kafka java kafka-tools franz-go"
     ),
-    "static_member": Scenario("static membership", f"{_PYTHON} java franz-go"),
+    "static_member": Scenario("static membership", f"{_PYTHON} java kafka-tools franz-go"),
     "lost_member": Scenario("members that vanish or are late", f"{_PYTHON} java kafkajs"),
-    "committed_offsets": Scenario("committed offsets", f"{_PYTHON} java kafkajs franz-go"),
+    "committed_offsets": Scenario(
+        "committed offsets", f"{_PYTHON} java kafka-tools kafkajs franz-go"
+    ),
     "groups_admin": Scenario(
         "groups: list, describe, delete", f"{_PYTHON} java kafka-tools kafkajs franz-go"
     ),
+    "streams_reset": Scenario("applications of Kafka Streams reset", "kafka-tools"),
     "reset_offsets": Scenario(
         "groups: offsets set by an administrator",
         "confluent-kafka kafka-python java kafka-tools kafkajs",
@@ -123,9 +146,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         "groups: offsets deleted by an administrator", "kafka-python java kafka-tools"
     ),
     "transactions": Scenario(
-        "transactions: commit, abort, read_committed", f"{_PYTHON} java kcat kafkajs franz-go"
+        "transactions: commit, abort, read_committed",
+        f"{_PYTHON} java kafka-tools kcat kafkajs franz-go",
     ),
-    "open_transaction": Scenario("an open transaction", f"{_PYTHON} java kafkajs franz-go"),
+    "open_transaction": Scenario(
+        "an open transaction", f"{_PYTHON} java kafka-tools kafkajs franz-go"
+    ),
     "fencing": Scenario("fencing", f"{_PYTHON} java kafkajs franz-go"),
     "transaction_offsets": Scenario("offsets in transactions", f"{_PYTHON} java kafkajs franz-go"),
     "transaction_timeout": Scenario(

@@ -1,165 +1,18 @@
-"""The scenarios of the conformance suite with Kafka's command line tools: what they print.
-
-Out go what differs between two runs: addresses, ids, times, the names' suffix; columns are one space apart.
-"""
+"""The scenarios of the conformance suite with Kafka's command line tools: what an administrator asks."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import re
-import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from client_drivers import Confluent, Message, wait_until
+from client_drivers import Message, wait_until
 from conformance import Verdict
-from java import JAVA_FOLDER, java_command
-
-_TOOLS = "org.apache.kafka.tools."
-_MAIN = {
-    "topics": _TOOLS + "TopicCommand",
-    "configs": "kafka.admin.ConfigCommand",
-    "consumer-groups": _TOOLS + "consumer.group.ConsumerGroupCommand",
-    "groups": _TOOLS + "GroupsCommand",
-    "transactions": _TOOLS + "TransactionsCommand",
-    "console-producer": _TOOLS + "ConsoleProducer",
-    "console-consumer": _TOOLS + "consumer.ConsoleConsumer",
-    "producer-perf-test": _TOOLS + "ProducerPerformance",
-    "consumer-perf-test": _TOOLS + "ConsumerPerformance",
-    "delete-records": _TOOLS + "DeleteRecordsCommand",
-    "get-offsets": _TOOLS + "GetOffsetShell",
-    "log-dirs": _TOOLS + "LogDirsCommand",
-    "cluster": _TOOLS + "ClusterTool",
-    "features": _TOOLS + "FeatureCommand",
-    "leader-election": _TOOLS + "LeaderElectionCommand",
-    "reassign-partitions": _TOOLS + "reassign.ReassignPartitionsCommand",
-}
-_NORMAL = [
-    # What an error says is for people; its exception, where the tool tells it, is not.
-    (re.compile(r"^(Error while executing \w+ command) : .*"), r"\1"),
-    (re.compile(r"^(Error: .* due to [\w.]+Exception): .*"), r"\1"),
-    # See `_described_topic`.
-    (re.compile(r"Configs: min\.insync\.replicas=1,?"), "Configs: "),
-    (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
-    (re.compile(r"/127\.0\.0\.1"), "HOST"),
-    (re.compile(r"127\.0\.0\.1 \d+"), "HOST PORT"),
-    (re.compile(r'"log_dirs":\["/[^"]*"\]'), '"log_dirs":["FOLDER"]'),
-    (re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "-UUID"),
-    (re.compile(r"TopicId: \S+"), "TopicId: ID"),
-    (re.compile(r"\b1[0-9]{12}\b"), "TIME"),
-    (re.compile(r"[ \t]+"), " "),
-]
-# Parts of a broker may hear of a change a little later than the client that made it.
-_SETTLE_S = 0.4
-_numbers = itertools.count(1)
-
-
-class Tools:
-    """Kafka's tools, in one JVM, against one broker."""
-
-    def __init__(self, bootstrap: str, folder: Path) -> None:
-        self.bootstrap = bootstrap
-        self.driver = Confluent(bootstrap)
-        self.folder = folder
-        self._suffix = f"-{os.getpid()}"
-        self._process = subprocess.Popen(
-            java_command(JAVA_FOLDER / "ToolRunner.java"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def name(self, what: str) -> str:
-        return f"tools-{what}-{next(_numbers)}{self._suffix}"
-
-    def topic(self, what: str, partitions: int = 1) -> str:
-        topic = self.name(what)
-        self.driver.create_topic(topic, partitions)
-        wait_until(lambda: self.driver.topics().get(topic) == partitions, "the topic")
-        time.sleep(_SETTLE_S)
-        return topic
-
-    def file(self, content: object) -> str:
-        path = self.folder / f"{next(_numbers)}.json"
-        path.write_text(json.dumps(content))
-        return str(path)
-
-    def run(self, tool: str, *arguments: str, stdin: str = "") -> list[str]:
-        """What the tool printed, without what differs between runs."""
-        server = (
-            ("--bootstrap-server", self.bootstrap)
-            if tool not in ("producer-perf-test", "cluster")
-            else ()
-        )
-        call = {"main": _MAIN[tool], "arguments": [*server, *arguments], "stdin": stdin}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(call) + "\n")
-        self._process.stdin.flush()
-        told = json.loads(self._process.stdout.readline())
-        lines = [f"{tool} {arguments[0] if arguments else ''}: exit code {told['code']}"]
-        text = told["out"]
-        if told["code"] != 0:
-            # Of a failure that isn't printed for people, only the first line.
-            text += "\n".join(told["err"].splitlines()[:1])
-        for line in text.splitlines():
-            for pattern, replacement in _NORMAL:
-                line = pattern.sub(replacement, line)
-            line = re.sub(rf"-\d+{self._suffix}\b", "", line).strip()
-            if line and "\tat " not in line and not line.startswith("at "):
-                lines.append(line)
-        return lines
-
-    @contextmanager
-    def member(self, group: str, topic: str, partitions: int) -> Iterator[None]:
-        """Somebody who is in the group meanwhile, and has all partitions."""
-        one = self.driver.member(group, topic)
-        over = threading.Event()
-        ready = threading.Event()
-
-        def poll() -> None:
-            while not over.is_set():
-                one.poll()
-                if len(one.assignment()) == partitions:
-                    ready.set()
-            one.close()
-
-        thread = threading.Thread(target=poll)
-        thread.start()
-        try:
-            assert ready.wait(20), "no assignment"
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-
-def _ordered(lines: list[str]) -> list[str]:
-    """Lines whose order the tool leaves to chance."""
-    return [lines[0], *sorted(lines[1:])]
-
-
-def _about(name: str) -> Callable[[list[str]], list[str]]:
-    """Leaves of a list the lines that begin with this name: others come from other runs."""
-    return lambda lines: [line for line in lines if line.split()[:1] == [name]]
+from tool_lab import SETTLE_S, Tools, about, ordered
+from tool_record_scenarios import RECORD_SCENARIOS
 
 
 def _topics(lab: Tools) -> list[str]:
@@ -167,20 +20,33 @@ def _topics(lab: Tools) -> list[str]:
     one = ("--topic", topic)
     config = ("--config", "retention.ms=1000", "--config", "cleanup.policy=compact")
     found = lab.run("topics", "--create", *one, "--partitions", "3", *config)
-    time.sleep(_SETTLE_S)
+    time.sleep(SETTLE_S)
     found += lab.run("topics", "--create", *one, "--partitions", "3")
     found += lab.run("topics", "--create", *one, "--if-not-exists")
     found += lab.run("topics", "--create", "--topic", other, "--replica-assignment", "1,1")
-    found += lab.run("topics", "--create", "--topic", lab.name("t"), "--replication-factor", "3")
-    found += lab.run("topics", "--create", "--topic", lab.name("t"), "--config", "no.such=1")
-    time.sleep(_SETTLE_S)
-    found += _about("tools-topics")(lab.run("topics", "--list"))
+    time.sleep(SETTLE_S)
+    found += about("tools-topics")(lab.run("topics", "--list"))
     found += lab.run("topics", "--describe", *one)
     found += lab.run("topics", "--describe", "--topic", other, "--under-replicated-partitions")
     found += lab.run("topics", "--delete", "--topic", other)
-    time.sleep(_SETTLE_S)
+    time.sleep(SETTLE_S)
     found += lab.run("topics", "--describe", "--topic", other)
     found += lab.run("topics", "--delete", "--topic", other)
+    return found
+
+
+def _refused_topics(lab: Tools) -> list[str]:
+    found = []
+    for name, *more in (
+        (lab.name("t"), "--replication-factor", "3"),
+        (lab.name("t"), "--partitions", "0"),
+        (lab.name("t"), "--config", "no.such=1"),
+        (lab.name("t"), "--config", "retention.ms=soon"),
+        (lab.name("t"), "--replica-assignment", "7"),
+        ("not/a/name",),
+        ("x" * 250,),
+    ):
+        found += lab.run("topics", "--create", "--topic", name, *more)
     return found
 
 
@@ -198,7 +64,7 @@ def _partitions(lab: Tools) -> list[str]:
     found = []
     for count in ("4", "4", "1"):
         found += lab.run("topics", "--alter", *one, "--partitions", count)
-        time.sleep(_SETTLE_S)
+        time.sleep(SETTLE_S)
     return found + lab.run("topics", "--describe", *one)
 
 
@@ -212,10 +78,10 @@ def _topic_configs(lab: Tools) -> list[str]:
         "no.such=1",
     ):
         found += lab.run("configs", "--alter", *one, "--add-config", change)
-    time.sleep(_SETTLE_S)
+    time.sleep(SETTLE_S)
     found += lab.run("configs", "--describe", *one)
     found += lab.run("configs", "--alter", *one, "--delete-config", "retention.ms")
-    time.sleep(_SETTLE_S)
+    time.sleep(SETTLE_S)
     found += lab.run("configs", "--describe", *one)
     every = lab.run("configs", "--describe", "--all", *one)
     wanted = ("cleanup.policy=", "max.message.bytes=", "segment.ms=", "retention.ms=")
@@ -230,7 +96,7 @@ def _broker_configs(lab: Tools) -> list[str]:
     found += lab.run("configs", "--alter", *own, "--add-config", f"{setting}=45000")
     found += lab.run("configs", "--alter", *own, "--add-config", "num.partitions=3")
     found += lab.run("configs", "--alter", *own, "--add-config", f"{setting}=soon")
-    time.sleep(_SETTLE_S)
+    time.sleep(SETTLE_S)
 
     def described() -> list[str]:
         lines = lab.run("configs", "--describe", *own)
@@ -240,9 +106,16 @@ def _broker_configs(lab: Tools) -> list[str]:
     found += described()
     found += lab.run("configs", "--alter", *own, "--delete-config", setting)
     found += lab.run("configs", "--alter", *everywhere, "--delete-config", setting)
-    time.sleep(_SETTLE_S)
+    time.sleep(SETTLE_S)
     every = lab.run("configs", "--describe", "--all", *own)
     return found + described() + [line for line in every if line.startswith(setting)]
+
+
+def _unknown_broker_setting(lab: Tools) -> list[str]:
+    one = ("--alter", "--entity-type", "brokers", "--entity-name", "1")
+    found = lab.run("configs", *one, "--add-config", "no.such.config=1")
+    lab.run("configs", *one, "--delete-config", "no.such.config")
+    return found
 
 
 def _groups_admin(lab: Tools) -> list[str]:
@@ -250,7 +123,7 @@ def _groups_admin(lab: Tools) -> list[str]:
     lab.driver.produce(topic, [Message(b"v", partition=p % 2) for p in range(10)])
     lab.driver.commit_offset(group, topic, 0, 3, "")
     one = ("--group", group)
-    mine = _about("tools-admin-group")
+    mine = about("tools-admin-group")
     found = mine(lab.run("consumer-groups", "--list"))
     found += lab.run("consumer-groups", "--describe", *one)
     with lab.member(group, topic, 2):
@@ -259,7 +132,7 @@ def _groups_admin(lab: Tools) -> list[str]:
             lab.run("consumer-groups", "--list", "--state", "stable", "--type", "classic")
         )
         found += mine(lab.run("groups", "--list"))
-        found += _ordered(lab.run("consumer-groups", "--describe", *one, "--offsets"))
+        found += ordered(lab.run("consumer-groups", "--describe", *one, "--offsets"))
         found += lab.run("consumer-groups", "--describe", *one, "--members", "--verbose")
         found += lab.run("consumer-groups", "--describe", *one, "--state", "--verbose")
         found += lab.run("consumer-groups", "--delete", *one)
@@ -288,7 +161,7 @@ def _reset_offsets(lab: Tools) -> list[str]:
         ("--to-datetime", "2020-01-01T00:00:00.000", "--topic", topic, "--dry-run"),
         ("--to-current", "--topic", topic, "--export", "--dry-run"),
     ):
-        found += [where[0], *_ordered(lab.run("consumer-groups", *one, *where))]
+        found += [where[0], *ordered(lab.run("consumer-groups", *one, *where))]
     with lab.member(group, topic, 2):
         found += lab.run("consumer-groups", *one, "--to-earliest", "--topic", topic, "--execute")
     return found
@@ -300,7 +173,7 @@ def _delete_offsets(lab: Tools) -> list[str]:
     lab.driver.commit_offset(group, topic, 1, 0, "")
     one = ("--group", group, "--delete-offsets")
     found = lab.run("consumer-groups", *one, "--topic", f"{topic}:0")
-    found += _ordered(lab.run("consumer-groups", "--describe", "--group", group))
+    found += ordered(lab.run("consumer-groups", "--describe", "--group", group))
     found += lab.run("consumer-groups", *one, "--topic", lab.name("unknown"))
     with lab.member(group, topic, 2):
         found += lab.run("consumer-groups", *one, "--topic", topic)
@@ -317,7 +190,7 @@ def _transactions_admin(lab: Tools) -> list[str]:
         """Without ids of producers and durations: numbers of more than one digit."""
         return [re.sub(r"\b\d{2,}\b", "N", line) for line in lines]
 
-    mine = _about("tools-id")
+    mine = about("tools-id")
     found = [re.sub(r"\d+", "N", line) for line in mine(lab.run("transactions", "list"))]
     described = lab.run("transactions", "describe", "--transactional-id", transactional_id)
     found += [re.sub(r"\d+", "N", line) for line in described]
@@ -332,86 +205,6 @@ def _transactions_admin(lab: Tools) -> list[str]:
     found += [after[0], after[-1].split()[-1]]
     open_one.close()
     return found
-
-
-def _console(lab: Tools) -> list[str]:
-    topic = lab.topic("console")
-    one = ("--topic", topic)
-    wait = ("--timeout-ms", "6000")
-    keys = (
-        "--reader-property",
-        "parse.key=true",
-        "--reader-property",
-        "key.separator=|",
-        "--reader-property",
-        "parse.headers=true",
-    )
-    found = lab.run("console-producer", *one, *keys, stdin="a:1,b:2\tkey|value\nc:3\tk2|v2\n")
-    for codec in ("gzip", "snappy", "lz4", "zstd"):
-        found += lab.run(
-            "console-producer", *one, "--compression-codec", codec, stdin=f"in {codec}\n"
-        )
-    shown = [
-        word
-        for what in ("key", "headers", "partition", "offset")
-        for word in ("--formatter-property", f"print.{what}=true")
-    ]
-    found += lab.run(
-        "console-consumer", *one, "--from-beginning", "--max-messages", "6", *wait, *shown
-    )
-    found += lab.run(
-        "console-consumer", *one, "--partition", "0", "--offset", "4", "--max-messages", "2", *wait
-    )
-    committed = ("--isolation-level", "read_committed", "--group", lab.name("group"))
-    found += lab.run(
-        "console-consumer", *one, "--from-beginning", "--max-messages", "3", *wait, *committed
-    )
-    return found + lab.run("console-consumer", *one, "--timeout-ms", "1000")
-
-
-def _performance(lab: Tools) -> list[str]:
-    topic = lab.topic("performance", 2)
-    count = ("--num-records", "20000", "--record-size", "100", "--throughput", "-1")
-    produced = []
-    for more in (
-        ("acks=all", "compression.type=lz4"),
-        ("acks=1", "linger.ms=100"),
-        ("acks=0", "linger.ms=5"),
-    ):
-        properties = ("--producer-props", f"bootstrap.servers={lab.bootstrap}", *more)
-        lines = lab.run("producer-perf-test", "--topic", topic, *count, *properties)
-        produced += [lines[0], lines[-1].partition(",")[0]]
-    wait_until(
-        lambda: sum(lab.driver.watermarks(topic, p)[1] for p in (0, 1)) == 60_000, "all of them"
-    )
-    read = lab.run(
-        "consumer-perf-test", "--topic", topic, "--messages", "60000", "--timeout", "20000"
-    )
-    header, row = read[-2:]
-    return [*produced, header, " ".join(row.split(", ")[index] for index in (2, 4))]
-
-
-def _delete_records(lab: Tools) -> list[str]:
-    topic = lab.topic("records")
-    lab.driver.produce(topic, [Message(b"v")] * 10)
-    found = []
-    for offset in (4, 99, -1):
-        place = {"topic": topic, "partition": 0, "offset": offset}
-        wanted = lab.file({"partitions": [place], "version": 1})
-        found += lab.run("delete-records", "--offset-json-file", wanted)
-    return found
-
-
-def _offsets_by_time(lab: Tools) -> list[str]:
-    topic = lab.topic("times", 2)
-    base_ms = int(time.time() * 1000) - 3_600_000
-    for later_ms in (0, 1000, 5000, 3000):
-        lab.driver.produce(topic, [Message(b"v", timestamp_ms=base_ms + later_ms)])
-    found = []
-    for at in ("earliest", "latest", "max-timestamp", str(base_ms + 2000), str(base_ms + 9000)):
-        found += lab.run("get-offsets", "--topic", topic, "--time", at)
-    found += lab.run("get-offsets", "--topic-partitions", f"{topic}:1")
-    return found + lab.run("get-offsets", "--topic", lab.name("unknown"))
 
 
 def _log_dirs(lab: Tools) -> list[str]:
@@ -441,6 +234,59 @@ def _features(lab: Tools) -> list[str]:
     return [re.sub(r"Epoch: \d+", "Epoch: N", line) for line in lines]
 
 
+def _feature_levels(lab: Tools) -> list[str]:
+    found = lab.run("features", "upgrade", "--feature", "group.version=1")
+    found += lab.run("features", "upgrade", "--feature", "group.version=9")
+    found += lab.run("features", "upgrade", "--feature", "no.such=1")
+    found += lab.run("features", "downgrade", "--feature", "transaction.version=1", "--dry-run")
+    found += lab.run("features", "downgrade", "--feature", "transaction.version=2", "--dry-run")
+    return found + lab.run("features", "upgrade", "--feature", "group.version=0", "--dry-run")
+
+
+_ANNOUNCED_BY_KAFKA_ONLY = re.compile(
+    r"\w*(Acls|Sasl|Share|StreamsGroup|DelegationToken|ClientQuotas|UserScramCredentials)\w*\("
+)
+"""APIs of security, quotas, share groups and Streams groups, which this broker doesn't have: see the page."""
+
+
+def _api_versions(lab: Tools) -> list[str]:
+    lines = lab.run("broker-api-versions")
+    return [line for line in lines if not _ANNOUNCED_BY_KAFKA_ONLY.match(line)]
+
+
+def _quorum(lab: Tools) -> list[str]:
+    """Ids, and where the log of the metadata ends, differ; so does the listener that a controller has."""
+    lines = lab.run("metadata-quorum", "describe", "--status")
+    numbers = re.compile(r"(ClusterId|LeaderEpoch|HighWatermark): .*|(?<=\")\w+(?=://)")
+    found = [numbers.sub(lambda match: f"{match[1] or 'LISTENER'}", line) for line in lines]
+    rows = lab.run("metadata-quorum", "describe", "--replication")
+    return found + [re.sub(r"\b\d+ 0 TIME TIME", "END 0 TIME TIME", row) for row in rows]
+
+
+def _unregister(lab: Tools) -> list[str]:
+    address = ("--bootstrap-server", lab.bootstrap)
+    return lab.run("cluster", "unregister", *address, "--id", "7")
+
+
+def _streams_reset(lab: Tools) -> list[str]:
+    """Input topics are set back, internal topics are deleted; an application that runs is left alone."""
+    application = lab.name("application")
+    topic = lab.topic("input", 2)
+    lab.driver.produce(topic, [Message(b"v", partition=p % 2) for p in range(6)])
+    internal = f"{application}-store-changelog"
+    lab.driver.create_topic(internal, 1)
+    lab.driver.commit_offset(application, topic, 0, 3, "")
+    lab.driver.commit_offset(application, topic, 1, 3, "")
+    one = ("--application-id", application, "--input-topics", topic)
+    tool = "streams-application-reset"
+    found = ordered(lab.run(tool, *one, "--dry-run", "--force"))
+    with lab.member(application, topic, 2):
+        found += lab.run(tool, *one)[:1]
+    found += ordered(lab.run(tool, *one, "--shift-by", "1", "--force"))
+    wait_until(lambda: internal not in lab.driver.topics(), "the internal topic to be gone")
+    return found + ordered(lab.run("consumer-groups", "--describe", "--group", application))
+
+
 def _single_node(lab: Tools) -> list[str]:
     topic = lab.topic("node")
     place = ("--topic", topic, "--partition", "0")
@@ -450,27 +296,38 @@ def _single_node(lab: Tools) -> list[str]:
         partition = {"topic": topic, "partition": 0, "replicas": replicas}
         plan = lab.file({"version": 1, "partitions": [partition]})
         found += lab.run("reassign-partitions", "--execute", "--reassignment-json-file", plan)
+    stays = {"version": 1, "partitions": [{"topic": topic, "partition": 0, "replicas": [1]}]}
+    for step in ("--verify", "--cancel"):
+        plan = lab.file(stays)
+        found += lab.run("reassign-partitions", step, "--reassignment-json-file", plan)
+    wanted = lab.file({"version": 1, "topics": [{"topic": topic}]})
+    moved = ("--topics-to-move-json-file", wanted, "--broker-list", "1")
+    found += lab.run("reassign-partitions", "--generate", *moved)
     return found + lab.run("reassign-partitions", "--list")
 
 
 _SCENARIOS: dict[str, Callable[[Tools], list[str]]] = {
     "topics": _topics,
+    "refused_topics": _refused_topics,
     "described_topic": _described_topic,
     "partitions": _partitions,
     "topic_configs": _topic_configs,
     "broker_configs": _broker_configs,
+    "unknown_broker_setting": _unknown_broker_setting,
     "groups_admin": _groups_admin,
     "reset_offsets": _reset_offsets,
     "delete_offsets": _delete_offsets,
     "transactions_admin": _transactions_admin,
-    "console": _console,
-    "performance": _performance,
-    "delete_records": _delete_records,
-    "offsets_by_time": _offsets_by_time,
     "log_dirs": _log_dirs,
     "cluster": _cluster,
     "features": _features,
+    "feature_levels": _feature_levels,
+    "api_versions": _api_versions,
+    "quorum": _quorum,
+    "unregister": _unregister,
+    "streams_reset": _streams_reset,
     "single_node": _single_node,
+    **RECORD_SCENARIOS,
 }
 
 
