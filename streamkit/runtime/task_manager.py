@@ -15,12 +15,11 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Protocol
 
 from streamkit.clock import Clock
-from streamkit.errors import BrokerError, LockedError, StreamkitError, TopologyError
+from streamkit.errors import BrokerError, LockedError, TopologyError
 from streamkit.log.client import CommitFailedError, Consumer, RebalanceListener
 from streamkit.log.client.records import FetchedBatch
 from streamkit.model.records import TopicPartition
@@ -32,13 +31,13 @@ from streamkit.runtime.commit import CommitLog, commit_tasks, saved_state
 from streamkit.runtime.partition_group import MAX_TIMESTAMP
 from streamkit.runtime.restore import RestoreJob, RestoreThread
 from streamkit.runtime.restored_times import restored_times
+from streamkit.runtime.starting_offsets import StartingOffsets
 from streamkit.runtime.state_directory import StateDirectory, TaskDirectory
 from streamkit.runtime.task import Task
 from streamkit.runtime.task_factory import TaskFactory
 from streamkit.runtime.worker_settings import WorkerSettings
 from streamkit.runtime.worker_status import PartitionLag
 from streamkit.state import StateStore
-from streamkit.topology.nodes import OffsetReset
 
 __all__ = ["TaskManager"]
 
@@ -81,6 +80,7 @@ class TaskManager(RebalanceListener):
     Args:
         factory: makes tasks; renewed with each assignment, as partition counts may have changed.
         topic_ids: ids of changelog topics by name.
+        starting: where partitions without an offset begin.
 
     Attributes:
         dropped, processed, process_seconds, punctuations, punctuate_seconds, restored, rebalances: as in
@@ -98,6 +98,7 @@ class TaskManager(RebalanceListener):
         *,
         factory: MakeFactory,
         topic_ids: Callable[[Collection[str]], Mapping[str, str]],
+        starting: StartingOffsets,
     ) -> None:
         self.global_stores: Mapping[str, StateStore] = {}
         self.dropped: dict[tuple[str, str], int] = {}
@@ -115,6 +116,7 @@ class TaskManager(RebalanceListener):
         self._commit_log = commit_log
         self._factory = factory
         self._topic_ids = topic_ids
+        self._starting = starting
         self._host = ""
         self._held: dict[TaskId, _Held] = {}
         self._by_partition: dict[TopicPartition, _Held] = {}
@@ -407,8 +409,9 @@ class TaskManager(RebalanceListener):
         """Go on from what the group committed."""
         assert held.task is not None
         committed = self._consumer.committed(held.inputs)
-        self._seek_uncommitted(
-            held, [partition for partition in held.inputs if committed.get(partition) is None]
+        uncommitted = [partition for partition in held.inputs if committed.get(partition) is None]
+        self._starting.seek(
+            self._consumer, uncommitted, f"task {held.task_id}: no offset is committed"
         )
         if held.remade:
             # What the consumer has returned beyond the commit went down with the task before.
@@ -420,42 +423,22 @@ class TaskManager(RebalanceListener):
         held.running = True
         log.info("task %s runs", held.task_id)
 
-    def _seek_uncommitted(self, held: _Held, partitions: list[TopicPartition]) -> None:
-        """Begin where the source says, its own word before the application's."""
-        factory = self._factory()
-        sub = factory.plan.sub_topology(held.task_id.sub_topology)
-        at_end = []
-        times: dict[TopicPartition, int] = {}
-        for partition in partitions:
-            topic = partition.topic
-            reset: OffsetReset | None = None
-            for source in sub.sources:
-                if topic in source.topics or (source.pattern and source.pattern.fullmatch(topic)):
-                    reset = source.offset_reset
-            if reset == "none":
-                raise StreamkitError(
-                    f"task {held.task_id}: no offset is committed for {partition}, and its source says "
-                    "offset_reset='none'"
-                )
-            if topic in factory.plan.internal_topics:
-                continue
-            if isinstance(reset, timedelta):
-                before_ms = reset // timedelta(milliseconds=1)
-                times[partition] = max(0, self._clock.now_ms() - before_ms)
-            elif (reset or self._settings.auto_offset_reset) == "latest":
-                at_end.append(partition)
-        if times:
-            for partition, found in self._consumer.offsets_for_times(times).items():
-                if found is None:  # nothing is that young
-                    at_end.append(partition)
-                else:
-                    self._consumer.seek(partition, found.offset)
-        elsewhere = {*at_end, *times}
-        if held.remade and (first := [p for p in partitions if p not in elsewhere]):
-            self._consumer.seek_to_beginning(first)
-        if at_end:
-            for partition, offset in self._consumer.end_offsets(at_end).items():
-                self._consumer.seek(partition, offset)
+    def reset(self, partitions: Collection[TopicPartition]) -> None:
+        """Go on where the policies say: the log does not hold the next offset of these any more.
+
+        Raises:
+            StreamkitError: a source has no policy.
+        """
+        running = [
+            partition
+            for partition in partitions
+            if (held := self._by_partition.get(partition)) is not None and held.running
+        ]
+        if running:
+            log.warning("records of %s are gone unread", ", ".join(map(str, sorted(running))))
+            self._starting.seek(
+                self._consumer, running, "the log does not hold the committed offset any more"
+            )
 
     def _release(self, held: _Held) -> None:
         """Forget a task and close it, now or when the restore thread has let go of its stores."""

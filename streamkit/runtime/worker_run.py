@@ -23,6 +23,7 @@ from streamkit.log.client import (
     Consumer,
     NetworkThread,
     OffsetAndMetadata,
+    OffsetResetError,
     Producer,
 )
 from streamkit.log.client.records import FetchedBatch
@@ -33,6 +34,7 @@ from streamkit.runtime.collector import ProducerCollector
 from streamkit.runtime.global_tables import GlobalTables
 from streamkit.runtime.purge import Purger
 from streamkit.runtime.restore import RestoreThread
+from streamkit.runtime.starting_offsets import StartingOffsets
 from streamkit.runtime.state_directory import StateDirectory
 from streamkit.runtime.status_report import StatusReport
 from streamkit.runtime.strangers import Strangers
@@ -85,6 +87,7 @@ class WorkerRun:
         self._stopping = threading.Event()
         self._waiting: Consumer | None = None
         self._resources = contextlib.ExitStack()
+        self.starting = StartingOffsets(plan, settings.auto_offset_reset, clock)
         self._reported = ""
         self._reported_at = 0.0
         self._topic_ids: dict[str, str] = {}
@@ -144,6 +147,7 @@ class WorkerRun:
                 self,
                 factory=self.factory,
                 topic_ids=self.topic_ids,
+                starting=self.starting,
             )
             resources.callback(self.tasks.close)
             self.status = StatusReport(self.tasks, self.collector, state)
@@ -174,7 +178,7 @@ class WorkerRun:
             network=self._network,
             client_id=f"{name}-consumer",
             group_id=settings.application_id,
-            auto_offset_reset="earliest",
+            auto_offset_reset=self.starting.of_consumer,
             isolation_level=_ISOLATION,
             assignors=[assignor],
             session_timeout_ms=settings.session_timeout_ms,
@@ -199,6 +203,9 @@ class WorkerRun:
         """What was fetched; nothing while others than workers of ours are in the group."""
         try:
             return self.consumer.poll_batches(seconds)
+        except OffsetResetError as error:
+            self.tasks.reset(error.offsets)
+            return []
         except BrokerError as error:
             if error.code != ErrorCode.INCONSISTENT_GROUP_PROTOCOL or self.tasks.task_ids():
                 raise

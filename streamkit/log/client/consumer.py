@@ -73,7 +73,8 @@ class Consumer:
         group_instance_id: makes the member static: a restart within the session timeout causes
             no rebalance.
         auto_offset_reset: where to start without a committed offset, or when the position is not in
-            the log: "earliest", "latest", or "none" (poll raises OffsetResetError).
+            the log: "earliest", "latest", or "none" (poll raises OffsetResetError); or a function
+            that says so for a topic, called on the network thread.
         enable_auto_commit: commit positions every auto_commit_interval_ms, before partitions are
             given up, and at close.
         auto_commit_interval_ms: see there.
@@ -107,7 +108,7 @@ class Consumer:
         client_id: str = "streamkit-consumer",
         group_id: str | None = None,
         group_instance_id: str | None = None,
-        auto_offset_reset: str = "latest",
+        auto_offset_reset: str | Callable[[str], str] = "latest",
         enable_auto_commit: bool = False,
         auto_commit_interval_ms: int = 5_000,
         isolation_level: str = "read_uncommitted",
@@ -135,7 +136,8 @@ class Consumer:
             retry_backoff_ms=retry_backoff_ms,
             metadata_max_age_ms=metadata_max_age_ms,
         )
-        require_choice("auto_offset_reset", auto_offset_reset, "earliest", "latest", "none")
+        if isinstance(auto_offset_reset, str):
+            require_choice("auto_offset_reset", auto_offset_reset, "earliest", "latest", "none")
         require_choice("isolation_level", isolation_level, "read_uncommitted", "read_committed")
         require_range("max_poll_records", max_poll_records, 1)
         require_range("max_partition_fetch_bytes", max_partition_fetch_bytes, 1)
@@ -157,7 +159,7 @@ class Consumer:
             self._state,
             FetchSettings(
                 group_id=group_id,
-                auto_offset_reset=auto_offset_reset,
+                reset_of=_reset_of(auto_offset_reset),
                 read_committed=self._read_committed,
                 min_bytes=fetch_min_bytes,
                 max_wait_ms=fetch_max_wait_ms,
@@ -585,3 +587,7 @@ class Consumer:
     async def _shut(self) -> None:
         await self._fetcher.close()
         await self._cluster.close()
+
+
+def _reset_of(policy: str | Callable[[str], str]) -> Callable[[str], str]:
+    return (lambda _topic: policy) if isinstance(policy, str) else policy

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -58,7 +58,7 @@ class FetchSettings:
     """The consumer's settings that matter for fetching; see `Consumer`."""
 
     group_id: str | None
-    auto_offset_reset: str
+    reset_of: Callable[[str], str]
     read_committed: bool
     min_bytes: int
     max_wait_ms: int
@@ -95,6 +95,7 @@ class Fetcher:
         self._refreshing: asyncio.Task[None] | None = None
         self._closed = False
         self._silent_since: float | None = None
+        self._gone: set[str] = set()
 
     def notify(self) -> None:
         """Look at the state soon; from any thread."""
@@ -150,6 +151,7 @@ class Fetcher:
         if unresolved and (self._resolving is None or self._resolving.done()):
             self._resolving = asyncio.create_task(self._resolve())
         if leaderless:
+            self._tell_of_gone()
             self._refresh()
         for node, ready in nodes.items():
             self._start(node, ready)
@@ -300,7 +302,7 @@ class Fetcher:
     def _refused(self, state: PartitionState, epoch: int, offset: int, code: ErrorCode) -> bool:
         tp = state.topic_partition
         if code is ErrorCode.OFFSET_OUT_OF_RANGE:
-            if self._settings.auto_offset_reset == "none":
+            if self._settings.reset_of(tp.topic) == "none":
                 self._state.fail(
                     OffsetResetError(
                         f"offset {offset} of {tp} is not in the log, and auto_offset_reset is "
@@ -311,11 +313,14 @@ class Fetcher:
                 )
                 self._hold(state, epoch)
                 return True
-            _log.info("offset %d of %s is not in the log: reset", offset, tp)
+            _log.warning(
+                "offset %d of %s is not in the log: reading on from its %s",
+                *(offset, tp, "beginning" if self._policy(tp.topic) == EARLIEST else "end"),
+            )
             with self._state.condition:
                 if state.epoch == epoch:
                     state.position = state.fetch_offset = -1
-                    state.reset_to = self._policy()
+                    state.reset_to = self._policy(tp.topic)
             return False
         if code in _STALE_METADATA:
             _log.debug("fetching %s: %s", tp, code.name)
@@ -331,8 +336,8 @@ class Fetcher:
             if state.epoch == epoch:
                 state.not_before = self._network.loop.time() + seconds
 
-    def _policy(self) -> int:
-        return EARLIEST if self._settings.auto_offset_reset == "earliest" else LATEST
+    def _policy(self, topic: str) -> int:
+        return EARLIEST if self._settings.reset_of(topic) == "earliest" else LATEST
 
     # Positions
 
@@ -380,19 +385,17 @@ class Fetcher:
             )
             found = {tp: entry.offset for tp, entry in committed.items()}
         without = [tp for tp in unknown if tp not in found]
-        if without and self._settings.auto_offset_reset == "none":
-            names = ", ".join(str(tp) for tp in sorted(without))
+        unruled = [tp for tp in without if self._settings.reset_of(tp.topic) == "none"]
+        if unruled:
+            names = ", ".join(str(tp) for tp in sorted(unruled))
             self._state.fail(
                 OffsetResetError(
                     f'no committed offset for {names}, and auto_offset_reset is "none"',
                     code=ErrorCode.OFFSET_OUT_OF_RANGE,
-                    offsets=dict.fromkeys(without, -1),
+                    offsets=dict.fromkeys(unruled, -1),
                 )
             )
-            self._set_positions(missing, found)
-            await asyncio.sleep(1.0)
-            return
-        times = dict.fromkeys(without, self._policy())
+        times = {tp: self._policy(tp.topic) for tp in without if tp not in unruled}
         times |= {s.topic_partition: r for s, _, r in missing if r is not None}
         self._set_positions(missing, found)
         if times:
@@ -401,6 +404,8 @@ class Fetcher:
             )
             found = {tp: entry.offset for tp, entry in listed.items() if entry is not None}
             self._set_positions(missing, found)
+        if unruled:
+            await asyncio.sleep(1.0)
 
     def _set_positions(
         self,
@@ -423,6 +428,18 @@ class Fetcher:
         elif now - self._silent_since > self._cluster.settings.api_timeout_ms / 1000:
             self._state.fail(error)
             self._silent_since = now
+
+    def _tell_of_gone(self) -> None:
+        """A topic that was deleted comes back or not: either way there is nothing to read meanwhile."""
+        errors = self._cluster.cluster.errors
+        gone = {
+            tp.topic
+            for tp in self._state.partitions
+            if errors.get(tp.topic) == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        }
+        for topic in sorted(gone - self._gone):
+            _log.warning("topic %s does not exist any more: nothing is read from it", topic)
+        self._gone = gone
 
     def _refresh(self) -> None:
         if self._refreshing is None or self._refreshing.done():

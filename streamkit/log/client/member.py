@@ -64,6 +64,7 @@ _ASK_AGAIN = frozenset(
 _MEMBER_GONE = frozenset({ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.ILLEGAL_GENERATION})
 _MISSING_TOPIC_SECONDS = 1.0
 _LEAVE_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,10 +470,13 @@ class GroupMember:
     # Topics that come, go and grow
 
     async def _watch_topics(self) -> None:
+        loop = asyncio.get_running_loop()
+        looked = loop.time()
         while True:
-            await asyncio.sleep(self._watch_seconds())
-            if self._now.generation_id < 0:
+            await asyncio.sleep(min(_LOOK_SECONDS, self._watch_seconds()))
+            if self._now.generation_id < 0 or loop.time() - looked < self._watch_seconds():
                 continue
+            looked = loop.time()
             try:
                 changed = await self._topics_changed()
             except (BrokerError, NotReachableError) as error:
@@ -489,7 +493,11 @@ class GroupMember:
 
     def _watch_seconds(self) -> float:
         age = self._cluster.settings.metadata_max_age_ms / 1000
-        missing = self._now.is_leader and None in self._now.counts.values()
+        # What was asked for other reasons, as by a fetch, may tell that a topic is gone.
+        gone = self._cluster.cluster.errors
+        missing = self._now.is_leader and (
+            None in self._now.counts.values() or any(topic in gone for topic in self._now.topics)
+        )
         return (
             min(age, _MISSING_TOPIC_SECONDS) if missing else min(age, 5.0 if self._pattern else age)
         )
