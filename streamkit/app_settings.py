@@ -29,6 +29,8 @@ class AppSettings:
         on_processing_error: "fail" stops the worker when a function raises, "continue" counts the
             record and goes on.
         on_deserialization_error: the same for records that can't be decoded.
+        statestore_cache_max_bytes: updates of a table's key are merged until the commit, in record caches that
+            hold this much together; 0: every update goes on at once.
         store_backend: "rocksdb" or "memory", for stores that say none.
         default_key, default_value: serdes where the program says none; None: JSON.
         topology_optimization: what Kafka Streams' `topology.optimization` may list, see
@@ -53,6 +55,7 @@ class AppSettings:
     auto_offset_reset: str = "earliest"
     on_processing_error: str = "fail"
     on_deserialization_error: str = "fail"
+    statestore_cache_max_bytes: int = 0
     store_backend: str = "rocksdb"
     default_key: Serde[Any] | None = None
     default_value: Serde[Any] | None = None
@@ -68,6 +71,7 @@ class AppSettings:
         _one_of("store_backend", self.store_backend, ("rocksdb", "memory"))
         _at_least("commit_interval_ms", self.commit_interval_ms, 1)
         _at_least("max_task_idle_ms", self.max_task_idle_ms, -1)
+        _at_least("statestore_cache_max_bytes", self.statestore_cache_max_bytes, 0)
         if self.bootstrap is not None:
             _check_bootstrap(self.bootstrap)
 

@@ -212,6 +212,7 @@ class _Options:
             auto_offset_reset=said.auto_offset_reset,
             on_deserialization_error=said.on_deserialization_error,
             on_processing_error=said.on_processing_error,
+            statestore_cache_max_bytes=said.statestore_cache_max_bytes,
             session_timeout_ms=self.session_timeout_ms,
             store_settings=StoreSettings(backend=said.store_backend),
             stop_at_end=self.stop_at_end,

@@ -28,6 +28,7 @@ from streamkit.operators.table_transform_values import (
 )
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
+from streamkit.topology.nodes import NodeCache, node_cache
 
 __all__ = [
     "AggregateBacking",
@@ -110,6 +111,10 @@ class SourceBacking(TableBacking):
     def store(self) -> StoreSpec | None:
         """The store to add, None while nobody needs it."""
         return self._spec if self.materialized else None
+
+    def cache(self) -> NodeCache | None:
+        """What merges its updates, if the app has a record cache."""
+        return node_cache(self.store(), self.send_old)
 
 
 class AggregateBacking(TableBacking):

@@ -299,6 +299,7 @@ class StreamsBuilder:
             source,
             lambda: table_source(spec, backing, reuse_raw_key=node.options.key.canonical),
             backing.store,
+            backing.cache,
         )
         self._graph.add_source(node)
         place = StreamNode(

@@ -50,7 +50,7 @@ from streamkit.operators.window_close import EMIT_ON_UPDATE
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes import OperatorGraphNode
-from streamkit.topology.nodes import MakeOperator
+from streamkit.topology.nodes import MakeOperator, node_cache
 
 __all__ = [
     "CogroupedKStream",
@@ -417,6 +417,7 @@ def _table(
             _later(make, spec, backing, place),
             store=(lambda: spec) if number == 0 else None,
             connect=(lambda: (spec.name,)) if number > 0 else None,
+            cache=lambda: node_cache(spec, backing.send_old),
         )
         node.window_grace_ms = grace_ms
         node.window_idles = idles

@@ -231,6 +231,7 @@ def _result(
         result,
         lambda: table_source(spec, backing, reuse_raw_key=place.reuses(key)),
         store=backing.store,
+        cache=backing.cache,
     )
     return place.then(node, key=key, value=value), backing
 

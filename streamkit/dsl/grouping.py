@@ -15,7 +15,7 @@ from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes import OperatorGraphNode, RepartitionGraphNode
 from streamkit.topology.names import check_name
-from streamkit.topology.nodes import MakeOperator
+from streamkit.topology.nodes import MakeOperator, node_cache
 
 __all__ = ["Grouping", "use_up_number"]
 
@@ -91,7 +91,13 @@ class Grouping:
                 reuse_raw_key=place.reuses(store_key),
             )
 
-        node = OperatorGraphNode(name, make_later, store=lambda: spec, ignores_value=ignores_value)
+        node = OperatorGraphNode(
+            name,
+            make_later,
+            store=lambda: spec,
+            ignores_value=ignores_value,
+            cache=lambda: node_cache(spec, backing.send_old),
+        )
         node.window_grace_ms = grace_ms
         node.window_idles = idles
         behind = place.then(

@@ -29,7 +29,7 @@ from streamkit.topology.graph_nodes import (
     OperatorGraphNode,
     RawKey,
 )
-from streamkit.topology.nodes import MakeOperator
+from streamkit.topology.nodes import MakeOperator, node_cache
 
 __all__ = ["KGroupedTable"]
 
@@ -192,7 +192,12 @@ class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
                 make, store, send_old=backing.send_old, reuse_raw_key=behind.reuses(store_key)
             )
 
-        node = OperatorGraphNode(name, make_later, store=lambda: spec)
+        node = OperatorGraphNode(
+            name,
+            make_later,
+            store=lambda: spec,
+            cache=lambda: node_cache(spec, backing.send_old),
+        )
         return KTable(behind.then(node), backing)
 
 

@@ -36,7 +36,7 @@ from streamkit.operators.table_transform_values import (
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes import OperatorGraphNode
-from streamkit.topology.nodes import MakeOperator
+from streamkit.topology.nodes import MakeOperator, node_cache
 
 __all__ = ["KTable"]
 
@@ -186,7 +186,13 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         def make() -> MakeOperator:
             return partial(TableTransformValues, supplier, own, send_old=backing.send_old)
 
-        node = OperatorGraphNode(name, make, store=lambda: store, connect=lambda: connected)
+        node = OperatorGraphNode(
+            name,
+            make,
+            store=lambda: store,
+            connect=lambda: connected,
+            cache=lambda: node_cache(store, backing.send_old),
+        )
         return KTable(self._place.then(node, value=serde, **_key_of(store)), backing)
 
     @overload
@@ -325,7 +331,12 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
                 versioned=versioned,
             )
 
-        node = OperatorGraphNode(name, make, store=lambda: store)
+        node = OperatorGraphNode(
+            name,
+            make,
+            store=lambda: store,
+            cache=lambda: node_cache(store, backing.send_old),
+        )
         return KTable(self._place.then(node, value=serde, **_key_of(store)), backing)
 
     def _map_values(
@@ -351,7 +362,12 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
                 send_old=backing.send_old,
             )
 
-        node = OperatorGraphNode(name, make, store=lambda: store)
+        node = OperatorGraphNode(
+            name,
+            make,
+            store=lambda: store,
+            cache=lambda: node_cache(store, backing.send_old),
+        )
         return KTable(self._place.then(node, value=value, **_key_of(store)), backing)
 
     def _own_store(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar, Unpack
@@ -395,6 +396,8 @@ class SessionWindowedKStream(_Windowed[K, V]):
                 "retention= longer than any pause in the data",
                 spec.name,
             )
+        if self._emit_every_ms != EMIT_ON_UPDATE:
+            spec = replace(spec, cached=False)  # sessions that close are merged anyway
         make = partial(
             SessionWindowAggregate,
             gap_ms=self._windows.gap_ms,

@@ -54,9 +54,11 @@ class SourceTableOptions(GlobalTableOptions, total=False):
     Attributes:
         history: keeps the versions of each key for this long: joins then see the table as of a record's
             time, and what comes out of order changes the past only; needs `store`.
+        cache: False: every update goes on, also where the app has a record cache.
     """
 
     history: timedelta | int
+    cache: bool
 
 
 class StoreOptions(SourceTableOptions, total=False):
@@ -75,10 +77,12 @@ class WindowStoreOptions(GlobalTableOptions, total=False):
     Attributes:
         key: type or serde of its keys; by default those of the stream.
         retention: how long windows stay, at least size plus grace, which is the default.
+        cache: False: every update goes on, also where the app has a record cache.
     """
 
     key: Any
     retention: timedelta | int
+    cache: bool
 
 
 class StreamJoinOptions(TypedDict, total=False):
@@ -165,7 +169,11 @@ def store_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     if backend not in (None, "rocksdb", "memory"):
         raise ConfigError(f"backend is 'rocksdb' or 'memory', not {backend!r}")
     log = options.get("log", True)
-    fields: dict[str, Any] = {"backend": backend, "logged": log is not False}
+    fields: dict[str, Any] = {
+        "backend": backend,
+        "logged": log is not False,
+        "cached": options.get("cache", True),
+    }
     if isinstance(log, Mapping):
         fields["changelog_config"] = dict(log)
     return fields

@@ -13,7 +13,7 @@ from streamkit.operators.table_table_join import TableJoinMerge, TableTableJoin
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes import TableJoinGraphNode
-from streamkit.topology.nodes import MakeOperator
+from streamkit.topology.nodes import MakeOperator, node_cache
 
 __all__ = ["join_tables"]
 
@@ -90,6 +90,7 @@ def join_tables(
         this_stores=right_backing.store_names,
         other_stores=left_backing.store_names,
         store=store,
+        cache=lambda: node_cache(store, backing.send_old),
     )
     graph.add(node, place.node, other.node)
     behind = StreamNode(

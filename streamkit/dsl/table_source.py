@@ -40,6 +40,7 @@ def table_of_stream(
         name,
         lambda: table_source(spec, backing, reuse_raw_key=place.reuses(key_serde)),
         store=backing.store,
+        cache=backing.cache,
     )
     return place.then(node, key=key_serde, value=value_serde), backing
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from streamkit.errors import TopologyError
 from streamkit.operators.base import Operator
+from streamkit.operators.late_records import LateRecords
+from streamkit.operators.record_cache import CacheBudget, CacheFront, CacheGate, RecordCache
 from streamkit.operators.sink import SinkOperator
 from streamkit.operators.source import SourceOperator
 from streamkit.topology.nodes import ProcessorNode, SinkNode, SourceNode
@@ -17,10 +19,17 @@ class OperatorGraph:
 
     Attributes:
         operators: in the order of the topology's nodes: parents before children.
+        gates: of the record caches, in the order of their stores.
+
+    Args:
+        cache: what the app's record caches may hold; None: it has none.
     """
 
-    def __init__(self, sub_topology: SubTopology) -> None:
+    def __init__(self, sub_topology: SubTopology, cache: CacheBudget | None = None) -> None:
         self.operators: list[Operator] = []
+        self.gates: list[CacheGate] = []
+        caches: dict[str, RecordCache] = {}
+        below: dict[str, Operator] = {}
         self._by_topic: dict[str, SourceOperator] = {}
         self._patterns: list[tuple[SourceNode, SourceOperator]] = []
         self._by_name: dict[str, Operator] = {}
@@ -36,11 +45,27 @@ class OperatorGraph:
                 operator = source
             else:
                 operator = _make_sink(node) if isinstance(node, SinkNode) else _make(node)
+                operator.name = node.name
+                if cache is not None and isinstance(node, ProcessorNode) and node.cache is not None:
+                    store = node.cache.store
+                    merged = caches.setdefault(store, RecordCache(store, cache))
+                    gate = CacheGate(merged, send_old=node.cache.send_old)
+                    gate.name = node.name
+                    operator.children.append(gate)
+                    operator = CacheFront(operator, merged)
+                    below[node.name] = gate
+                    self.gates.append(gate)
                 for parent in node.parents:
-                    by_name[parent].children.append(operator)
+                    # What is late goes on at once.
+                    above = by_name if isinstance(operator, LateRecords) else below
+                    above.get(parent, by_name[parent]).children.append(operator)
             operator.name = node.name
             by_name[node.name] = operator
             self.operators.append(operator)
+            if node.name in below:
+                self.operators.append(below[node.name])
+        order = {spec.name: at for at, spec in enumerate(sub_topology.stores)}
+        self.gates.sort(key=lambda gate: order[gate.cache.store])
 
     def operator(self, name: str) -> Operator:
         """The operator called `name`, the first one if there is none."""

@@ -322,7 +322,13 @@ class Task:
         return self._dirty
 
     def seal(self) -> None:
-        """End the stores' current generation of writes."""
+        """Send what waits in record caches, then end the stores' current generation of writes.
+
+        Raises:
+            ProcessingError: a user's function raised, below a cache.
+        """
+        if self._graph.gates:
+            self._flush_caches()
         self._stores.seal()
 
     def write_changelog(self, limit: i64 = 0) -> bool:
@@ -362,7 +368,20 @@ class Task:
 
     def discard(self) -> None:
         """Forget every write that was not persisted."""
+        for gate in self._graph.gates:
+            gate.cache.clear()
         self._stores.discard()
+
+    def _flush_caches(self) -> None:
+        """In the order of the stores, until nothing waits: what goes on may wait again further down."""
+        waits = True
+        while waits:
+            waits = False
+            for gate in self._graph.gates:
+                try:
+                    waits = gate.cache.flush() or waits
+                except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
+                    self._failures.judge(gate, error)
 
     # -- the loops ---------------------------------------------------------------------------------
 

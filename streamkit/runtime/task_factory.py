@@ -10,6 +10,7 @@ from streamkit.clock import Clock
 from streamkit.model.records import TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.operators.context import RecordCollector
+from streamkit.operators.record_cache import CacheBudget
 from streamkit.runtime.operator_graph import OperatorGraph
 from streamkit.runtime.partition_group import DISABLED
 from streamkit.runtime.task import Task
@@ -55,6 +56,8 @@ class TaskFactory:
         self._clock = clock
         self._store_settings = store_settings or StoreSettings()
         self._default_serde = default_serde
+        cache = settings.cache_max_bytes
+        self._cache = CacheBudget(cache) if cache > 0 else None
 
     def inputs(self, task_id: TaskId) -> list[TopicPartition]:
         """The partitions that a task reads."""
@@ -94,7 +97,7 @@ class TaskFactory:
                 )
             return Task(
                 task_id,
-                OperatorGraph(sub),
+                OperatorGraph(sub, self._cache),
                 self.inputs(task_id),
                 stores=TaskStores(
                     task_id.partition,

@@ -22,6 +22,7 @@ class TaskSettings:
         on_processing_error: "fail" stops the worker when a user's function raises, "continue" counts
             the record and goes on with the next; what was done before the error stays done.
         values: further settings, for operators.
+        cache_max_bytes: what the record caches of all tasks may hold together; 0: there are none.
 
     Raises:
         ConfigError: a value out of range.
@@ -32,6 +33,7 @@ class TaskSettings:
     on_deserialization_error: str = "fail"
     on_processing_error: str = "fail"
     values: Mapping[str, object] = field(default_factory=dict)
+    cache_max_bytes: int = 0
 
     def __post_init__(self) -> None:
         if self.max_task_idle_ms < -1:

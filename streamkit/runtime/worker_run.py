@@ -367,6 +367,7 @@ class WorkerRun:
                 settings.on_deserialization_error,
                 settings.on_processing_error,
                 settings.values,
+                settings.statestore_cache_max_bytes,
             ),
             collector=self.collector,
             clock=self.clock,

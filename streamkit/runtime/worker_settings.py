@@ -30,6 +30,7 @@ class WorkerSettings:
         auto_offset_reset: where to begin without a committed offset, "earliest" or "latest", for
             sources that don't say.
         on_deserialization_error, on_processing_error: "fail" or "continue"; see `TaskSettings`.
+        statestore_cache_max_bytes: what the record caches of all tasks may hold together; 0: there are none.
         buffer_bytes_per_partition: fetched and not processed yet; a full buffer pauses its partition.
         max_poll_interval_ms: a worker stuck for longer loses its tasks.
         session_timeout_ms: a worker silent for longer loses its tasks.
@@ -55,6 +56,7 @@ class WorkerSettings:
     auto_offset_reset: str = "earliest"
     on_deserialization_error: str = "fail"
     on_processing_error: str = "fail"
+    statestore_cache_max_bytes: int = 0
     buffer_bytes_per_partition: int = 16 * _MIB
     max_poll_interval_ms: int = 300_000
     session_timeout_ms: int = 45_000

@@ -43,6 +43,7 @@ class StoreSpec:
         retain_duplicates: window stores of stream joins.
         history_retention_ms: versioned stores.
         changelog_config: topic settings that override the derived ones.
+        cached: stores of tables: where the app has a record cache, updates of a key are merged.
     """
 
     name: str
@@ -58,6 +59,7 @@ class StoreSpec:
     retain_duplicates: bool = False
     history_retention_ms: int | None = None
     changelog_config: Mapping[str, str] = field(default_factory=dict)
+    cached: bool = True
 
     @property
     def visible_ms(self) -> int | None:

@@ -61,6 +61,8 @@ class TopologyTestDriver:
         state_dir: where stores live; None: a temporary folder, gone at close.
         topics: names of topics that the topology reads by a pattern.
         on_deserialization_error, on_processing_error: "fail" or "continue"; None: the app's, else "fail".
+        statestore_cache_max_bytes: of record caches, which are flushed after each record; None: the app's,
+            else 0: there are none.
 
     Raises:
         TopologyError: the topology can't run as written.
@@ -87,6 +89,7 @@ class TopologyTestDriver:
         topics: Collection[str] = (),
         on_deserialization_error: str | None = None,
         on_processing_error: str | None = None,
+        statestore_cache_max_bytes: int | None = None,
     ) -> None:
         topology = _topology_of(source)
         app_id = application_id or getattr(source, "app_id", None) or "test"
@@ -108,6 +111,9 @@ class TopologyTestDriver:
                 or str(getattr(app_settings, "on_deserialization_error", "fail")),
                 on_processing_error=on_processing_error
                 or str(getattr(app_settings, "on_processing_error", "fail")),
+                cache_max_bytes=getattr(app_settings, "statestore_cache_max_bytes", 0)
+                if statestore_cache_max_bytes is None
+                else statestore_cache_max_bytes,
             ),
             collector=self._topics,
             clock=self._clock,

@@ -16,12 +16,13 @@ from typing import Any, Protocol, TypeAlias
 from streamkit.model.records import RecordInfo
 from streamkit.operators.base import Operator
 from streamkit.serde import Serde
-from streamkit.state.spec import StoreSpec
+from streamkit.state.spec import StoreKind, StoreSpec
 
 __all__ = [
     "GlobalStoreNode",
     "InternalTopic",
     "MakeOperator",
+    "NodeCache",
     "OffsetReset",
     "ProcessorNode",
     "SinkNode",
@@ -29,6 +30,7 @@ __all__ = [
     "StreamPartitioner",
     "TimestampExtractor",
     "TopicNameExtractor",
+    "node_cache",
 ]
 
 MakeOperator: TypeAlias = Callable[[], Operator]
@@ -103,6 +105,36 @@ class SourceNode:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeCache:
+    """How updates of an operator's table are merged where the app has a record cache.
+
+    Attributes:
+        store: the table's.
+        send_old: somebody downstream needs the value before an update.
+    """
+
+    store: str
+    send_old: bool
+
+
+_CACHED_KINDS = (
+    StoreKind.TIMESTAMPED_KEY_VALUE,
+    StoreKind.TIMESTAMPED_WINDOW,
+    StoreKind.SESSION,
+)
+
+
+def node_cache(store: StoreSpec | None, send_old: bool) -> NodeCache | None:
+    """The cache of an operator that fills `store`; None: it has none.
+
+    Windows that are sent on when they close are merged anyway.
+    """
+    if store is None or not store.cached or store.time_first or store.kind not in _CACHED_KINDS:
+        return None
+    return NodeCache(store.name, send_old)
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessorNode:
     """An operator in the graph.
 
@@ -112,6 +144,7 @@ class ProcessorNode:
         stores: names of the stores it is connected to.
         ignores_value: it only tells a null value from others and doesn't pass values on, so a source
             above it need not decode them.
+        cache: merges its updates, where the app has a record cache.
     """
 
     name: str
@@ -119,6 +152,7 @@ class ProcessorNode:
     make: MakeOperator
     stores: tuple[str, ...] = ()
     ignores_value: bool = False
+    cache: NodeCache | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -335,6 +335,27 @@ def test_source_begins_as_long_before_now_as_it_says(
     assert [(value or b"").decode() for _, value in read(broker, "out", 1)] == expected
 
 
+def test_record_cache_sends_the_last_update_of_each_commit(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """Over a restart too: what waits goes out with the commit that keeps it."""
+    create(broker, 1, "in", "totals")
+    builder = sk.StreamsBuilder(default_key=str, default_value=str)
+    counts = builder.stream("in").group_by_key().count(store="counts")
+    counts.to_stream().to("totals", key=str, value=int)
+    given = settings(broker, tmp_path, statestore_cache_max_bytes=10_000_000)
+    for total in (500, 1_000):
+        feed(broker, "in", *((key, "x", 1) for _ in range(500) for key in "ab"))
+        with running(builder.build(), given) as worker:
+            wait_for(lambda total=total: totals_of_one(broker) == {"a": total, "b": total}, worker)
+    assert len(read(broker, "totals", 1)) < 200
+
+
+def totals_of_one(broker: EmbeddedBroker) -> dict[str, int]:
+    rows = read(broker, "totals", 1)
+    return {key: int.from_bytes(value, "big") for key, value in rows if value is not None}
+
+
 def test_topic_that_a_pattern_finds_later_joins_the_tasks(
     broker: EmbeddedBroker, tmp_path: Path
 ) -> None:

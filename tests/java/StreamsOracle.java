@@ -80,7 +80,7 @@ public class StreamsOracle {
         settings.put(StreamsConfig.STATE_DIR_CONFIG, folder.toString());
         settings.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
-        settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
+        settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, asked.path("cache").asBoolean() ? 10_000_000 : 0);
         settings.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0L);
         settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0L);
         settings.put("__enable.process.processValue.fix__", true); // KAFKA-19668: repartition behind processors

@@ -30,6 +30,7 @@ def differences(oracle: StreamsOracle, case: Case) -> tuple[dict[str, Any], list
         backend=case["backend"],
         optimize=case["optimize"],
         go_on=case.get("continue", False),
+        cache=case.get("cache", False),
     )
     return expected, list(_compared(case, expected, found))
 
@@ -90,6 +91,8 @@ def _candidates(case: Case) -> Iterator[Case]:
         yield {**case, "backend": "memory"}
     if case["optimize"]:
         yield {**case, "optimize": False}
+    if case.get("cache"):
+        yield {**case, "cache": False}
     if case.get("continue"):
         yield {**case, "continue": False}
     for at, given in enumerate(inputs):
@@ -144,7 +147,8 @@ def report(case: Case, lines: list[str]) -> str:
     shown = ["nodes = [", *(f"    {_plain(node)}," for node in case["nodes"]), "]"]
     shown += ["inputs = [", *(f"    {given!r}," for given in case["inputs"]), "]"]
     shown.append(
-        f"backend {case['backend']}, optimize {case['optimize']}, continue {case.get('continue')}"
+        f"backend {case['backend']}, optimize {case['optimize']}, continue {case.get('continue')}, "
+        f"cache {case.get('cache')}"
     )
     return "\n".join([*shown, *lines])
 

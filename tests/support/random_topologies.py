@@ -288,10 +288,17 @@ class _Build:
             if at not in self._used and self._kinds[at] not in ("global", "global_store", "end"):
                 self.tap(at)
         self._link()
+        cache = self._choices.chance(20)
+        if cache:
+            # Caches of Kafka Streams go on to show windows that are past their retention.
+            for node in self._nodes:
+                if "from" not in (node.get("windows") or {"from": 0}):
+                    node["retention"] = 500
         return {
             "nodes": self._nodes,
             "inputs": self._inputs(until_later),
             "backend": self._choices.pick(("memory", "memory", "rocksdb")),
+            "cache": cache,
             "continue": self._choices.chance(10) or any(n["op"] == "raise" for n in self._nodes),
             "optimize": self._choices.chance(50) and not any(map(_merges, self._nodes)),
         }

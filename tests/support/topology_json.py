@@ -71,6 +71,7 @@ def answer(
     backend: str = "memory",
     optimize: bool = False,
     go_on: bool = False,
+    cache: bool = False,
 ) -> dict[str, Any]:
     """What our test driver says, in the oracle's form; `go_on`: behind errors of processing."""
     try:
@@ -85,6 +86,7 @@ def answer(
         application_id="oracle",
         backend=backend,
         on_processing_error="continue" if go_on else "fail",
+        statestore_cache_max_bytes=10_000_000 if cache else 0,
     ) as driver:
         for given in inputs:
             try:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from streamkit.serde import Serde
 from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes.node import GraphNode, MakeLater
-from streamkit.topology.nodes import MakeOperator, ProcessorNode
+from streamkit.topology.nodes import MakeOperator, NodeCache, ProcessorNode
 from streamkit.topology.topology import Topology
 
 __all__ = ["JoinSide", "StreamJoinGraphNode", "TableJoinGraphNode"]
@@ -89,6 +89,7 @@ class TableJoinGraphNode(GraphNode):
         this_parent, other_parent: the nodes that the two sides hang on.
         this_stores, other_stores: asked when written; what each side looks up.
         store: of the result, if it is materialized.
+        cache: asked when written; merges its updates, see `NodeCache`.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class TableJoinGraphNode(GraphNode):
         this_stores: Callable[[], Sequence[str]],
         other_stores: Callable[[], Sequence[str]],
         store: StoreSpec | None,
+        cache: Callable[[], NodeCache | None],
     ) -> None:
         super().__init__(name)
         self._sides = (
@@ -113,12 +115,15 @@ class TableJoinGraphNode(GraphNode):
         )
         self._make_merge = make_merge
         self._store = store
+        self._cache = cache
 
     def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         for name, parent, make, _ in self._sides:
             topology.add_processor_node(ProcessorNode(name, (parent,), make()))
         names = tuple(side[0] for side in self._sides)
-        topology.add_processor_node(ProcessorNode(self.name, names, self._make_merge))
+        topology.add_processor_node(
+            ProcessorNode(self.name, names, self._make_merge, cache=self._cache())
+        )
         for name, _, _, stores in self._sides:
             topology.connect(name, *stores())
         if self._store is not None:

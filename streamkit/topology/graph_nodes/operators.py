@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from streamkit.state.spec import StoreSpec
 from streamkit.topology.graph_nodes.node import GraphNode, MakeLater
-from streamkit.topology.nodes import ProcessorNode
+from streamkit.topology.nodes import NodeCache, ProcessorNode
 from streamkit.topology.topology import Topology
 
 __all__ = ["OperatorGraphNode", "StoreGraphNode"]
@@ -23,6 +23,7 @@ class OperatorGraphNode(GraphNode):
         is_merge: it merges streams.
         emits_null_keys: a left join.
         ignores_value: it only tells null values from others.
+        cache: asked when written; merges its updates, see `NodeCache`.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class OperatorGraphNode(GraphNode):
         is_merge: bool = False,
         emits_null_keys: bool = False,
         ignores_value: bool = False,
+        cache: Callable[[], NodeCache | None] | None = None,
     ) -> None:
         super().__init__(name)
         self.key_changing = key_changing
@@ -47,10 +49,17 @@ class OperatorGraphNode(GraphNode):
         self._store = store
         self._connect = connect
         self.ignores_value = ignores_value
+        self._cache = cache
 
     def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
         topology.add_processor_node(
-            ProcessorNode(self.name, parents, self._make(), ignores_value=self.ignores_value)
+            ProcessorNode(
+                self.name,
+                parents,
+                self._make(),
+                ignores_value=self.ignores_value,
+                cache=None if self._cache is None else self._cache(),
+            )
         )
         if self._connect is not None:
             topology.connect(self.name, *self._connect())

@@ -16,6 +16,7 @@ from streamkit.topology.graph_nodes.node import GraphNode, MakeLater
 from streamkit.topology.nodes import (
     GlobalStoreNode,
     MakeOperator,
+    NodeCache,
     OffsetReset,
     ProcessorNode,
     SourceNode,
@@ -75,6 +76,7 @@ class TableSourceGraphNode(GraphNode):
     Args:
         make: asked when written.
         store: asked when written; None: the table is not materialized.
+        cache: asked when written; merges its updates, see `NodeCache`.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class TableSourceGraphNode(GraphNode):
         options: SourceOptions,
         make: MakeLater,
         store: Callable[[], StoreSpec | None],
+        cache: Callable[[], NodeCache | None],
     ) -> None:
         super().__init__(name)
         self.reuse_topic = False
@@ -93,10 +96,13 @@ class TableSourceGraphNode(GraphNode):
         self.options = options
         self._make = make
         self._store = store
+        self._cache = cache
 
     def write(self, topology: Topology, parents: tuple[str, ...]) -> None:  # noqa: ARG002
         topology.add_source_node(self.options.node(self._source, (self._topic,)))
-        topology.add_processor_node(ProcessorNode(self.name, (self._source,), self._make()))
+        topology.add_processor_node(
+            ProcessorNode(self.name, (self._source,), self._make(), cache=self._cache())
+        )
         store = self._store()
         if store is not None:
             if self.reuse_topic:
