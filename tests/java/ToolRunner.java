@@ -27,13 +27,14 @@ public class ToolRunner {
     // What a tool does when its JVM ends: the console producer sends what is left.
     private static final List<Runnable> HOOKS = new ArrayList<>();
 
+    // With which code a tool wants to end first: some catch what is thrown then, and end once more.
+    private static Integer code = null;
+
     /** Thrown instead of ending the JVM. */
     private static class Ended extends Error {
-        final int code;
-
-        Ended(int code) {
-            super("exit code " + code, null, false, false);
-            this.code = code;
+        Ended(int now) {
+            super("exit code " + now, null, false, false);
+            code = code == null ? now : code;
         }
     }
 
@@ -42,14 +43,14 @@ public class ToolRunner {
         BufferedReader calls = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         System.setOut(new PrintStream(OUT, true, StandardCharsets.UTF_8));
         System.setErr(new PrintStream(ERR, true, StandardCharsets.UTF_8));
-        Exit.setExitProcedure((code, message) -> {
+        Exit.setExitProcedure((now, message) -> {
             if (message != null) {
                 System.err.println(message);
             }
-            throw new Ended(code);
+            throw new Ended(now);
         });
-        Exit.setHaltProcedure((code, message) -> {
-            throw new Ended(code);
+        Exit.setHaltProcedure((now, message) -> {
+            throw new Ended(now);
         });
         Exit.setShutdownHookAdder((name, hook) -> HOOKS.add(hook));
         for (String line; (line = calls.readLine()) != null; ) {
@@ -60,14 +61,15 @@ public class ToolRunner {
             ERR.reset();
             System.setIn(new ByteArrayInputStream(call.get("stdin").asText().getBytes(StandardCharsets.UTF_8)));
             HOOKS.clear();
-            int code = run(call.get("main").asText(), arguments.toArray(new String[0]));
+            code = null;
+            int ended = run(call.get("main").asText(), arguments.toArray(new String[0]));
             for (Runnable hook : HOOKS) {
                 Thread ending = new Thread(hook);
                 ending.start();
                 ending.join(10_000);
             }
             ObjectNode answer = JSON.createObjectNode();
-            answer.put("code", code);
+            answer.put("code", code == null ? ended : code);
             answer.put("out", OUT.toString(StandardCharsets.UTF_8));
             answer.put("err", ERR.toString(StandardCharsets.UTF_8));
             answers.println(JSON.writeValueAsString(answer));
@@ -81,8 +83,8 @@ public class ToolRunner {
             return 0;
         } catch (InvocationTargetException error) {
             for (Throwable cause = error.getCause(); cause != null; cause = cause.getCause()) {
-                if (cause instanceof Ended ended) {
-                    return ended.code;
+                if (cause instanceof Ended) {
+                    return code;
                 }
             }
             error.getCause().printStackTrace();

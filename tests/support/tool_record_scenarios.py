@@ -164,7 +164,7 @@ def _large_record(lab: Tools) -> list[str]:
     size = ("--num-records", "2", "--record-size", "5000000", "--throughput", "-1")
     properties = (
         *_property("bootstrap.servers", lab.bootstrap),
-        *_property("max.request.size", 9_000_000),
+        *("max.request.size=9000000", "buffer.memory=30000000"),
     )
     sent = lab.run("producer-perf-test", "--topic", topic, *size, *properties)
     read = lab.run(
