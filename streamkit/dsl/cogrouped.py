@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, Unpack, overload
 from streamkit.dsl import circle
 from streamkit.dsl.aggregates_by_name import Aggregates, combined, refuse_retention
 from streamkit.dsl.backing import AggregateBacking
+from streamkit.dsl.functions import check_function
 from streamkit.dsl.grouping import Grouping
 from streamkit.dsl.ktable import KTable
 from streamkit.dsl.late import late_records_of_part
@@ -30,6 +31,7 @@ from streamkit.dsl.options import (
 from streamkit.dsl.stream_node import StreamNode
 from streamkit.dsl.window_tables import (
     TimeWindows,
+    check_windows,
     session_key_serde,
     session_store,
     time_key_serde,
@@ -90,6 +92,7 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
             paid ann=250 @0      -> ann=250 @0
             refunded ann=40 @1   -> ann=210 @1
         """
+        check_function(aggregator, "cogroup", "key", "value", "aggregate")
         return CogroupedKStream([*self._parts, (other.grouping, aggregator)])
 
     def aggregate(
@@ -120,6 +123,7 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
             refunded ann=40 @1   -> ann=210 @1
             refunded bob=5 @2    -> bob=-5 @2
         """
+        check_function(initializer, "aggregate")
         first = self._parts[0][0]
         graph = first.place.graph
         store, fields = resolve_store(graph, options, _AGGREGATE)
@@ -164,6 +168,7 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
             refunded ann=40 @5   -> ann[0,10]=210 @5
             paid ann=7 @12       -> ann[10,20]=7 @12
         """
+        check_windows(windows)
         if isinstance(windows, SessionWindows):
             return SessionWindowedCogroupedKStream(self._parts, windows)
         return TimeWindowedCogroupedKStream(self._parts, windows)
@@ -204,6 +209,7 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
             paid ann=250 @1      -> ann[0,10]=250 @1
             refunded ann=40 @7   -> ann[0,10]=210 @7  ann[5,15]=-40 @7
         """
+        check_function(initializer, "aggregate")
         first = self._parts[0][0]
         graph = first.place.graph
         key = optional_serde(options.get("key")) or first.key
@@ -309,6 +315,8 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
             paid ann=250 @1      -> ann[1,1]=250 @1
             refunded ann=40 @7   -> ann[1,1]=None @1  ann[1,7]=210 @7
         """
+        check_function(initializer, "aggregate")
+        check_function(merger, "aggregate", "key", "one", "other")
         first = self._parts[0][0]
         graph = first.place.graph
         key = optional_serde(options.get("key")) or first.key

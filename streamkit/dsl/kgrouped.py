@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, Unpack, overload
 
 from streamkit.dsl.aggregates_by_name import Aggregates, refuse_retention, state_serde
 from streamkit.dsl.cogrouped import CogroupedKStream
+from streamkit.dsl.functions import check_function
 from streamkit.dsl.grouping import Grouping, use_up_number
 from streamkit.dsl.ktable import KTable
 from streamkit.dsl.kwindowed import SessionWindowedKStream, TimeWindowedKStream, TimeWindows
@@ -25,6 +26,7 @@ from streamkit.dsl.options import (
     table_store,
 )
 from streamkit.dsl.stream_node import StreamNode
+from streamkit.dsl.window_tables import check_windows
 from streamkit.dsl.windows.session import SessionWindows
 from streamkit.operators.aggregate import StreamAggregate
 from streamkit.operators.base import Operator
@@ -106,6 +108,7 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             orders ann=40 @1     -> ann=250 @1
             orders ann=300 @2    -> ann=300 @2
         """
+        check_function(reducer, "reduce", "so far", "value")
         make = partial(_reduce, reducer)
         if options.get("history") is not None:
             make = partial(_versioned, partial(ReduceFold, reducer))
@@ -138,6 +141,8 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             orders bob=40 @1     -> bob=[40] @1
             orders ann=7 @2      -> ann=[250, 7] @2
         """
+        check_function(initializer, "aggregate")
+        check_function(aggregator, "aggregate", "key", "value", "aggregate")
         make = partial(_aggregate, initializer, aggregator)
         if options.get("history") is not None:
             make = partial(_versioned, partial(AggregateFold, initializer, aggregator))
@@ -175,6 +180,7 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             orders ann=40 @3599999 -> ann=2 @3599999
             orders ann=7 @3600000 -> ann=1 @3600000
         """
+        check_windows(windows)
         if isinstance(windows, SessionWindows):
             return SessionWindowedKStream(self._grouping, windows)
         return TimeWindowedKStream(self._grouping, windows)
@@ -196,6 +202,7 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             paid ann=250 @0      -> ann=250 @0
             refunded ann=40 @1   -> ann=210 @1
         """
+        check_function(aggregator, "cogroup", "key", "value", "aggregate")
         return CogroupedKStream([(self._grouping, aggregator)])
 
     def _table(

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, Unpack
 
 from streamkit.dsl.aggregates_by_name import Aggregates, refuse_retention, state_serde
 from streamkit.dsl.backing import AggregateBacking
+from streamkit.dsl.functions import check_function
 from streamkit.dsl.ktable import KTable
 from streamkit.dsl.named_aggregates import NamedAggregation
 from streamkit.dsl.options import (
@@ -94,6 +95,8 @@ class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
             stock tea-b=4 @1     -> tea=7 @1
             stock tea-a=1 @2     -> tea=5 @2
         """
+        check_function(adder, "reduce", "so far", "value")
+        check_function(subtractor, "reduce", "so far", "value")
         make = partial(_table_reduce, adder, subtractor)
         serde = optional_serde(value) or self._place.value_serde
         return self._aggregate("KTABLE-REDUCE-", make, name, serde, options)
@@ -133,6 +136,9 @@ class KGroupedTable(NamedAggregation[K, V], Generic[K, V]):
             cities bob=Rome @1   -> Rome=['ann', 'bob'] @1
             cities ann=None @2   -> Rome=['bob'] @2
         """
+        check_function(initializer, "aggregate")
+        check_function(adder, "aggregate", "key", "value", "aggregate")
+        check_function(subtractor, "aggregate", "key", "value", "aggregate")
         make = partial(_table_aggregate, initializer, adder, subtractor)
         serde = optional_serde(value) or self._place.graph.default_value
         return self._aggregate("KTABLE-AGGREGATE-", make, name, serde, options)

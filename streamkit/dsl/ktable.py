@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, Unpack, overload
 
 from streamkit.dsl import circle
 from streamkit.dsl.backing import FilterView, MapView, TransformView, ViewBacking
+from streamkit.dsl.functions import check_function
 from streamkit.dsl.ktable_joins import TableJoinOperations
 from streamkit.dsl.options import (
     SerdeLike,
@@ -25,6 +26,7 @@ from streamkit.dsl.options import (
 from streamkit.dsl.stream_node import select_key
 from streamkit.dsl.suppressed import UntilTimeLimit, UntilWindowCloses
 from streamkit.dsl.suppression import suppress
+from streamkit.errors import ConfigError
 from streamkit.operators.table_filter import TableFilter
 from streamkit.operators.table_map_values import TableMapValues
 from streamkit.operators.table_select import TableSelect
@@ -71,6 +73,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             stock tea=3 @0       -> tea=3 @0
             stock tea=9 @1       -> tea=None @1
         """
+        check_function(predicate, "filter", "key", "value")
         return self._filter(predicate, name, optional_serde(value), options, negate=False)
 
     def filter_not(
@@ -95,6 +98,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             stock tea=0 @0       -> tea=0 @0
             stock tea=9 @1       -> tea=None @1
         """
+        check_function(predicate, "filter_not", "key", "value")
         return self._filter(predicate, name, optional_serde(value), options, negate=True)
 
     def map_values(
@@ -120,6 +124,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             stock tea=3 @0       -> tea=low @0
             stock tea=None @1    -> tea=None @1
         """
+        check_function(mapper, "map_values", "value")
         return self._map_values(mapper, name, optional_serde(value), options, with_key=False)
 
     def map_values_with_key(
@@ -144,6 +149,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             >>> trace(builder, ("stock", "tea", 3))
             stock tea=3 @0       -> tea=3 of tea @0
         """
+        check_function(mapper, "map_values_with_key", "key", "value")
         return self._map_values(mapper, name, optional_serde(value), options, with_key=True)
 
     def transform_values(
@@ -173,6 +179,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             >>> trace(builder, ("stock", "tea", 3, 50))
             stock tea=3 @50      -> tea=3 since 50 ms @50
         """
+        check_function(supplier, "transform_values")
         serde = optional_serde(value)
         refuse_history(options)
         store = None
@@ -228,6 +235,8 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             stock tea=3 @0       -> t=3 @0
             stock tea=None @1    -> t=None @1
         """
+        if selector is not None:
+            check_function(selector, "to_stream", "key", "value")
         name = self._place.graph.names.node("KTABLE-TOSTREAM-", name)
         place = self._place.then(OperatorGraphNode(name, lambda: TableToStream))
         if selector is not None:
@@ -261,6 +270,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             cities bob=Rome @1   -> Rome=2 @1
             cities ann=Oslo @2   -> Rome=1 @2  Oslo=1 @2
         """
+        check_function(selector, "group_by", "key", "value")
         step = self._place.graph.names.node("KTABLE-SELECT-", name)
         make = partial(TableSelect, selector)
         place = self._place.then(
@@ -300,6 +310,10 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             orders ann=2 @5      -> -
             orders ann=3 @12     -> ann[0,10]=2 @5
         """
+        if not isinstance(until, (UntilWindowCloses, UntilTimeLimit)):
+            raise ConfigError(
+                f"suppress takes UntilWindowCloses() or UntilTimeLimit(limit), not {until!r}"
+            )
         place, backing = suppress(self._place, self._backing, until, name, log=log)
         return KTable(place, backing)
 

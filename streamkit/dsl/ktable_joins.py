@@ -7,9 +7,11 @@ from typing import Any, Generic, TypeVar, Unpack, overload
 
 from streamkit.dsl import circle
 from streamkit.dsl.foreign_key_joins import ForeignKey, foreign_key_of, join_by_foreign_key
+from streamkit.dsl.functions import check_function, check_joiner
 from streamkit.dsl.ktable_base import TableOperations
 from streamkit.dsl.options import SerdeLike, StoreOptions, optional_serde
 from streamkit.dsl.table_joins import join_tables
+from streamkit.errors import ConfigError
 from streamkit.topology.nodes import StreamPartitioner
 
 __all__ = ["TableJoinOperations"]
@@ -115,6 +117,7 @@ class TableJoinOperations(TableOperations[K, V], Generic[K, V]):
             orders 8=tea @1      -> -
             prices tea=250 @2    -> 7=tea 250 @2  8=tea 250 @2
         """
+        _check(other, joiner, "join", foreign_key, foreign_key_with_key)
         by = foreign_key_of(foreign_key, foreign_key_with_key, partitioner, other_partitioner)
         if by is not None:
             return self._join_foreign(other, by, joiner, name, value, options, left=False)
@@ -185,6 +188,7 @@ class TableJoinOperations(TableOperations[K, V], Generic[K, V]):
             cities a=Rome @1     -> a=Ann, Rome @1
             names a=None @2      -> a=None @2
         """
+        _check(other, joiner, "left_join", foreign_key, foreign_key_with_key)
         by = foreign_key_of(foreign_key, foreign_key_with_key, partitioner, other_partitioner)
         if by is not None:
             return self._join_foreign(other, by, joiner, name, value, options, left=True)
@@ -213,6 +217,7 @@ class TableJoinOperations(TableOperations[K, V], Generic[K, V]):
             names a=Ann @1       -> a=Ann, Rome @1
             cities a=None @2     -> a=Ann, None @2
         """
+        _check(other, joiner, "outer_join")
         return self._join(other, joiner, name, value, options, keeps_left=True, keeps_right=True)
 
     def _join(
@@ -260,3 +265,23 @@ class TableJoinOperations(TableOperations[K, V], Generic[K, V]):
             keeps_left=left,
         )
         return circle.KTable(place, backing)
+
+
+def _check(
+    other: object,
+    joiner: Callable[..., Any],
+    call: str,
+    foreign_key: Callable[..., Any] | None = None,
+    foreign_key_with_key: Callable[..., Any] | None = None,
+) -> None:
+    """
+    Raises:
+        ConfigError: what is joined is no table, or functions take other arguments.
+    """
+    if not isinstance(other, TableOperations):
+        raise ConfigError(f"{call} of a table takes another KTable, not {type(other).__name__}")
+    check_joiner(joiner, call, with_key=False)
+    if foreign_key is not None:
+        check_function(foreign_key, "foreign_key", "value")
+    if foreign_key_with_key is not None:
+        check_function(foreign_key_with_key, "foreign_key_with_key", "key", "value")

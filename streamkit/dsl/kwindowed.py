@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, Unpack
 
 from streamkit.dsl import circle
 from streamkit.dsl.aggregates_by_name import Aggregates, state_serde
+from streamkit.dsl.functions import check_function
 from streamkit.dsl.grouping import Grouping, use_up_number
 from streamkit.dsl.ktable import KTable
 from streamkit.dsl.late import late_records
@@ -178,6 +179,7 @@ class TimeWindowedKStream(_Windowed[K, V]):
             orders ann=40 @5     -> ann[0,10]=250 @5
             orders ann=7 @12     -> ann[10,20]=7 @12
         """
+        check_function(reducer, "reduce", "so far", "value")
         serde = optional_serde(value) or self._grouping.value
         return self._table(_REDUCE, partial(ReduceFold, reducer), name, serde, options)
 
@@ -208,6 +210,8 @@ class TimeWindowedKStream(_Windowed[K, V]):
             orders ann=40 @5     -> ann[0,10]=[250, 40] @5
             orders ann=7 @12     -> ann[10,20]=[7] @12
         """
+        check_function(initializer, "aggregate")
+        check_function(aggregator, "aggregate", "key", "value", "aggregate")
         serde = optional_serde(value) or self._grouping.place.graph.default_value
         make = partial(AggregateFold, initializer, aggregator)
         return self._table(_AGGREGATE, make, name, serde, options)
@@ -329,6 +333,7 @@ class SessionWindowedKStream(_Windowed[K, V]):
             orders ann=40 @15    -> ann[15,15]=40 @15
             orders ann=7 @8      -> ann[0,0]=None @0  ann[15,15]=None @15  ann[0,15]=250 @15
         """
+        check_function(reducer, "reduce", "so far", "value")
         serde = optional_serde(value) or self._grouping.value
         return self._table(_REDUCE, partial(ReduceFold, reducer), name, serde, options)
 
@@ -367,6 +372,9 @@ class SessionWindowedKStream(_Windowed[K, V]):
             orders ann=40 @15    -> ann[15,15]=[40] @15
             orders ann=7 @8      -> ann[0,0]=None @0  ann[15,15]=None @15  ann[0,15]=[250, 40, 7] @15
         """
+        check_function(initializer, "aggregate")
+        check_function(aggregator, "aggregate", "key", "value", "aggregate")
+        check_function(merger, "aggregate", "key", "one", "other")
         serde = optional_serde(value) or self._grouping.place.graph.default_value
         make = partial(AggregateFold, initializer, aggregator, merger)
         return self._table(_AGGREGATE, make, name, serde, options)

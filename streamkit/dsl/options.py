@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias, TypedDict, TypeVar
@@ -103,6 +104,15 @@ class StreamJoinOptions(TypedDict, total=False):
     other_store: StoreSpec
 
 
+_OPTIONS = sorted(
+    {
+        *StoreOptions.__annotations__,
+        *WindowStoreOptions.__annotations__,
+        *StreamJoinOptions.__annotations__,
+    }
+)
+
+
 def optional_serde(type_or_serde: SerdeLike[Any] | None) -> Serde[Any] | None:
     """The serde that is asked for, None if none is."""
     return None if type_or_serde is None else serde_for(type_or_serde)
@@ -163,8 +173,13 @@ def store_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a `StoreSpec` that say where it lives and how it is logged.
 
     Raises:
-        ConfigError: an unknown backend.
+        ConfigError: an unknown option or backend.
     """
+    for option in options:
+        if option not in _OPTIONS:
+            close = difflib.get_close_matches(option, _OPTIONS, n=1)
+            hint = f"; did you mean {close[0]}=?" if close else ""
+            raise ConfigError(f"there is no option {option}=, only: {', '.join(_OPTIONS)}{hint}")
     backend = options.get("backend")
     if backend not in (None, "rocksdb", "memory"):
         raise ConfigError(f"backend is 'rocksdb' or 'memory', not {backend!r}")

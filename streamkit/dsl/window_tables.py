@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from streamkit.dsl.options import resolve_store
 from streamkit.dsl.windows.durations import to_ms
@@ -25,6 +25,7 @@ from streamkit.topology.graph import Graph
 
 __all__ = [
     "TimeWindows",
+    "check_windows",
     "session_key_serde",
     "session_store",
     "time_key_serde",
@@ -34,6 +35,17 @@ __all__ = [
 ]
 
 TimeWindows: TypeAlias = TumblingWindows | HoppingWindows | SlidingWindows | UnlimitedWindows
+
+
+def check_windows(windows: object) -> None:
+    """
+    Raises:
+        ConfigError: they are no windows, or those of a join.
+    """
+    if not isinstance(windows, (*get_args(TimeWindows), SessionWindows)):
+        raise ConfigError(
+            f"windowed_by takes windows such as TumblingWindows(timedelta(hours=1)), not {windows!r}"
+        )
 
 
 def window_store(

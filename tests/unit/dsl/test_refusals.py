@@ -104,6 +104,84 @@ FUNCTIONS = {
     ),
 }
 
+TABLES = {
+    "stream in a table's join": (
+        lambda b: stock(b).join(orders(b), lambda v, o: v),
+        "join of a table takes another KTable, not KStream",
+    ),
+    "foreign key": (
+        lambda b: stock(b).left_join(stock(b), lambda v, o: v, foreign_key=lambda k, v: v),
+        r"foreign_key calls f\(value\)",
+    ),
+    "foreign key with key": (
+        lambda b: stock(b).join(stock(b), lambda v, o: v, foreign_key_with_key=lambda v: v),
+        r"foreign_key_with_key calls f\(key, value\)",
+    ),
+    "joiner": (lambda b: stock(b).outer_join(stock(b), lambda v: v), "outer_join calls"),
+    "filter": (lambda b: stock(b).filter(lambda v: v), "filter calls"),
+    "map_values": (lambda b: stock(b).map_values(lambda k, v: v), "map_values calls"),
+    "group_by": (lambda b: stock(b).group_by(lambda v: v), "group_by calls"),
+    "to_stream": (lambda b: stock(b).to_stream(lambda v: v), "to_stream calls"),
+    "transformer": (
+        lambda b: stock(b).transform_values(sk.ValueTransformer()),
+        r"transform_values takes a function f\(\)",
+    ),
+    "suppress for a number": (
+        lambda b: stock(b).suppress(5),
+        r"suppress takes UntilWindowCloses\(\) or UntilTimeLimit\(limit\), not 5",
+    ),
+    "subtractor": (
+        lambda b: stock(b).group_by(lambda k, v: (k, v)).reduce(max, lambda v: v),
+        r"reduce calls f\(so far, value\)",
+    ),
+    "adder": (
+        lambda b: stock(b).group_by(lambda k, v: (k, v)).aggregate(int, lambda v, a: a, max),
+        r"aggregate calls f\(key, value, aggregate\)",
+    ),
+}
+
+GROUPS = {
+    "reducer": (lambda b: orders(b).group_by_key().reduce(lambda v: v), "reduce calls"),
+    "initial value in place of its function": (
+        lambda b: orders(b).group_by_key().aggregate(0, lambda k, v, a: a),
+        r"aggregate takes a function f\(\), not 0",
+    ),
+    "aggregator": (
+        lambda b: orders(b).group_by_key().aggregate(int, lambda v, a: a),
+        r"aggregate calls f\(key, value, aggregate\)",
+    ),
+    "merger": (
+        lambda b: (
+            orders(b)
+            .group_by_key()
+            .windowed_by(sk.SessionWindows(5))
+            .aggregate(int, lambda k, v, a: a, lambda one, other: one)
+        ),
+        r"aggregate calls f\(key, one, other\)",
+    ),
+    "cogroup": (lambda b: orders(b).group_by_key().cogroup(lambda v, a: a), "cogroup calls"),
+    "windows of a join": (
+        lambda b: orders(b).group_by_key().windowed_by(WINDOWS),
+        "windowed_by takes windows such as TumblingWindows",
+    ),
+    "length in place of windows": (
+        lambda b: orders(b).group_by_key().windowed_by(5),
+        r"windowed_by takes windows such as .*, not 5",
+    ),
+    "windows of cogrouped streams": (
+        lambda b: orders(b).group_by_key().cogroup(lambda k, v, a: a).windowed_by(5),
+        "windowed_by takes windows",
+    ),
+    "option that isn't there": (
+        lambda b: orders(b).group_by_key().count(stor="x"),
+        r"there is no option stor=, only: .*; did you mean store=\?",
+    ),
+    "option of a join that isn't there": (
+        lambda b: orders(b).join(b.stream("p"), lambda v, o: v, windows=WINDOWS, left_store=1),
+        "there is no option left_store=",
+    ),
+}
+
 OTHERS = {
     "branch after the default one": (
         lambda b: (
@@ -122,8 +200,14 @@ OTHERS = {
 
 @pytest.mark.parametrize(
     ("mistake", "message"),
-    [*JOINS.values(), *FUNCTIONS.values(), *OTHERS.values()],
-    ids=[*JOINS, *FUNCTIONS, *OTHERS],
+    [
+        *JOINS.values(),
+        *FUNCTIONS.values(),
+        *TABLES.values(),
+        *GROUPS.values(),
+        *OTHERS.values(),
+    ],
+    ids=[*JOINS, *FUNCTIONS, *TABLES, *GROUPS, *OTHERS],
 )
 def test_mistake_is_refused_where_it_is_made(mistake: Any, message: str) -> None:
     with pytest.raises(sk.ConfigError, match=message):
