@@ -1,17 +1,21 @@
 """The same suite on two brokers: the bundled one, and (marked `kafka`) Apache Kafka 4.3.0.
 
 Each runs once for the whole session. Tests that show a scenario of `conformance_scenarios` name it with the
-marker `scenario`; at the end of a run in which both brokers were asked, a table tells what was seen.
+marker `scenario`; at the end of a run in which Apache Kafka was asked, a table tells what was seen. Where such a
+run leaves out what the bundled broker is asked (`-m kafka`), what `make test` saw of the same sources counts;
+if nothing was kept, those tests are run, too.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+import conformance_outcomes
 import pytest
 from broker_pair import apache_kafka, bundled
 from client_drivers import DRIVERS, Driver
@@ -88,6 +92,9 @@ def topic(driver: Driver, name: Callable[[str], str]) -> str:
 _outcomes: dict[tuple[str, str, str], set[str]] = defaultdict(set)
 """What happened to the tests of a client, a scenario and a column."""
 
+_halves: set[tuple[str, str, str]] = set()
+"""Of these, those whose tests ask one broker only."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
@@ -95,13 +102,57 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Write client, scenario and column of each test into its report."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """Write client, scenario and column of each test into its report; take in what the table lacks."""
+    places: dict[pytest.Item, tuple[str, str, str]] = {}
     for item in items:
         place = _place(item)
         # Parametrised tests skip the clients that lack a feature.
         if place is not None and place[0] in clients_of(place[1]):
             item.user_properties.append(("conformance", place))
+            places[item] = place
+    yield
+    kept = set(items)
+    halves = {places[item][:2] for item in kept & places.keys() if places[item][2] == "kafka"}
+    if halves and not _picked(config, "::"):
+        known = conformance_outcomes.load(_sources())
+        items[:0] = [
+            item
+            for item, (client, scenario, column) in places.items()
+            if item not in kept
+            and column == "streamkit"
+            and (client, scenario) in halves - known.keys()
+        ]
+
+
+def _picked(config: pytest.Config, *parts: str) -> bool:
+    """Whether somebody wants certain tests: by words of their names, or by paths that have these parts."""
+    return bool(config.option.keyword) or any(
+        part in argument for argument in config.args for part in parts
+    )
+
+
+@functools.cache
+def _sources() -> str:
+    return conformance_outcomes.digest()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep what was seen of the bundled broker alone: a part of a scenario's tests is no answer."""
+    config = session.config
+    cut = _picked(config, "::", ".py") or session.testsfailed or session.shouldstop
+    if cut or hasattr(config, "workerinput"):
+        return
+    seen = {
+        (client, scenario): outcomes
+        for (client, scenario, column), outcomes in _outcomes.items()
+        if column == "streamkit" and (client, scenario, "streamkit") in _halves
+    }
+    if seen:
+        conformance_outcomes.save(_sources(), seen)
 
 
 def _place(item: pytest.Item) -> tuple[str, str, str] | None:
@@ -125,6 +176,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         if key == "conformance" and (report.when == "call" or report.outcome != "passed"):
             client, scenario, column = cast(tuple[str, str, str], place)
             columns = ("streamkit", "kafka") if column == "both" else (column,)
+            if column != "both":
+                _halves.add((client, scenario, column))
             for each in columns:
                 _outcomes[client, scenario, each].add(report.outcome)
 
@@ -132,6 +185,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not any(column == "kafka" for _, _, column in _outcomes):
         return
+    for (client, scenario), outcomes in conformance_outcomes.load(_sources()).items():
+        if (client, scenario, "kafka") in _halves:
+            _outcomes[client, scenario, "streamkit"] |= outcomes
     terminalreporter.section("conformance: the bundled broker and Apache Kafka 4.3.0")
     width = max(map(len, SCENARIOS))
     terminalreporter.write_line(" " * width + "  " + "  ".join(CLIENTS))
