@@ -394,12 +394,12 @@ def group_errors(client: WireClient, group_id: str) -> list[tuple[str, int]]:
     ):
         answer = client.ask(request, version)
         note(answer, answer.error_code)
-    for request, version in (
+    for describe, version in (
         (DescribeGroupsRequest(groups=[group_id]), 6),
         (DescribeGroupsRequest(groups=[group_id]), 5),
         (ConsumerGroupDescribeRequest(group_ids=[group_id]), 1),
     ):
-        answer = client.ask(request, version)
+        answer = client.ask(describe, version)
         note(answer, answer.groups[0].error_code)
     if group_id == "bad":
         answer = client.ask(DeleteGroupsRequest(groups_names=[group_id]), 2)

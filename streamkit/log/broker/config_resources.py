@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
@@ -10,6 +12,7 @@ from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.dynamic_settings import check_broker_configs
 from streamkit.log.broker.failures import code_of, message_of, refusal
 from streamkit.log.broker.group_configs import check_group_configs
+from streamkit.log.broker.metadata.service import check_topic_name
 from streamkit.log.broker.topic_configs import check_topic_configs, log_defaults
 from streamkit.log.protocol import ErrorCode
 
@@ -27,6 +30,8 @@ __all__ = [
 TOPIC = 2
 BROKER = 4
 GROUP = 32
+
+_NUMBER = re.compile(r"[-+]?[0-9]+")
 
 Changes = Mapping[str, str | None]
 
@@ -47,9 +52,9 @@ def check_broker_name(name: str, node_id: int) -> None:
     Raises:
         BrokerError: INVALID_REQUEST.
     """
-    if name and not name.lstrip("-").isdigit():
+    if name and not _NUMBER.fullmatch(name):
         raise refusal(ErrorCode.INVALID_REQUEST, f"Node id must be an integer, but it is: {name}")
-    if name and name != str(node_id):
+    if name and int(name) != node_id:
         raise refusal(
             ErrorCode.INVALID_REQUEST, f"Unexpected broker id {name}: this is broker {node_id}"
         )
@@ -73,6 +78,9 @@ def configs_of(broker: Broker, kind: int, name: str) -> Mapping[str, str]:
     """
     match kind:
         case _ if kind == TOPIC:
+            if not name:
+                raise refusal(ErrorCode.INVALID_REQUEST, "Default topic resources are not allowed.")
+            check_topic_name(name)
             return broker.topic(name).configs
         case _ if kind == GROUP:
             if not name:
@@ -80,7 +88,7 @@ def configs_of(broker: Broker, kind: int, name: str) -> Mapping[str, str]:
             return broker.cluster.group_configs(name)
         case _ if kind == BROKER:
             check_broker_name(name, broker.node_id)
-            return broker.metadata.image.broker_configs(name)
+            return broker.metadata.image.broker_configs(name and str(broker.node_id))
     raise refusal(
         ErrorCode.INVALID_REQUEST, f"settings of a resource of type {kind} can't be changed"
     )
@@ -96,6 +104,8 @@ def set_configs(
         BrokerError: no such resource, or none whose settings can be changed while the broker runs.
     """
     has = configs_of(broker, kind, name)
+    if kind == BROKER and name:
+        name = str(broker.node_id)  # it may have a sign
     will_have = {key: value for key, value in {**has, **changes}.items() if value is not None}
     if kind == GROUP:
         check_group_configs(will_have, broker.settings)
@@ -138,8 +148,12 @@ def alter_each(
         during: the request, for the log.
     """
     found: list[tuple[R, int, str | None]] = []
+    resources = list(resources)
+    counts = Counter((each.resource_type, each.resource_name) for each in resources)
     for each in resources:
         try:
+            if counts[each.resource_type, each.resource_name] > 1:
+                raise refusal(ErrorCode.INVALID_REQUEST, "Each resource must appear at most once.")
             changes = changes_of(broker, each)
             set_configs(
                 broker,

@@ -119,7 +119,7 @@ class FetchSessions:
             BrokerError: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH,
                 FETCH_SESSION_TOPIC_ID_ERROR: the client begins again with a full fetch.
         """
-        if request.session_epoch <= 0:
+        if request.session_epoch in (0, _NO_EPOCH):
             self._sessions.pop(request.session_id, None)
             items = requested_items(request, by_id)
             wanted = request.session_epoch == 0

@@ -14,7 +14,7 @@ def check_leader_epoch(known: int, current: int) -> None:
     Raises:
         BrokerError: UNKNOWN_LEADER_EPOCH or FENCED_LEADER_EPOCH: the client refreshes its metadata.
     """
-    if known < 0 or known == current:
+    if known in (-1, current):
         return
     if known > current:
         raise refusal(ErrorCode.UNKNOWN_LEADER_EPOCH, f"leader epoch {known} isn't known here")

@@ -144,7 +144,9 @@ class Setting:
                         f"not a number; must be {self.valid_range}"
                     ) from None
             case SettingType.LIST:
-                return tuple(word.strip() for word in text.split(",") if word.strip())
+                return (
+                    tuple(dict.fromkeys(word.strip() for word in text.split(","))) if text else ()
+                )
             case _:
                 return text
 

@@ -102,10 +102,9 @@ class TopicSetting:
                 self._refuse()
             return text.lower() == "true"
         if kind is SettingType.LIST:
-            items = tuple(item.strip() for item in text.split(",") if item.strip())
-            if self.choices and (
-                not set(items) <= set(self.choices) or len(set(items)) < len(items)
-            ):
+            # What is named twice counts once; nothing at all is a list, an empty item is a mistake.
+            items = tuple(dict.fromkeys(item.strip() for item in text.split(",")) if text else ())
+            if self.choices and not set(items) <= set(self.choices):
                 self._refuse()
             return items
         if kind in (SettingType.INT, SettingType.LONG, SettingType.DOUBLE):

@@ -32,7 +32,7 @@ def test_settings_go_over_defaults() -> None:
         ("segment.bytes", str(2**31)),
         ("retention.ms", "-2"),
         ("cleanup.policy", "shred"),
-        ("cleanup.policy", "delete,delete"),
+        ("cleanup.policy", "delete,,compact"),
         ("compression.type", "lzma"),
         ("compression.gzip.level", "0"),
         ("min.cleanable.dirty.ratio", "1.1"),

@@ -87,7 +87,10 @@ def _one(
             transactional_id, producer, asked, client_version=0
         )
         errors = dict.fromkeys(asked, error)
-    return _results(transaction.topics, errors, version)
+    topics = transaction.topics
+    if transaction.verify_only:
+        topics = [topic for topic in topics if topic.partitions]
+    return _results(topics, errors, version)
 
 
 def _results(

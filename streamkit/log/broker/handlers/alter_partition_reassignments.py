@@ -30,13 +30,15 @@ def alter_partition_reassignments(
     context: RequestContext,  # noqa: ARG001
 ) -> AlterPartitionReassignmentsResponse:
     """Tell of each partition whether it can be there; nothing moves."""
+    late = ErrorCode.REQUEST_TIMED_OUT if request.timeout_ms <= 0 else ErrorCode.NONE
     return AlterPartitionReassignmentsResponse(
         allow_replication_factor_change=request.allow_replication_factor_change,
+        error_code=late,
         error_message=None,
         responses=[
             ReassignableTopicResponse(
                 name=topic.name,
-                partitions=[_placed(broker, topic.name, each) for each in topic.partitions],
+                partitions=[_placed(broker, topic.name, each, late) for each in topic.partitions],
             )
             for topic in request.topics
         ],
@@ -44,10 +46,12 @@ def alter_partition_reassignments(
 
 
 def _placed(
-    broker: Broker, topic: str, asked: ReassignablePartition
+    broker: Broker, topic: str, asked: ReassignablePartition, late: ErrorCode
 ) -> ReassignablePartitionResponse:
-    error, message = ErrorCode.NONE, None
-    if not broker.partition_exists(topic, asked.partition_index):
+    error, message = late, None
+    if late:
+        message = "there is no time left"
+    elif not broker.partition_exists(topic, asked.partition_index):
         error = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         message = f"there is no partition {topic}-{asked.partition_index}"
     elif asked.replicas is None:

@@ -13,7 +13,7 @@ from collections import Counter
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
-from streamkit.log.broker.metadata.service import check_partitions_added
+from streamkit.log.broker.metadata.service import check_partitions_added, check_time
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.create_partitions import (
@@ -38,6 +38,7 @@ def create_partitions(
         try:
             if counts[asked.name] > 1:
                 raise refusal(ErrorCode.INVALID_REQUEST, f"Duplicate topic name: {asked.name}")
+            check_time(request.timeout_ms)
             check_partitions_added(added)
             _raise_count(broker, asked, request.validate_only, context.now_ms)
         except Exception as error:  # noqa: BLE001 - mapped to a code

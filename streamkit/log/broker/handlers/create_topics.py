@@ -15,12 +15,15 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
-from streamkit.errors import ConfigError
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.config_entries import topic_entries
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
-from streamkit.log.broker.metadata.service import check_partitions_added
+from streamkit.log.broker.metadata.service import (
+    METADATA_PARTITION,
+    check_partitions_added,
+    check_time,
+)
 from streamkit.log.broker.registry import handles
 from streamkit.log.broker.topic_configs import check_topic_configs
 from streamkit.log.protocol import ErrorCode
@@ -48,6 +51,7 @@ def create_topics(
         try:
             if counts[name] > 1:
                 raise refusal(ErrorCode.INVALID_REQUEST, f"Duplicate topic name: {name}")
+            check_time(request.timeout_ms)
             check_partitions_added(added)
             results.append(_created(broker, topic, request.validate_only, context))
         except Exception as error:  # noqa: BLE001 - mapped to a code
@@ -65,13 +69,17 @@ def create_topics(
 def _created(
     broker: Broker, asked: CreatableTopic, validate_only: bool, context: RequestContext
 ) -> CreatableTopicResult:
+    if asked.name == METADATA_PARTITION.topic:
+        raise refusal(
+            ErrorCode.INVALID_REQUEST,
+            f"Creation of internal topic {asked.name} is prohibited.",
+        )
+    broker.metadata.check_new_name(asked.name)
     partitions = _partitions(broker, asked)
-    configs: dict[str, str] = {}
-    check_topic_configs({each.name: each.value for each in asked.configs})
-    for each in asked.configs:
-        if each.name in configs:
-            raise ConfigError(f"topic config {each.name} is given twice")
-        configs[each.name] = each.value or ""
+    # Of a setting that is given twice, the last value counts.
+    given = {each.name: each.value for each in asked.configs}
+    check_topic_configs(given)
+    configs = {name: value or "" for name, value in given.items()}
     topic = broker.metadata.create_topic(
         asked.name, partitions, configs, context.now_ms, validate_only=validate_only
     )

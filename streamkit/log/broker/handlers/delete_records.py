@@ -32,14 +32,21 @@ def delete_records(
     request: DeleteRecordsRequest,
     context: RequestContext,  # noqa: ARG001
 ) -> DeleteRecordsResponse:
-    """Move each partition's log start forward; answers with the first offset that is left."""
+    """Move each partition's log start forward; answers with the first offset that is left.
+
+    Of a partition that is named twice, the last offset counts.
+    """
+    asked: dict[str, dict[int, DeleteRecordsPartition]] = {}
+    for topic in request.topics:
+        for each in topic.partitions:
+            asked.setdefault(topic.name, {})[each.partition_index] = each
     return DeleteRecordsResponse(
         topics=[
             DeleteRecordsTopicResult(
-                name=topic.name,
-                partitions=[_deleted(broker, topic.name, each) for each in topic.partitions],
+                name=name,
+                partitions=[_deleted(broker, name, each) for each in partitions.values()],
             )
-            for topic in request.topics
+            for name, partitions in asked.items()
         ]
     )
 
@@ -53,7 +60,11 @@ def _deleted(
     try:
         image = broker.topic(topic)
         log = broker.partition_log(topic, asked.partition_index)
-        if image.is_internal or not _deletable(log.config.cleanup_policy):
+        if image.is_internal:
+            raise refusal(
+                ErrorCode.INVALID_TOPIC_EXCEPTION, f"{topic} is written by the broker alone"
+            )
+        if not _deletable(log.config.cleanup_policy):
             raise refusal(
                 ErrorCode.POLICY_VIOLATION, f"records of {topic} go by compaction, not by request"
             )

@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import UUID
 
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
-from streamkit.log.broker.metadata.image import TopicImage
+from streamkit.log.broker.metadata.service import check_time
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.delete_topics import (
@@ -26,22 +27,51 @@ from streamkit.log.protocol.messages.delete_topics import (
 )
 
 _NO_ID = UUID(int=0)
+_UNCLEAR = "a topic is named by its name or its id"
 
 
 @handles(DeleteTopicsRequest)
 def delete_topics(
     broker: Broker, request: DeleteTopicsRequest, context: RequestContext
 ) -> DeleteTopicsResponse:
-    """Delete each topic; an error for each that can't be."""
+    """Delete each topic; an error for each that can't be, one for a topic that is named more than once."""
     asked = request.topics
     if context.api_version < 6:
         asked = [DeleteTopicState(name=name) for name in request.topic_names]
-    return DeleteTopicsResponse(responses=[_deleted(broker, each) for each in asked])
+    sound = [each for each in asked if (each.name is None) != (each.topic_id == _NO_ID)]
+    names = Counter(each.name for each in sound if each.name is not None)
+    ids = Counter(each.topic_id for each in sound if each.name is None)
+    answers = [_refused(each.name, each.topic_id, _UNCLEAR) for each in asked if each not in sound]
+    for name, count in names.items():
+        topic_id = broker.topic_id(name)
+        if count > 1:
+            answers.append(_refused(name, _NO_ID, f"Duplicate topic name: {name}"))
+        elif topic_id in ids:
+            assert topic_id is not None
+            del ids[topic_id]
+            answers.append(_refused(name, topic_id, f"Named by its id too: {name}"))
+        else:
+            answers.append(_deleted(broker, name, _NO_ID, request.timeout_ms))
+    for topic_id, count in ids.items():
+        if count > 1:
+            answers.append(_refused(None, topic_id, f"Duplicate topic id: {topic_id}"))
+        else:
+            answers.append(_deleted(broker, None, topic_id, request.timeout_ms))
+    return DeleteTopicsResponse(responses=answers)
 
 
-def _deleted(broker: Broker, asked: DeleteTopicState) -> DeletableTopicResult:
+def _refused(name: str | None, topic_id: UUID, why: str) -> DeletableTopicResult:
+    return DeletableTopicResult(
+        name=name, topic_id=topic_id, error_code=ErrorCode.INVALID_REQUEST, error_message=why
+    )
+
+
+def _deleted(
+    broker: Broker, name: str | None, topic_id: UUID, timeout_ms: int
+) -> DeletableTopicResult:
     try:
-        topic = _found(broker, asked)
+        topic = broker.topic_by_id(topic_id) if name is None else broker.topic(name)
+        check_time(timeout_ms)
         if not broker.settings.delete_topic_enable:
             raise refusal(
                 ErrorCode.TOPIC_DELETION_DISABLED,
@@ -50,17 +80,9 @@ def _deleted(broker: Broker, asked: DeleteTopicState) -> DeletableTopicResult:
         broker.delete_topic(topic)
     except Exception as error:  # noqa: BLE001 - mapped to a code
         return DeletableTopicResult(
-            name=asked.name,
-            topic_id=asked.topic_id,
+            name=name,
+            topic_id=topic_id,
             error_code=code_of(error, during="DeleteTopics"),
             error_message=message_of(error),
         )
     return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id)
-
-
-def _found(broker: Broker, asked: DeleteTopicState) -> TopicImage:
-    if asked.name is not None:
-        if asked.topic_id != _NO_ID:
-            raise refusal(ErrorCode.INVALID_REQUEST, "a topic is named by its name or its id")
-        return broker.topic(asked.name)
-    return broker.topic_by_id(asked.topic_id)

@@ -19,7 +19,7 @@ from streamkit.log.protocol.messages.describe_cluster import (
     DescribeClusterResponse,
 )
 
-_BROKERS = 1
+_BROKERS, _CONTROLLERS = 1, 2
 
 
 @handles(DescribeClusterRequest)
@@ -29,6 +29,11 @@ def describe_cluster(
     context: RequestContext,  # noqa: ARG001
 ) -> DescribeClusterResponse:
     """Name the one node. Left out: controllers, which clients can't ask here."""
+    if request.endpoint_type not in (_BROKERS, _CONTROLLERS):
+        return DescribeClusterResponse(
+            error_code=ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
+            error_message=f"there are no endpoints of type {request.endpoint_type}",
+        )
     if request.endpoint_type != _BROKERS:
         return DescribeClusterResponse(
             error_code=ErrorCode.MISMATCHED_ENDPOINT_TYPE,

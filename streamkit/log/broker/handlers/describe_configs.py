@@ -61,7 +61,7 @@ def describe_configs(
             result.configs = [
                 _described(entry, request)
                 for entry in _entries(broker, resource)
-                if resource.configuration_keys is None or entry.name in resource.configuration_keys
+                if not resource.configuration_keys or entry.name in resource.configuration_keys
             ]
         except Exception as error:  # noqa: BLE001 - mapped to a code
             result.error_code = code_of(error, during="DescribeConfigs")

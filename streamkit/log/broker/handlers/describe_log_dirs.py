@@ -40,7 +40,10 @@ def describe_log_dirs(
             name: range(image.partitions) for name, image in images.items()
         }
     else:
-        wanted = {topic.topic: topic.partitions for topic in request.topics}
+        named: dict[str, dict[int, None]] = {}
+        for topic in request.topics:
+            named.setdefault(topic.topic, {}).update(dict.fromkeys(topic.partitions))
+        wanted = named
     topics = []
     for name, indexes in wanted.items():
         partitions = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of
+from streamkit.log.broker.metadata.service import check_topic_name
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol.messages.describe_producers import (
     DescribeProducersRequest,
@@ -40,6 +41,7 @@ def describe_producers(
 
 def _partition(broker: Broker, topic: str, index: int) -> PartitionResponse:
     try:
+        check_topic_name(topic)
         producers = broker.partition_log(topic, index).producers
     except Exception as error:  # noqa: BLE001 - mapped to a code
         return PartitionResponse(

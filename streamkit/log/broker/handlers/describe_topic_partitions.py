@@ -9,7 +9,6 @@ from __future__ import annotations
 from streamkit.log.broker.authorization import ALL_TOPIC_OPERATIONS
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
-from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.metadata.image import TopicImage
 from streamkit.log.broker.metadata.topic_names import topic_name_problem
 from streamkit.log.broker.registry import handles
@@ -32,9 +31,14 @@ def describe_topic_partitions(
     """Describe topics from the cursor on, until the page is full. Left out: nothing."""
     topics = broker.metadata.image.topics
     cursor = request.cursor
-    if cursor is not None and cursor.partition_index < 0:
-        raise refusal(ErrorCode.INVALID_REQUEST, "a cursor's partition can't be negative")
-    names = sorted({topic.name for topic in request.topics} or topics)
+    asked = {topic.name for topic in request.topics}
+    if cursor is not None and (
+        cursor.partition_index < 0 or (asked and cursor.topic_name not in asked)
+    ):
+        return DescribeTopicPartitionsResponse(
+            topics=[_refused(topic.name) for topic in request.topics]
+        )
+    names = sorted(asked or topics)
     left = min(request.response_partition_limit, broker.settings.max_request_partition_size_limit)
     left = max(1, left)
     answer = DescribeTopicPartitionsResponse()
@@ -58,10 +62,17 @@ def describe_topic_partitions(
     return answer
 
 
+def _refused(name: str) -> DescribeTopicPartitionsResponseTopic:
+    """For a cursor that points to no partition of the topics asked for."""
+    return DescribeTopicPartitionsResponseTopic(error_code=ErrorCode.INVALID_REQUEST, name=name)
+
+
 def _missing(name: str) -> DescribeTopicPartitionsResponseTopic:
     legal = topic_name_problem(name) is None
     code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if legal else ErrorCode.INVALID_TOPIC_EXCEPTION
-    return DescribeTopicPartitionsResponseTopic(error_code=code, name=name)
+    return DescribeTopicPartitionsResponseTopic(
+        error_code=code, name=name, topic_authorized_operations=ALL_TOPIC_OPERATIONS
+    )
 
 
 def _described(

@@ -21,29 +21,42 @@ from streamkit.log.protocol.messages.elect_leaders import (
     ReplicaElectionResult,
 )
 
+_TYPES = (0, 1)  # of the preferred leader, and an unclean one
+
 
 @handles(ElectLeadersRequest)
 def elect_leaders(
     broker: Broker,
     request: ElectLeadersRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> ElectLeadersResponse:
     """Each partition that is named keeps its leader; asked for all of them, there is none to tell of."""
+    error = ErrorCode.NONE
+    if context.api_version >= 1 and request.election_type not in _TYPES:
+        error = ErrorCode.INVALID_REQUEST
+    elif request.timeout_ms <= 0:
+        error = ErrorCode.REQUEST_TIMED_OUT
+    if request.topic_partitions == []:
+        error = ErrorCode.NONE
     return ElectLeadersResponse(
+        error_code=error if context.api_version >= 1 else ErrorCode.NONE,
         replica_election_results=[
             ReplicaElectionResult(
                 topic=asked.topic,
                 partition_result=[
-                    _result(broker, asked.topic, partition) for partition in asked.partitions
+                    _result(broker, asked.topic, partition, error) for partition in asked.partitions
                 ],
             )
             for asked in request.topic_partitions or ()
-        ]
+        ],
     )
 
 
-def _result(broker: Broker, topic: str, partition: int) -> PartitionResult:
-    if broker.partition_exists(topic, partition):
+def _result(broker: Broker, topic: str, partition: int, refused: ErrorCode) -> PartitionResult:
+    message: str | None
+    if refused:
+        error, message = refused, None
+    elif broker.partition_exists(topic, partition):
         error, message = ErrorCode.ELECTION_NOT_NEEDED, f"this node leads {topic}-{partition}"
     else:
         error = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION

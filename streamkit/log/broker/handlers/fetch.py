@@ -42,7 +42,7 @@ from streamkit.log.protocol.messages.fetch import (
 )
 
 _BY_ID = 13
-_READ_COMMITTED = 1
+_READ_UNCOMMITTED = 0
 
 
 @handles(FetchRequest)
@@ -89,7 +89,8 @@ class _Reading:
         self._broker = broker
         self._request = request
         self._by_id = version >= _BY_ID
-        self.committed = request.isolation_level == _READ_COMMITTED
+        # A level that doesn't exist reads too little rather than too much.
+        self.committed = request.isolation_level != _READ_UNCOMMITTED
         self._isolation = "read_committed" if self.committed else "read_uncommitted"
         found = broker.fetch_sessions.begin(request, self._by_id)
         self.items: list[FetchItem] = found[0]
@@ -162,7 +163,7 @@ class _Reading:
         name = self._name(item.topic)
         log = self._broker.readable_log(name, item.partition)
         check_leader_epoch(
-            item.leader_epoch, self._broker.topic(name).leader_epochs[item.partition]
+            max(-1, item.leader_epoch), self._broker.topic(name).leader_epochs[item.partition]
         )
         if item.last_fetched_epoch >= 0:
             epoch, end_offset = log.end_offset_for_epoch(item.last_fetched_epoch)

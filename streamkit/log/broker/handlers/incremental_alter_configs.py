@@ -24,7 +24,7 @@ from streamkit.log.protocol.messages.incremental_alter_configs import (
 )
 from streamkit.log.storage import TOPIC_SETTINGS, SettingType
 
-_APPEND = 2
+_SET, _APPEND, _SUBTRACT = 0, 2, 3
 
 
 @handles(IncrementalAlterConfigsRequest)
@@ -61,19 +61,18 @@ def _changes(broker: Broker, resource: AlterConfigsResource) -> Changes:
             raise refusal(
                 ErrorCode.INVALID_REQUEST, f"Error due to duplicate config keys: {config.name}"
             )
-        match config.config_operation:
+        operation = config.config_operation
+        if config.value is None and operation in (_SET, _APPEND, _SUBTRACT):
+            raise refusal(ErrorCode.INVALID_REQUEST, f"Null value not supported for: {config.name}")
+        match operation:
             case 0:
-                if config.value is None:
-                    raise refusal(
-                        ErrorCode.INVALID_REQUEST, f"Null value not supported for: {config.name}"
-                    )
                 changes[config.name] = config.value
             case 1:
                 changes[config.name] = None
             case 2 | 3:
                 current = _current_list(broker, resource, config.name)
-                items = [each.strip() for each in (config.value or "").split(",") if each.strip()]
-                if config.config_operation == _APPEND:
+                items = _items(config.value or "")
+                if operation == _APPEND:
                     current += [each for each in items if each not in current]
                 else:
                     current = [each for each in current if each not in items]
@@ -83,6 +82,14 @@ def _changes(broker: Broker, resource: AlterConfigsResource) -> Changes:
                     ErrorCode.INVALID_REQUEST, f"Unknown operation {unknown} on {config.name}"
                 )
     return changes
+
+
+def _items(text: str) -> list[str]:
+    """As Java splits: an empty text is an empty item; else empty items at the end are none."""
+    if not text:
+        return [""]
+    text = text.rstrip(",")
+    return [each.strip() for each in text.split(",")] if text else []
 
 
 def _current_list(broker: Broker, resource: AlterConfigsResource, name: str) -> list[str]:

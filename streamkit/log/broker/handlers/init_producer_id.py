@@ -33,7 +33,7 @@ def init_producer_id(
 ) -> InitProducerIdResponse:
     """Give out id and epoch; both survive restarts."""
     given = Producer(request.producer_id, request.producer_epoch)
-    if (given.producer_id < 0) != (given.epoch < 0):
+    if (given.producer_id == -1) != (given.epoch == -1):
         return InitProducerIdResponse(error_code=ErrorCode.INVALID_REQUEST, producer_epoch=-1)
     if request.transactional_id is None:
         return InitProducerIdResponse(producer_id=broker.new_producer_id())

@@ -17,6 +17,8 @@ Without tiered storage -4 is -2, and -5 and -6 find nothing.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.empty_log import EmptyLog
@@ -41,12 +43,18 @@ _SINCE = {-3: 7, -4: 8, -5: 9, -6: 11}
 def list_offsets(
     broker: Broker, request: ListOffsetsRequest, context: RequestContext
 ) -> ListOffsetsResponse:
-    """Look up an offset for each partition."""
-    isolation = "read_committed" if request.isolation_level == 1 else "read_uncommitted"
+    """Look up an offset for each partition; one that is named twice has INVALID_REQUEST."""
+    # A level that doesn't exist reads too little rather than too much.
+    isolation = "read_uncommitted" if request.isolation_level == 0 else "read_committed"
+    counts = Counter(
+        (topic.name, each.partition_index) for topic in request.topics for each in topic.partitions
+    )
 
     def partition(topic: str, asked: ListOffsetsPartition) -> ListOffsetsPartitionResponse:
         answer = ListOffsetsPartitionResponse(partition_index=asked.partition_index)
         try:
+            if counts[topic, asked.partition_index] > 1:
+                raise refusal(ErrorCode.INVALID_REQUEST, "the partition is named twice")
             if context.api_version < _SINCE.get(asked.timestamp, 0) or asked.timestamp < min(
                 _SINCE
             ):
@@ -72,9 +80,13 @@ def list_offsets(
         topics=[
             ListOffsetsTopicResponse(
                 name=topic.name,
-                partitions=[partition(topic.name, asked) for asked in topic.partitions],
+                partitions=[
+                    partition(topic.name, asked)
+                    for asked in {each.partition_index: each for each in topic.partitions}.values()
+                ],
             )
             for topic in request.topics
+            if topic.partitions
         ]
     )
 

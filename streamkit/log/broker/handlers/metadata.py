@@ -31,6 +31,7 @@ from streamkit.log.broker.failures import code_of
 from streamkit.log.broker.metadata.image import TopicImage
 from streamkit.log.broker.metadata.service import check_topic_name
 from streamkit.log.broker.registry import handles
+from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.metadata import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -41,12 +42,15 @@ from streamkit.log.protocol.messages.metadata import (
 )
 
 _NO_ID = UUID(int=0)
+_BY_ID = 12
 
 
 @handles(MetadataRequest)
 def metadata(broker: Broker, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
     """Describe topics; make those that are named and missing, where settings and client allow it."""
     version = context.api_version
+    if (refused := _refused(request, version)) is not None:
+        return refused
     operations = ALL_TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
     cluster_operations = (
         ALL_CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
@@ -67,6 +71,27 @@ def metadata(broker: Broker, request: MetadataRequest, context: RequestContext) 
     return answer
 
 
+def _refused(request: MetadataRequest, version: int) -> MetadataResponse | None:
+    """The answer to topics that aren't named as this version does it."""
+    misnamed = any(
+        each.topic_id != _NO_ID
+        if version < _BY_ID
+        else each.name is None and each.topic_id == _NO_ID
+        for each in request.topics or ()
+    ) or (version < _BY_ID and any(each.name is None for each in request.topics or ()))
+    if not misnamed:
+        return None
+    error = ErrorCode.INVALID_REQUEST
+    return MetadataResponse(
+        controller_id=-1,
+        topics=[
+            MetadataResponseTopic(error_code=error, name=each.name or "", topic_id=each.topic_id)
+            for each in request.topics or ()
+        ],
+        error_code=error,
+    )
+
+
 def _asked(
     broker: Broker, request: MetadataRequest, version: int
 ) -> Iterator[TopicImage | MetadataResponseTopic]:
@@ -77,13 +102,20 @@ def _asked(
     may_create = broker.settings.auto_create_topics_enable and (
         version < 4 or request.allow_auto_topic_creation
     )
-    for asked in request.topics:
+    by_id = any(each.topic_id != _NO_ID for each in request.topics)
+    # Each once; where some are named by their ids, the others count for nothing.
+    wanted = {
+        each.topic_id if by_id else each.name: each
+        for each in request.topics
+        if not by_id or each.topic_id != _NO_ID
+    }
+    for asked in wanted.values():
         try:
             yield _found(broker, asked, may_create)
         except Exception as error:  # noqa: BLE001 - mapped to a code
             yield MetadataResponseTopic(
                 error_code=code_of(error, during="Metadata"),
-                name=asked.name if version >= 12 else asked.name or "",
+                name=None if by_id else asked.name or "",
                 topic_id=asked.topic_id,
             )
 

@@ -99,5 +99,6 @@ def offset_commit(
                 ],
             )
             for topic, name in zip(request.topics, names, strict=True)
+            if topic.partitions
         ]
     )

@@ -54,5 +54,6 @@ def offset_delete(
                 ],
             )
             for topic in request.topics
+            if topic.partitions
         ]
     )

@@ -59,6 +59,7 @@ from streamkit.model import TopicPartition
 
 _BY_ID = 13
 _ZSTD_SINCE = 7
+_LEAST_LENGTH = 14  # of the oldest format
 _LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 22
 _REFUSED_BY_LOG = (
     InvalidRecordError,
@@ -84,6 +85,7 @@ def produce(
             else [_failed(data.index, kept_out) for data in topic.partition_data],
         )
         for topic in request.topic_data
+        if topic.partition_data
     ]
     if request.acks == 0:
         failed = [p for topic in answers for p in topic.partition_responses if p.error_code]
@@ -112,20 +114,17 @@ def _topic(
     broker: Broker, request: ProduceRequest, topic: TopicProduceData, context: RequestContext
 ) -> list[PartitionProduceResponse]:
     try:
-        if request.acks not in (-1, 0, 1):
-            raise refusal(
-                ErrorCode.INVALID_REQUIRED_ACKS, f"acks is {request.acks}; it must be -1, 0 or 1"
-            )
         by_id = context.api_version >= _BY_ID
         name = broker.topic_by_id(topic.topic_id).name if by_id else topic.name
         if name in INTERNAL_TOPICS and context.client_id != "__admin_client":
             raise refusal(
                 ErrorCode.INVALID_TOPIC_EXCEPTION, f"{name} is written by the broker alone"
             )
+        wrong_acks = _wrong_acks(request.acks)
         kept_out = {
             data.index: error
             for data in topic.partition_data
-            if (error := _shape_error(data.records, context.api_version)) is not None
+            if (error := wrong_acks or _shape_error(data.records, context.api_version)) is not None
         }
         sound = [data for data in topic.partition_data if data.index not in kept_out]
         kept_out |= _join(broker, request, context, name, sound)
@@ -135,6 +134,12 @@ def _topic(
         ]
     except BrokerError as error:
         return [_failed(data.index, error) for data in topic.partition_data]
+
+
+def _wrong_acks(acks: int) -> BrokerError | None:
+    if acks in (-1, 0, 1):
+        return None
+    return refusal(ErrorCode.INVALID_REQUIRED_ACKS, f"acks is {acks}; it must be -1, 0 or 1")
 
 
 def _join(
@@ -207,6 +212,8 @@ def _shape_error(records: bytes | memoryview | None, version: int) -> BrokerErro
     size = 0 if records is None else len(records)
     if records is None or size <= _ATTRIBUTES_AT:
         return NotOneBatchError(f"no record batch in {size} bytes")
+    if int.from_bytes(records[_LENGTH_AT:FRAME_BYTES], "big", signed=True) < _LEAST_LENGTH:
+        return refusal(ErrorCode.CORRUPT_MESSAGE, "a batch that is too short to be any")
     if records[_MAGIC_AT] != MAGIC:
         return NotOneBatchError(f"a batch of format {records[_MAGIC_AT]}, only {MAGIC} is served")
     end = FRAME_BYTES + int.from_bytes(records[_LENGTH_AT:FRAME_BYTES], "big", signed=True)

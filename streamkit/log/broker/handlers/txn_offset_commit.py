@@ -64,6 +64,7 @@ def txn_offset_commit(
                 ],
             )
             for topic in request.topics
+            if topic.partitions
         ]
     )
 
@@ -74,6 +75,8 @@ def _commit(
     offsets: dict[TopicPartition, CommittedOffset],
     version: int,
 ) -> dict[TopicPartition, ErrorCode]:
+    if not request.group_id:
+        return dict.fromkeys(offsets, ErrorCode.INVALID_GROUP_ID)
     producer = Producer(request.producer_id, request.producer_epoch)
     error = _join(broker, request, producer, version)
     if error is ErrorCode.NONE:

@@ -33,7 +33,13 @@ from streamkit.log.protocol.messages.metadata_log import (
 from streamkit.log.storage import LogConfig, LogManager, LogStorageError
 from streamkit.model import TopicPartition
 
-__all__ = ["METADATA_PARTITION", "Metadata", "check_partitions_added", "check_topic_name"]
+__all__ = [
+    "METADATA_PARTITION",
+    "Metadata",
+    "check_partitions_added",
+    "check_time",
+    "check_topic_name",
+]
 
 METADATA_PARTITION = TopicPartition("__cluster_metadata", 0)
 _METADATA_TOPIC_ID = UUID(int=1)
@@ -100,19 +106,9 @@ class Metadata:
         Raises:
             BrokerError: the name isn't legal, is taken, or collides with another; too few partitions.
         """
-        check_topic_name(name)
-        if name in self.image.topics:
-            raise refusal(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
+        self.check_new_name(name)
         if name == METADATA_PARTITION.topic and not internal:
             raise refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic '{name}' is the broker's own.")
-        if "." in name or "_" in name:
-            flat = colliding_name(name)
-            for other in self.image.topics:
-                if colliding_name(other) == flat:
-                    raise refusal(
-                        ErrorCode.INVALID_TOPIC_EXCEPTION,
-                        f"Topic '{name}' collides with existing topic: {other}",
-                    )
         if partitions < 1:
             raise refusal(
                 ErrorCode.INVALID_PARTITIONS, "Number of partitions must be larger than 0."
@@ -131,6 +127,24 @@ class Metadata:
         ]
         self._commit(records, now_ms)
         return self.image.topics[name]
+
+    def check_new_name(self, name: str) -> None:
+        """Check that a new topic may have the name.
+
+        Raises:
+            BrokerError: it isn't legal, is taken, or collides with another.
+        """
+        check_topic_name(name)
+        if name in self.image.topics:
+            raise refusal(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
+        if "." in name or "_" in name:
+            flat = colliding_name(name)
+            for other in self.image.topics:
+                if colliding_name(other) == flat:
+                    raise refusal(
+                        ErrorCode.INVALID_TOPIC_EXCEPTION,
+                        f"Topic '{name}' collides with existing topic: {other}",
+                    )
 
     def add_partitions(self, topic: TopicImage, partitions: int, now_ms: int) -> None:
         """Make `topic` have `partitions` partitions, more than it has.
@@ -261,6 +275,16 @@ def check_topic_name(name: str) -> None:
     """
     if (problem := topic_name_problem(name)) is not None:
         raise refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
+
+
+def check_time(timeout_ms: int) -> None:
+    """Check that a change of the cluster may take any time at all.
+
+    Raises:
+        BrokerError: REQUEST_TIMED_OUT, as Apache Kafka's controller answers; nothing was done.
+    """
+    if timeout_ms <= 0:
+        raise refusal(ErrorCode.REQUEST_TIMED_OUT, f"there is no time left: {timeout_ms} ms")
 
 
 def check_partitions_added(count: int) -> None:

@@ -87,7 +87,7 @@ def test_the_finest_unit_of_retention_holds(properties: dict[str, str], retentio
 
 @pytest.mark.parametrize(
     "properties",
-    [{"log.segment.bytes": "1048575"}, {"log.cleanup.policy": "delete,delete"}],
+    [{"log.segment.bytes": "1048575"}, {"log.cleanup.policy": "delete,,compact"}],
 )
 def test_default_that_a_topic_could_not_have_is_refused(properties: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="Invalid value"):

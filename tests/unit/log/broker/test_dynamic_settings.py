@@ -187,7 +187,7 @@ def test_time_that_targets_hold_changes_for_the_groups_there_are(lab: BrokerLab)
     ("name", "value"),
     [
         ("group.consumer.assignment.interval.ms", "15001"),
-        ("log.cleanup.policy", "delete,delete"),
+        ("log.cleanup.policy", "delete,,compact"),
         ("log.segment.bytes", "1048575"),
     ],
 )

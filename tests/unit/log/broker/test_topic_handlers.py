@@ -148,7 +148,7 @@ def test_validate_only_makes_nothing(lab: BrokerLab) -> None:
         ("..", {}, ErrorCode.INVALID_TOPIC_EXCEPTION),
         ("x" * 250, {}, ErrorCode.INVALID_TOPIC_EXCEPTION),
         ("ü", {}, ErrorCode.INVALID_TOPIC_EXCEPTION),
-        ("__cluster_metadata", {}, ErrorCode.INVALID_TOPIC_EXCEPTION),
+        ("__cluster_metadata", {}, ErrorCode.INVALID_REQUEST),
         ("t", {"partitions": 0}, ErrorCode.INVALID_PARTITIONS),
         ("t", {"partitions": 10_001}, ErrorCode.POLICY_VIOLATION),
         ("t", {"replicas": 2}, ErrorCode.INVALID_REPLICATION_FACTOR),
@@ -190,7 +190,7 @@ def test_deleted_topic_is_gone_with_its_records(lab: BrokerLab) -> None:
     lab.broker.create_topic("t", 1, {})
     lab.produce("t", 0, batch(b"old"))
     first_id = lab.broker.topic("t").topic_id
-    (result,) = lab.call(DeleteTopicsRequest(topic_names=["t"]), 5).responses
+    (result,) = lab.call(DeleteTopicsRequest(topic_names=["t"], timeout_ms=1000), 5).responses
     assert result.error_code == 0
     again = lab.broker.create_topic("t", 1, {})
     assert again.topic_id != first_id
@@ -200,9 +200,11 @@ def test_deleted_topic_is_gone_with_its_records(lab: BrokerLab) -> None:
 def test_topic_is_deleted_by_id(lab: BrokerLab) -> None:
     topic = lab.broker.create_topic("t", 1, {})
     asked = [DeleteTopicState(topic_id=topic.topic_id), DeleteTopicState(name="nowhere")]
-    done, failed = lab.call(DeleteTopicsRequest(topics=asked)).responses
-    assert (done.name, done.error_code) == ("t", 0)
-    assert failed.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    answers = lab.call(DeleteTopicsRequest(topics=asked, timeout_ms=1000)).responses
+    assert {each.name: each.error_code for each in answers} == {
+        "t": ErrorCode.NONE,
+        "nowhere": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    }
 
 
 # CreatePartitions.
@@ -212,7 +214,7 @@ def test_partitions_are_added(lab: BrokerLab) -> None:
     lab.broker.create_topic("t", 1, {})
     lab.produce("t", 0, batch(b"kept"))
     asked = CreatePartitionsRequest(
-        topics=[CreatePartitionsTopic(name="t", count=3, assignments=None)]
+        timeout_ms=1000, topics=[CreatePartitionsTopic(name="t", count=3, assignments=None)]
     )
     assert lab.call(asked).results[0].error_code == 0
     assert lab.produce("t", 2, batch(b"x")).error_code == 0
@@ -334,10 +336,13 @@ def test_topics_are_described_page_by_page(lab: BrokerLab) -> None:
 
 
 def test_missing_topics_are_described_as_missing(lab: BrokerLab) -> None:
-    request = DescribeTopicPartitionsRequest(
-        topics=[TopicRequest(name="x")], cursor=Cursor(topic_name="a")
-    )
-    assert lab.call(request).topics[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    for cursor, error in (
+        (Cursor(topic_name="x"), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION),
+        (Cursor(topic_name="a"), ErrorCode.INVALID_REQUEST),
+        (Cursor(topic_name="x", partition_index=-1), ErrorCode.INVALID_REQUEST),
+    ):
+        asked = DescribeTopicPartitionsRequest(topics=[TopicRequest(name="x")], cursor=cursor)
+        assert lab.call(asked).topics[0].error_code == error
 
 
 # After a kill.
