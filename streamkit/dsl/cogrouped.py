@@ -425,7 +425,7 @@ def _table(
             _later(make, spec, backing, place),
             store=(lambda: spec) if number == 0 else None,
             connect=(lambda: (spec.name,)) if number > 0 else None,
-            cache=lambda: node_cache(spec, backing.send_old),
+            cache=lambda: None if idles else node_cache(spec, backing.send_old),
         )
         node.window_grace_ms = grace_ms
         node.window_idles = idles

@@ -74,7 +74,8 @@ class Grouping:
             make: takes the store's name, `send_old` and `reuse_raw_key`.
             key: serde of the table's keys.
             getter: how the table is looked up.
-            grace_ms, idles: of a windowed table, see `GraphNode.window_grace_ms`, `window_idles`.
+            grace_ms, idles: of a windowed table, see `GraphNode.window_grace_ms`, `window_idles`. Windows that
+                idle are not cached: a suppression below must have had all updates when they close.
         """
         place = self.for_store(spec.name)
         backing = AggregateBacking(
@@ -96,7 +97,7 @@ class Grouping:
             make_later,
             store=lambda: spec,
             ignores_value=ignores_value,
-            cache=lambda: node_cache(spec, backing.send_old),
+            cache=lambda: None if idles else node_cache(spec, backing.send_old),
         )
         node.window_grace_ms = grace_ms
         node.window_idles = idles

@@ -10,6 +10,7 @@ import streamkit as sk
 from streamkit.errors import ProcessingError
 from streamkit.model import TaskId
 from streamkit.testing import TopologyTestDriver
+from streamkit.topology.nodes import ProcessorNode
 
 MUCH = 10_000_000
 
@@ -130,6 +131,17 @@ def test_what_was_not_committed_is_forgotten_with_its_writes() -> None:
         first.discard()
         driver.pipe_input("lines", "k", "a", timestamp_ms=2)
         assert sent(driver) == [(0, 1, 1), (0, 2, 2)]
+
+
+def test_windows_that_close_on_the_wall_clock_are_not_cached() -> None:
+    """A suppression below, told that they have closed, has had every update."""
+    builder = sk.StreamsBuilder(default_key=str, default_value=str)
+    windows = sk.TumblingWindows(10, idle=5)
+    counts = builder.stream("in").group_by_key().windowed_by(windows).count(store="counts")
+    counts.to_stream(lambda key, _: key.start_ms, key=int).to("out", key=int, value=int)
+    (node,) = [each for each in builder.build().wiring.nodes.values() if "AGGREGATE" in each.name]
+    assert isinstance(node, ProcessorNode)
+    assert node.cache is None
 
 
 def test_app_says_how_much_its_caches_hold() -> None:
