@@ -247,6 +247,7 @@ class App:
             orders ann=250 @0    -> ann=250 @0
             orders bob=40 @1     -> -
         """
+        _check_topic(topic, "stream")
 
         def make() -> StreamSource[Any, Any]:
             if isinstance(topic, Topic):
@@ -295,6 +296,7 @@ class App:
             stock tea=3 @0       -> tea=3 @0
             stock tea=9 @1       -> tea=None @1
         """
+        _check_topic(topic, "table")
 
         def make() -> TableSource[Any, Any]:
             described = topic if isinstance(topic, Topic) else self.topic(topic)
@@ -344,6 +346,7 @@ class App:
             names a=Ann @0       -> -
             orders a=250 @1      -> a=Ann: 250 @1
         """
+        _check_topic(topic, "global_table")
 
         def make() -> GlobalKTable[Any, Any]:
             described = topic if isinstance(topic, Topic) else self.topic(topic)
@@ -450,6 +453,7 @@ class App:
             orders ann=250 @0    -> ann=250 @0
             orders bob=40 @1     -> -
         """
+        _check_topic(topic, "agent")
         source: StreamSource[Any, Any] = self.stream(topic)
 
         def decorate(function: AgentFunction[Any, Any]) -> AgentFunction[Any, Any]:
@@ -519,3 +523,12 @@ class App:
         if key not in self._sources:
             self._sources[key] = make()
         return self._sources[key]
+
+
+def _check_topic(topic: object, call: str) -> None:
+    """
+    Raises:
+        ConfigError: it is no topic; mostly the decorated function, where the call was left out.
+    """
+    if not isinstance(topic, (Topic, str, Pattern)):
+        raise ConfigError(f'app.{call} takes a topic: app.{call}("orders"), not {topic!r}')

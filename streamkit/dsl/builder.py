@@ -38,6 +38,7 @@ from streamkit.topology.graph_nodes import (
     StoreGraphNode,
     TableSourceGraphNode,
 )
+from streamkit.topology.names import check_name
 from streamkit.topology.naming import report_unnamed
 from streamkit.topology.nodes import OffsetReset, TimestampExtractor
 from streamkit.topology.optimize import optimizations
@@ -187,8 +188,10 @@ class StreamsBuilder:
         pattern = topics if isinstance(topics, Pattern) else None
         if not isinstance(topics, Pattern):
             names = (topics,) if isinstance(topics, str) else tuple(topics)
-            if not names or not all(names):
-                raise ConfigError("a stream reads at least one topic, and its name isn't empty")
+            if not names:
+                raise ConfigError("a stream reads at least one topic")
+            for topic in names:
+                check_name(topic)
         options = self._source(key, value, timestamp, timestamp_extractor, offset_reset)
         name = self._graph.names.node("KSTREAM-SOURCE-", name)
         node = SourceGraphNode(name, names, options, pattern)
@@ -285,6 +288,7 @@ class StreamsBuilder:
             stock tea=3 @0       -> tea=3 @0
             stock tea=None @1    -> tea=None @1
         """
+        check_name(topic)
         source = self._source(key, value, timestamp, timestamp_extractor, offset_reset)
         names = self._graph.names
         store, fields = resolve_store(self._graph, options, f"{topic}-")
@@ -391,6 +395,7 @@ class StreamsBuilder:
             names a=Ann @0       -> -
             orders 7=a @1        -> 7=Ann @1
         """
+        check_name(topic)
         source = self._source(key, value, timestamp, timestamp_extractor, None)
         names = self._graph.names
         store, fields = resolve_store(self._graph, options, f"{topic}-")
@@ -462,6 +467,7 @@ class StreamsBuilder:
             names a=ann @0       -> -
             orders a=250 @1      -> a=Ann: 250 @1
         """
+        check_name(topic)
         source = self._source(key, value, timestamp, timestamp_extractor, None)
         names = self._graph.names
         source_name = names.suffixed(name, "-source", "KSTREAM-SOURCE-")

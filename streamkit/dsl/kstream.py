@@ -89,8 +89,8 @@ class KStream(
             orders bob=40 @1     -> small: bob=40 @1
         """
         place = self._place
-        if not callable(topic) and not topic:
-            raise ConfigError("the name of a topic isn't empty")
+        if not callable(topic):
+            check_name(topic)
         key_serde = optional_serde(key) or place.key_serde
         place.graph.add(
             SinkGraphNode(

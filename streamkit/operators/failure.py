@@ -31,6 +31,10 @@ __all__ = ["explain", "failed_operator"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SHORT = 120
+_TYPE_OF_DICTS = (
+    "  JSON without a type is read as a dict: name the type, with value= where such values are made, or with "
+    "app.topic(…, value=…) where they are read."
+)
 _HOW_TO_SKIP = ' To skip such records: App(on_processing_error="continue").'
 
 
@@ -64,6 +68,8 @@ def explain(
         lines.append(f"  at {place}")
     if isinstance(error, SystemExit):
         lines.append("  a user's function can't end a worker: stop its process, as with SIGTERM.")
+    if isinstance(error, AttributeError) and isinstance(error.obj, dict):
+        lines.append(_TYPE_OF_DICTS)
     if record.topic is not None:
         key, value = _record_texts(start, context)
         lines.append(

@@ -182,6 +182,22 @@ GROUPS = {
     ),
 }
 
+TOPICS = {
+    "blank in a sink's topic": (lambda b: orders(b).to("a b"), r"name 'a b': only ASCII letters"),
+    "empty topic of a sink": (lambda b: orders(b).to(""), "a name is not empty"),
+    "slash in a stream's topic": (lambda b: b.stream(["a", "b/c"]), "name 'b/c'"),
+    "no topic": (lambda b: b.stream([]), "a stream reads at least one topic"),
+    "topic of a table": (lambda b: b.table("a:b"), "name 'a:b'"),
+    "decorator without its call": (
+        lambda b: sk.App("x").stream(program),  # type: ignore[call-overload]  # that is what is tested
+        r'app.stream takes a topic: app.stream\("orders"\), not <function program',
+    ),
+    "agent without its call": (
+        lambda b: sk.App("x").agent(program),  # type: ignore[call-overload]  # that is what is tested
+        "app.agent takes a topic",
+    ),
+}
+
 OTHERS = {
     "branch after the default one": (
         lambda b: (
@@ -205,9 +221,10 @@ OTHERS = {
         *FUNCTIONS.values(),
         *TABLES.values(),
         *GROUPS.values(),
+        *TOPICS.values(),
         *OTHERS.values(),
     ],
-    ids=[*JOINS, *FUNCTIONS, *TABLES, *GROUPS, *OTHERS],
+    ids=[*JOINS, *FUNCTIONS, *TABLES, *GROUPS, *TOPICS, *OTHERS],
 )
 def test_mistake_is_refused_where_it_is_made(mistake: Any, message: str) -> None:
     with pytest.raises(sk.ConfigError, match=message):

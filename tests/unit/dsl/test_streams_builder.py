@@ -33,7 +33,7 @@ def run(builder: StreamsBuilder, *records: tuple[Any, ...]) -> TopologyTestDrive
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda b: b.stream(""), "at least one topic, and its name isn't empty"),
+        (lambda b: b.stream(""), "a name is not empty"),
         (lambda b: b.stream([]), "at least one topic"),
         (lambda b: b.stream("in", offset_reset="never"), "'earliest', 'latest', 'none'"),
         (lambda b: b.stream("in", offset_reset=timedelta(hours=-1)), "offset_reset is at least 0"),
@@ -41,7 +41,7 @@ def run(builder: StreamsBuilder, *records: tuple[Any, ...]) -> TopologyTestDrive
             lambda b: b.stream("in", timestamp=lambda *_: 1, timestamp_extractor=lambda *_: 1),
             "not both",
         ),
-        (lambda b: b.stream("in").to(""), "the name of a topic isn't empty"),
+        (lambda b: b.stream("in").to(""), "a name is not empty"),
         (lambda b: b.stream("in").repartition(partitions=0), "partitions is 1 or more, not 0"),
         (lambda b: b.stream("in").filter(bool, name="a b"), "only ASCII letters"),
         (lambda b: b.stream("in").group_by_key().count(store="x/y"), "only ASCII letters"),

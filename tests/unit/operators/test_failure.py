@@ -39,6 +39,14 @@ def test_message_names_operator_line_and_record() -> None:
     assert isinstance(error.__cause__, TypeError)
 
 
+def test_dict_in_place_of_an_object_tells_to_name_the_type() -> None:
+    """As in a program that makes objects, and doesn't say so before they go through a topic."""
+    error = fail(lambda s: s.filter(lambda _, v: v.delay > 0), {"delay": 1})
+    assert "JSON without a type is read as a dict: name the type, with value=" in str(error)
+    error = fail(lambda s: s.filter(lambda _, v: v.delay > 0), 7)
+    assert "JSON without a type" not in str(error)
+
+
 def test_operator_is_found_among_several_of_its_kind() -> None:
     error = fail(
         lambda s: (
