@@ -27,6 +27,7 @@ _JAVA = frozenset(
         "delete_offsets",
         "delete_records",
         "described_topic",
+        "feature_levels",
         "features",
         "idempotence",
         "large_record",
@@ -34,6 +35,7 @@ _JAVA = frozenset(
         "open_transaction",
         "partitions",
         "patient_fetches",
+        "quorum",
         "refused_topics",
         "reset_offsets",
         "retention",
@@ -43,6 +45,7 @@ _JAVA = frozenset(
         "topic_configs",
         "unknown_broker_setting",
         "unknown_topic",
+        "unregister",
         "watermarks",
     ]
 )

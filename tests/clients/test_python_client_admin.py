@@ -206,6 +206,19 @@ def test_features_of_the_cluster(cluster: Cluster, admin: Administrator) -> None
     assert ("eligible.leader.replicas.version" in found) == (cluster.kind == "kafka")
 
 
+@pytest.mark.scenario("feature_levels")
+def test_level_of_a_feature_is_one_that_the_nodes_have(admin: Administrator) -> None:
+    admin.set_feature("group.version", 1)
+    for feature, level in (("group.version", 9), ("no.such", 1)):
+        with pytest.raises(RefusedError):
+            admin.set_feature(feature, level)
+
+
+@pytest.mark.scenario("quorum")
+def test_one_node_is_its_own_quorum(admin: Administrator) -> None:
+    assert admin.quorum() == (1, [1])
+
+
 @pytest.mark.scenario("log_dirs")
 def test_log_folders_tell_the_bytes_of_partitions(
     driver: Driver, admin: Administrator, topic: str

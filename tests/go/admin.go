@@ -17,6 +17,9 @@ var adminScenarios = []scenario{
 	{"topic_configs", topicConfigs},
 	{"broker_configs", brokerConfigs},
 	{"unknown_broker_setting", unknownBrokerSetting},
+	{"described_topic", describedTopic},
+	{"features", features},
+	{"feature_levels", featureLevels},
 	{"cluster", cluster},
 	{"log_dirs", logDirs},
 	{"single_node", singleNode},
@@ -303,6 +306,42 @@ func leaderEpochs(ctx context.Context, j *judge) answer {
 		must(err)
 		one := done[topic][0]
 		found = append(found, fmt.Sprint(epoch, ": epoch ", one.LeaderEpoch, " ends at ", one.EndOffset, " ", code(one.Err)))
+	}
+	return found
+}
+
+func describedTopic(ctx context.Context, j *judge) answer {
+	described, err := j.admin.DescribeTopicConfigs(ctx, j.topic(ctx, 1))
+	must(err)
+	found := answer{}
+	for _, config := range described[0].Configs {
+		if config.Key == "min.insync.replicas" {
+			found = append(found, fmt.Sprint(config.Key, "=", config.MaybeValue(), " ", config.Source))
+		}
+	}
+	return found
+}
+
+func features(ctx context.Context, j *judge) answer {
+	versions, err := j.admin.ApiVersions(ctx)
+	must(err)
+	found := answer{}
+	for _, broker := range versions.Sorted() {
+		for _, feature := range broker.Raw().FinalizedFeatures {
+			found = append(found, fmt.Sprint(feature.Name, " ", feature.MinVersionLevel, " to ", feature.MaxVersionLevel))
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// featureLevels sets none but the level that there is, and ones that can't be.
+func featureLevels(ctx context.Context, j *judge) answer {
+	found := answer{}
+	for _, level := range []int16{1, 9} {
+		update := kadm.FeatureUpdate{Feature: "group.version", MaxVersionLevel: level, UpgradeType: 1}
+		done, err := j.admin.UpdateFeatures(ctx, true, update)
+		found = append(found, fmt.Sprint(level, ": ", code(err), " ", code(done["group.version"].Err)))
 	}
 	return found
 }

@@ -19,6 +19,9 @@ var groupScenarios = []scenario{
 	{"consumer_protocol", consumerProtocol},
 	{"static_member", staticMember},
 	{"committed_offsets", committedOffsets},
+	{"reset_offsets", resetOffsets},
+	{"delete_offsets", deleteOffsets},
+	{"lost_member", lostMember},
 	{"groups_admin", groupsAdmin},
 }
 
@@ -264,14 +267,75 @@ func committedOffsets(ctx context.Context, j *judge) answer {
 		found = append(found, fmt.Sprint("commit ", o.Partition, ": ", code(o.Err)))
 	}
 	tell()
-	deleted, err := j.admin.DeleteOffsets(ctx, groupID, kadm.TopicsSet{topic: {0: {}}})
-	found = append(found, fmt.Sprint("delete: ", code(err), " ", code(deleted.Error())))
-	tell()
 	long := kadm.Offsets{}
 	long.Add(kadm.Offset{Topic: topic, Partition: 0, At: 1, LeaderEpoch: -1, Metadata: fmt.Sprintf("%05000d", 1)})
 	committed, err = j.admin.CommitOffsets(ctx, groupID, long)
 	must(err)
 	return append(found, "long metadata: "+code(committed.Error()))
+}
+
+// resetOffsets sets a group's offsets from outside, which its members forbid.
+func resetOffsets(ctx context.Context, j *judge) answer {
+	topic, groupID := j.topic(ctx, 1), name("group")
+	found := answer{}
+	set := func(at int64) {
+		offsets := kadm.Offsets{}
+		offsets.AddOffset(topic, 0, at, -1)
+		committed, err := j.admin.CommitOffsets(ctx, groupID, offsets)
+		must(err)
+		fetched, err := j.admin.FetchOffsets(ctx, groupID)
+		must(err)
+		o, _ := fetched.Lookup(topic, 0)
+		found = append(found, fmt.Sprint("set ", at, ": ", code(committed.Error()), ", at ", o.At))
+	}
+	set(7)
+	set(3)
+	one := j.member(ctx, groupID, topic, kgo.Balancers(kgo.RangeBalancer()))
+	until(ctx, "a share", func() bool { return len(one.share()) == 1 })
+	set(5)
+	one.close()
+	return found
+}
+
+func deleteOffsets(ctx context.Context, j *judge) answer {
+	topic, groupID := j.topic(ctx, 2), name("group")
+	found := answer{}
+	remove := func(what, topic string, partition int32) {
+		deleted, err := j.admin.DeleteOffsets(ctx, groupID, kadm.TopicsSet{topic: {partition: {}}})
+		found = append(found, fmt.Sprint(what, ": ", code(err), " ", code(deleted.Error())))
+	}
+	remove("unknown group", topic, 0)
+	offsets := kadm.Offsets{}
+	offsets.AddOffset(topic, 0, 1, -1)
+	offsets.AddOffset(topic, 1, 2, -1)
+	_, err := j.admin.CommitOffsets(ctx, groupID, offsets)
+	must(err)
+	remove("one", topic, 0)
+	remove("unknown topic", name("unknown"), 0)
+	fetched, err := j.admin.FetchOffsets(ctx, groupID)
+	must(err)
+	for _, o := range fetched.Sorted() {
+		found = append(found, fmt.Sprint(o.Partition, ": ", o.At))
+	}
+	one := j.member(ctx, groupID, topic, kgo.Balancers(kgo.RangeBalancer()))
+	until(ctx, "a share", func() bool { return len(one.share()) == 2 })
+	remove("with a member", topic, 1)
+	one.close()
+	return found
+}
+
+// lostMember lets a static member go, which says nothing when it does: its group learns it from the silence.
+func lostMember(ctx context.Context, j *judge) answer {
+	topic, groupID := j.topic(ctx, 4), name("group")
+	stays := j.member(ctx, groupID, topic, kgo.Balancers(kgo.RangeBalancer()))
+	lost := j.member(ctx, groupID, topic, kgo.Balancers(kgo.RangeBalancer()), kgo.InstanceID("lost"))
+	until(ctx, "shares", func() bool { return len(stays.share()) == 2 && len(lost.share()) == 2 })
+	lost.close()
+	until(ctx, "all partitions", func() bool { return len(stays.share()) == 4 })
+	described, err := j.admin.DescribeGroups(ctx, groupID)
+	must(err)
+	stays.close()
+	return answer{fmt.Sprint(described[groupID].State, " ", len(described[groupID].Members))}
 }
 
 func groupsAdmin(ctx context.Context, j *judge) answer {
@@ -305,8 +369,6 @@ func groupsAdmin(ctx context.Context, j *judge) answer {
 		found = append(found, fmt.Sprint(m.ClientID, " ", m.ClientHost, " ", len(assigned.Topics[0].Partitions), " of ", len(joined.Topics), " topics"))
 	}
 	remove(groupID)
-	deleted, err := j.admin.DeleteOffsets(ctx, groupID, kadm.TopicsSet{topic: {0: {}}})
-	found = append(found, fmt.Sprint("delete offsets: ", code(err), " ", code(deleted.Error())))
 	offsets := kadm.Offsets{}
 	offsets.AddOffset(topic, 0, 1, -1)
 	committed, err := j.admin.CommitOffsets(ctx, groupID, offsets)

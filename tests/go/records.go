@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ var recordScenarios = []scenario{
 	{"too_large_record", tooLargeRecord},
 	{"timestamps", timestamps},
 	{"offsets_by_time", offsetsByTime},
+	{"watermarks", watermarks},
 	{"unknown_topic", unknownTopic},
 	{"auto_created_topic", autoCreatedTopic},
 	{"delete_records", deleteRecords},
@@ -166,14 +168,36 @@ func offsetsByTime(ctx context.Context, j *judge) answer {
 		offsets, err := j.admin.ListOffsetsAfterMilli(ctx, baseMs+at, topic)
 		tell(fmt.Sprint("after ", at), offsets, err)
 	}
-	offsets, err := j.admin.ListStartOffsets(ctx, topic)
-	tell("start", offsets, err)
-	offsets, err = j.admin.ListEndOffsets(ctx, topic)
-	tell("end", offsets, err)
-	offsets, err = j.admin.ListMaxTimestampOffsets(ctx, topic)
+	offsets, err := j.admin.ListMaxTimestampOffsets(ctx, topic)
 	tell("max timestamp", offsets, err)
 	offsets, err = j.admin.ListLocalLogStartOffsets(ctx, topic)
 	tell("local start", offsets, err)
+	return found
+}
+
+func watermarks(ctx context.Context, j *judge) answer {
+	topic := j.topic(ctx, 2)
+	found := answer{}
+	tell := func() {
+		for what, list := range map[string]func(context.Context, ...string) (kadm.ListedOffsets, error){
+			"start": j.admin.ListStartOffsets, "stable": j.admin.ListCommittedOffsets, "end": j.admin.ListEndOffsets,
+		} {
+			offsets, err := list(ctx, topic)
+			must(err)
+			for partition := range int32(2) {
+				o, _ := offsets.Lookup(topic, partition)
+				found = append(found, fmt.Sprint(what, " ", partition, ": ", o.Offset, " epoch ", o.LeaderEpoch, " ", code(o.Err)))
+			}
+		}
+	}
+	tell()
+	j.send(ctx, []*kgo.Record{record(topic, 1, "a"), record(topic, 1, "b"), record(topic, 1, "c")})
+	offsets := kadm.Offsets{}
+	offsets.AddOffset(topic, 1, 2, -1)
+	_, err := j.admin.DeleteRecords(ctx, offsets)
+	must(err)
+	tell()
+	slices.Sort(found)
 	return found
 }
 

@@ -19,14 +19,17 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.FeatureUpdate;
 import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
 import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.QuorumInfo;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.ReplicaInfo;
+import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -91,6 +94,9 @@ public class ConformanceJudge {
         all.put("broker_configs", this::brokerConfigs);
         all.put("unknown_broker_setting", this::unknownBrokerSetting);
         all.put("features", this::features);
+        all.put("feature_levels", this::featureLevels);
+        all.put("quorum", this::quorum);
+        all.put("unregister", this::unregister);
         all.put("single_node", this::singleNode);
         all.put("log_dirs", this::logDirs);
         all.put("committed_offsets", this::committedOffsets);
@@ -400,6 +406,29 @@ public class ConformanceJudge {
         Map<String, FinalizedVersionRange> all = new TreeMap<>(admin.describeFeatures().featureMetadata().get().finalizedFeatures());
         all.forEach((name, range) -> found.add(name + " " + range.maxVersionLevel()));
         return found;
+    }
+
+    private List<String> featureLevels() {
+        List<String> found = new ArrayList<>();
+        for (short level : new short[] {1, 9}) {
+            FeatureUpdate update = new FeatureUpdate(level, FeatureUpdate.UpgradeType.UPGRADE);
+            found.add(code(() -> admin.updateFeatures(Map.of("group.version", update),
+                new UpdateFeaturesOptions().validateOnly(true)).all().get()));
+        }
+        FeatureUpdate down = new FeatureUpdate((short) 1, FeatureUpdate.UpgradeType.SAFE_DOWNGRADE);
+        found.add(code(() -> admin.updateFeatures(Map.of("transaction.version", down),
+            new UpdateFeaturesOptions().validateOnly(true)).all().get()));
+        return found;
+    }
+
+    private List<String> quorum() throws Exception {
+        QuorumInfo found = admin.describeMetadataQuorum().quorumInfo().get();
+        return List.of("leader " + found.leaderId() + ", voters " + found.voters().size() + ", observers " + found.observers().size(),
+            "nodes " + found.nodes().keySet() + ", behind " + (found.highWatermark() - found.voters().get(0).logEndOffset()));
+    }
+
+    private List<String> unregister() {
+        return List.of(code(() -> admin.unregisterBroker(7).all().get()));
     }
 
     private List<String> singleNode() throws Exception {

@@ -20,9 +20,11 @@ class AiokafkaAdmin(Administrator):
     lacks = frozenset(
         {
             "delete_offsets",
+            "feature_levels",
             "features",
             "groups_deleted",
             "log_dirs",
+            "quorum",
             "reset_offsets",
             "single_node",
             "transactions_admin",

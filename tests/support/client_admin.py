@@ -73,6 +73,14 @@ class Administrator:
         """The cluster's features that are in force, and their levels."""
         raise NotImplementedError
 
+    def set_feature(self, feature: str, level: int) -> None:
+        """Ask whether a feature could be raised to a level, without doing it."""
+        raise NotImplementedError
+
+    def quorum(self) -> tuple[int, list[int]]:
+        """The leader of the controllers, and all voters."""
+        raise NotImplementedError
+
     def log_sizes(self, topic: str) -> dict[int, int]:
         """Bytes of each partition."""
         raise NotImplementedError

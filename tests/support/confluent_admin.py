@@ -14,7 +14,16 @@ _admin: Any = confluent_kafka.admin
 
 
 class ConfluentAdmin(Administrator):
-    lacks = frozenset({"delete_offsets", "features", "log_dirs", "transactions_admin"})
+    lacks = frozenset(
+        {
+            "delete_offsets",
+            "feature_levels",
+            "features",
+            "log_dirs",
+            "quorum",
+            "transactions_admin",
+        }
+    )
 
     def __init__(self, client: Any) -> None:
         self._client = client

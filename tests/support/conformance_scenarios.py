@@ -68,7 +68,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         "offsets by time", f"{_PYTHON} java kcat kafkajs franz-go kafka-tools"
     ),
     "watermarks": Scenario(
-        "where a partition begins and ends", f"{_PYTHON} java kafka-tools kafkajs"
+        "where a partition begins and ends", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
     "unknown_topic": Scenario(
         "unknown topics", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
@@ -79,8 +79,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "delete_records": Scenario(
         "delete records", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
-    "compaction": Scenario("compaction", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
-    "retention": Scenario("retention", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
+    "compaction": Scenario("compaction", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"),
+    "retention": Scenario("retention", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"),
     "small_fetches": Scenario(
         "fetches of a byte", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
@@ -97,17 +97,18 @@ SCENARIOS: Mapping[str, Scenario] = {
         "topics that can't be", f"{_PYTHON} java kafka-tools kafkajs franz-go"
     ),
     "described_topic": Scenario(
-        "where a topic's settings come from", f"{_PYTHON} java kafka-tools kafkajs"
+        "where a topic's settings come from", f"{_PYTHON} java kafka-tools kafkajs franz-go"
     ),
     "partitions": Scenario("more partitions", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
     "topic_configs": Scenario("settings of topics", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
-    "cluster": Scenario("nodes and coordinators", f"{_PYTHON} java kafka-tools kafkajs franz-go"),
-    "features": Scenario("features of the cluster", "kafka-python java kafka-tools"),
+    "cluster": Scenario(
+        "nodes and coordinators", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
+    ),
+    "features": Scenario("features of the cluster", "kafka-python java kafka-tools franz-go"),
     "api_versions": Scenario("versions of APIs", "kafka-tools"),
-    "feature_levels": Scenario("levels of features, set", "kafka-tools"),
-    "quorum": Scenario("the quorum", "kafka-tools"),
-    "unregister": Scenario("nodes that are not there", "kafka-tools"),
-    "metadata": Scenario("metadata", "kcat"),
+    "feature_levels": Scenario("levels of features, set", "kafka-python java kafka-tools franz-go"),
+    "quorum": Scenario("the quorum", "kafka-python java kafka-tools"),
+    "unregister": Scenario("nodes that are not there", "java kafka-tools"),
     "single_node": Scenario(
         "elections and reassignments, on one node",
         "confluent-kafka kafka-python java kafka-tools kafkajs franz-go",
@@ -129,10 +130,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "consumer_protocol": Scenario(
         "the new consumer protocol (KIP-848)", "confluent-kafka java kafka-tools franz-go"
     ),
-    "static_member": Scenario("static membership", f"{_PYTHON} java kafka-tools franz-go"),
-    "lost_member": Scenario("members that vanish or are late", f"{_PYTHON} java kafkajs"),
+    "static_member": Scenario("static membership", f"{_PYTHON} java kafka-tools kcat franz-go"),
+    "lost_member": Scenario(
+        "members that vanish or are late", f"{_PYTHON} java kcat kafkajs franz-go"
+    ),
     "committed_offsets": Scenario(
-        "committed offsets", f"{_PYTHON} java kafka-tools kafkajs franz-go"
+        "committed offsets", f"{_PYTHON} java kafka-tools kcat kafkajs franz-go"
     ),
     "groups_admin": Scenario(
         "groups: list, describe, delete", f"{_PYTHON} java kafka-tools kafkajs franz-go"
@@ -140,10 +143,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "streams_reset": Scenario("applications of Kafka Streams reset", "kafka-tools"),
     "reset_offsets": Scenario(
         "groups: offsets set by an administrator",
-        "confluent-kafka kafka-python java kafka-tools kafkajs",
+        "confluent-kafka kafka-python java kafka-tools kafkajs franz-go",
     ),
     "delete_offsets": Scenario(
-        "groups: offsets deleted by an administrator", "kafka-python java kafka-tools"
+        "groups: offsets deleted by an administrator", "kafka-python java kafka-tools franz-go"
     ),
     "transactions": Scenario(
         "transactions: commit, abort, read_committed",

@@ -107,6 +107,20 @@ class KafkaPythonAdmin(Administrator):
         found = self._client.describe_features().items()
         return {name: levels["finalized"] for name, levels in found if "finalized" in levels}
 
+    def set_feature(self, feature: str, level: int) -> None:
+        with refusals():
+            told = self._client.update_features({feature: level}, validate_only=True)[feature]
+        if told != "OK":
+            raise RefusedError(str(told))
+
+    def quorum(self) -> tuple[int, list[int]]:
+        found = self._client.describe_metadata_quorum()
+        (topic,) = found["topics"]
+        (partition,) = topic["partitions"]
+        return partition["leader_id"], [
+            voter["replica_id"] for voter in partition["current_voters"]
+        ]
+
     def log_sizes(self, topic: str) -> dict[int, int]:
         (broker,) = self._client.describe_log_dirs()
         return {

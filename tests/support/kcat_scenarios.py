@@ -233,7 +233,8 @@ def _group(lab: Kcat, assignor: str) -> list[str]:
 
 
 def _transactions(lab: Kcat) -> list[str]:
-    """kcat commits its transaction at the end of its input; an open and an aborted one are librdkafka's."""
+    """kcat commits its transaction at the end of its input, and reads that in large pieces, so that its own is
+    never open for long; an open and an aborted one are librdkafka's."""
     topic = lab.topic()
     said = lab.produce(topic, "a\nb\n", "-X", f"transactional.id={lab.name('id')}")
     wait_until(lambda: lab.driver.watermarks(topic, 0)[1] == 3, "the marker of the commit")
@@ -247,6 +248,108 @@ def _transactions(lab: Kcat) -> list[str]:
     other.abort()
     wait_until(lambda: lab.driver.watermarks(topic, 0)[1] == 6, "the marker of the abort")
     return [*said, *open_now, *lab.read(topic, *committed), *lab.read(topic, *everything)]
+
+
+def _watermarks(lab: Kcat) -> list[str]:
+    topic = lab.topic()
+
+    def tell() -> list[str]:
+        places = [lab.run("-Q", "-t", f"{topic}:0:{which}")[1].split()[-1] for which in (-2, -1)]
+        return [" to ".join(places)]
+
+    found = tell()
+    lab.driver.produce(topic, [Message(b"v")] * 5)
+    lab.driver.delete_records(topic, 0, 2)
+    return [*found, *tell()]
+
+
+def _compaction(lab: Kcat) -> list[str]:
+    topic = lab.topic(
+        cleanup_policy="compact",
+        min_cleanable_dirty_ratio="0.001",
+        segment_ms="100",
+        delete_retention_ms="0",
+    )
+    for n in range(12):
+        line = f"key {n % 3}|" + ("" if n == 10 else f"value {n}") + "\n"
+        lab.produce(topic, line, "-K", "|", "-Z")
+    found = lab.produce(topic, "without a key\n")
+    left: list[str] = []
+
+    def compacted() -> bool:
+        # The newest segment isn't compacted: filler closes those before it.
+        time.sleep(0.15)
+        lab.produce(topic, "filler|filler\n", "-K", "|")
+        read = lab.read(topic, layout="%o %k %S %s\n")
+        left[:] = [line for line in read if "filler" not in line]
+        return len(left) <= 2
+
+    wait_until(compacted, "compaction")
+    return [*found, *left]
+
+
+def _retention(lab: Kcat) -> list[str]:
+    topic = lab.topic(retention_ms="1000", segment_ms="100")
+    an_hour_ago = int(time.time() * 1000) - 3_600_000
+    for _ in range(3):
+        lab.driver.produce(topic, [Message(b"old", timestamp_ms=an_hour_ago)])
+    wait_until(lambda: lab.driver.watermarks(topic, 0)[0] == 3, "retention")
+    return [
+        *lab.produce(topic, "new\n"),
+        *lab.read(topic, "-o", "0", "-X", "auto.offset.reset=earliest"),
+    ]
+
+
+_MEMBER = (
+    *("-X", "auto.offset.reset=earliest", "-X", "session.timeout.ms=2500"),
+    *("-X", "heartbeat.interval.ms=100", "-X", "fetch.wait.max.ms=50"),
+)
+
+
+def _committed_offsets(lab: Kcat) -> list[str]:
+    """A member goes on where the one before it was."""
+    topic, group = lab.topic(), lab.name("group")
+    lab.driver.produce(topic, [Message(str(n).encode()) for n in range(6)])
+    found = []
+    for count in ("4", "2"):
+        layout = ("-q", "-c", count, "-f", "%o %s\\n")
+        code, text, _ = lab.run("-G", group, *layout, *_MEMBER, topic)
+        found += [f"exit code {code}", *text.splitlines()]
+        found.append(f"at {lab.driver.committed(group, topic, 0)}")
+    return found
+
+
+def _static_member(lab: Kcat) -> list[str]:
+    """It doesn't leave when it ends, and has its partitions again when it is back in time."""
+    topic, group = lab.topic(2), lab.name("group")
+    lab.driver.produce(topic, [Message(str(n).encode()) for n in range(3)])
+    found = []
+    for count in ("2", "1"):
+        layout = ("-q", "-c", count, "-f", "%p/%o\\n", "-X", "group.instance.id=me")
+        code, text, _ = lab.run("-G", group, *layout, *_MEMBER, topic)
+        described = lab.driver.describe_group(group)
+        found += [f"exit code {code}", *text.split(), f"{described.state} {described.shares}"]
+    return found
+
+
+def _lost_member(lab: Kcat) -> list[str]:
+    """A member that is killed is replaced after its session."""
+    topic, group = lab.topic(4), lab.name("group")
+    members = [lab.start("-G", group, "-q", *_MEMBER, topic) for _ in range(2)]
+    try:
+
+        def shares() -> list[int]:
+            return sorted(len(share) for share in lab.driver.describe_group(group).shares)
+
+        wait_until(lambda: shares() == [2, 2], "two shares")
+        members[0].kill()
+        wait_until(lambda: shares() == [4], "all partitions for the one that is left")
+        found = [f"{lab.driver.describe_group(group).state} {shares()}"]
+    finally:
+        for one in members:
+            one.kill()
+            one.communicate(timeout=20)
+    return found
 
 
 def _below_the_start(lab: Kcat) -> list[str]:
@@ -283,7 +386,7 @@ _SCENARIOS: dict[str, Callable[[Kcat], list[str]]] = {
     "json_envelope": _json_envelope,
     "too_large_record": _too_large,
     "large_record": _large,
-    "metadata": _metadata,
+    "cluster": _metadata,
     "unknown_topic": _unknown_topic,
     "auto_created_topic": _auto_created,
     "offsets_by_time": _offsets_by_time,
@@ -291,7 +394,13 @@ _SCENARIOS: dict[str, Callable[[Kcat], list[str]]] = {
     "group_range": lambda lab: _group(lab, "range"),
     "group_roundrobin": lambda lab: _group(lab, "roundrobin"),
     "group_cooperative_sticky": lambda lab: _group(lab, "cooperative-sticky"),
+    "committed_offsets": _committed_offsets,
+    "static_member": _static_member,
+    "lost_member": _lost_member,
     "transactions": _transactions,
+    "watermarks": _watermarks,
+    "compaction": _compaction,
+    "retention": _retention,
     "delete_records": _below_the_start,
     "small_fetches": _small_fetches,
     "patient_fetches": _patient_fetches,
