@@ -8,6 +8,7 @@ StreamkitError
 ├── ProcessingError          the data: a user's function raised
 ├── StorageError             the disk: full, damaged, locked
 │   ├── CorruptRecordError   a record batch whose checksum or structure is wrong
+│   ├── DamagedStoreError    a state store whose files are damaged or not all there
 │   └── LockedError          another process holds the folder
 ├── ProtocolError            the peer: bytes that are not the Kafka protocol
 ├── BrokerError              the peer: an error code in an answer
@@ -26,6 +27,7 @@ __all__ = [
     "ClosedError",
     "ConfigError",
     "CorruptRecordError",
+    "DamagedStoreError",
     "LockedError",
     "NotReachableError",
     "ProcessingError",
@@ -113,6 +115,10 @@ class StorageError(StreamkitError, OSError):
         super().__init__(message)
         self.path = path
         self.retriable = retriable
+
+
+class DamagedStoreError(StorageError):
+    """A state store's files are damaged or not all there. Its content comes back from its changelog."""
 
 
 class CorruptRecordError(StorageError):

@@ -5,6 +5,7 @@
 | `<app>/.lock` | shared lock of every worker of the application; its text names their cluster |
 | `<app>/<task>/.lock` | exclusive lock of the worker that runs the task; its text names the process |
 | `<app>/<task>/.changelogs` | JSON: id of each changelog topic that the stores were filled from |
+| `<app>/<task>/.damaged` | there if a store was found damaged while it was used |
 | `<app>/<task>/rocksdb/<store>` | a store |
 
 Workers of one machine share the folder, so a task can move between them without being restored. Locks are
@@ -165,9 +166,23 @@ class TaskDirectory:
             draft.replace(file)
         return not stale
 
+    def condemn(self) -> None:
+        """Have the stores deleted before they are opened again: one of them is damaged."""
+        with contextlib.suppress(OSError):
+            (self.path / ".damaged").touch()
+
+    def wipe_condemned(self) -> bool:
+        """Delete the stores if one was found damaged; whether it was."""
+        condemned = (self.path / ".damaged").exists()
+        if condemned:
+            self.wipe()
+        return condemned
+
     def wipe(self) -> None:
         """Delete every store in the folder. None may be open."""
         shutil.rmtree(self.path / "rocksdb", ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (self.path / ".damaged").unlink()
 
     def close(self) -> None:
         """Let go of the folder. Safe to call twice."""

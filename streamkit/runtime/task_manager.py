@@ -11,15 +11,17 @@ All methods run on the processing thread; the listener's in the consumer's poll.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 from streamkit.clock import Clock
-from streamkit.errors import BrokerError, LockedError, TopologyError
+from streamkit.errors import BrokerError, DamagedStoreError, LockedError, TopologyError
 from streamkit.log.client import CommitFailedError, Consumer, RebalanceListener
 from streamkit.log.client.records import FetchedBatch
 from streamkit.model.records import TopicPartition
@@ -348,11 +350,12 @@ class TaskManager(RebalanceListener):
 
     def close(self) -> None:
         """Close every task without a commit, and give up its folder."""
-        for held in list(self._held.values()):
-            self._release(held)
-        while self._closing:
-            # The restore thread has ended; nobody uses these stores any more.
-            self._close(self._closing.pop())
+        with contextlib.ExitStack() as stack:  # which goes on after one that fails
+            for held in (*self._held.values(), *self._closing):
+                # The restore thread has ended; nobody uses these stores any more.
+                held.job = None
+                stack.callback(self._release, held)
+            self._closing.clear()
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -376,9 +379,7 @@ class TaskManager(RebalanceListener):
         changelogs = factory.plan.sub_topology(held.task_id.sub_topology).changelogs
         if changelogs:
             held.folder.match_changelogs(self._topic_ids(list(changelogs.values())))
-        held.task = factory.task(
-            held.task_id, directory=held.folder.path, global_stores=self.global_stores
-        )
+        held.task = self._with_stores(held.task_id, held.folder)
         if not changelogs:
             self._start(held)
             return
@@ -390,6 +391,37 @@ class TaskManager(RebalanceListener):
         }
         held.job = RestoreJob(held.task, limits)
         self._restorer.submit(held.job)
+
+    def _with_stores(self, task_id: TaskId, folder: TaskDirectory) -> Task:
+        """The task; damaged stores are made anew where changelogs hold their content."""
+        factory = self._factory()
+
+        def make() -> Task:
+            return factory.task(task_id, directory=folder.path, global_stores=self.global_stores)
+
+        if not self._has_all_changelogs(task_id):
+            return make()
+        if folder.wipe_condemned():
+            log.warning("task %s: its stores were damaged and are restored", task_id)
+        try:
+            return make()
+        except DamagedStoreError as error:
+            log.warning("task %s: %s. All stores of the task are restored", task_id, error)
+            folder.wipe()
+            return make()
+
+    def _has_all_changelogs(self, task_id: TaskId) -> bool:
+        sub = self._factory().plan.sub_topology(task_id.sub_topology)
+        return all(spec.name in sub.changelogs for spec in sub.stores)
+
+    def condemn(self, error: DamagedStoreError) -> None:
+        """A store was found damaged while it was used: who opens it next restores it, if that is possible."""
+        for held in (*self._held.values(), *self._closing):
+            if held.folder is None or not self._has_all_changelogs(held.task_id):
+                continue
+            if error.path is not None and Path(error.path).is_relative_to(held.folder.path):
+                held.folder.condemn()
+                error.retriable = True
 
     def _restored(self, job: RestoreJob) -> None:
         """A restore has ended: start the task, or close it if it was given up meanwhile."""

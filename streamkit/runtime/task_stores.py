@@ -126,8 +126,15 @@ class TaskStores:
             store.discard()
 
     def close(self) -> None:
+        """Close every store, also after one that can't be: its files would stay locked."""
+        failure: Exception | None = None
         for store in self.by_name.values():
-            store.close()
+            try:
+                store.close()
+            except Exception as error:  # noqa: BLE001  # raised below
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _written_to(self, store: str) -> TopicPartition | None:
         return None if store in self._from_source else self._changelogs.get(store)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from streamkit.clock import Clock
-from streamkit.errors import BrokerError, TopologyError
+from streamkit.errors import BrokerError, DamagedStoreError, TopologyError
 from streamkit.log.client import (
     Admin,
     CommitFailedError,
@@ -164,7 +164,11 @@ class WorkerRun:
             self._join_group()
             self.purger = Purger(self.plan, self.admin)
             resources.callback(self.purger.close)
-            self._loop()
+            try:
+                self._loop()
+            except DamagedStoreError as error:
+                self.tasks.condemn(error)
+                raise
 
     def _join_group(self) -> None:
         settings = self.settings
@@ -196,8 +200,10 @@ class WorkerRun:
         """Leave the group. After an error nothing may be committed on the way out."""
         self._waiting = None
         self.restorer.stop()
-        self.tasks.close()
-        self.consumer.close()
+        try:
+            self.tasks.close()
+        finally:
+            self.consumer.close()
 
     def _poll(self, seconds: float) -> list[FetchedBatch]:
         """What was fetched; nothing while others than workers of ours are in the group."""

@@ -28,7 +28,7 @@ from weakref import WeakSet
 import rocksdict
 
 from streamkit.clock import Clock, SystemClock
-from streamkit.errors import ClosedError, LockedError, StorageError
+from streamkit.errors import ClosedError, DamagedStoreError, LockedError, StorageError
 from streamkit.state.backends.base import Backend
 from streamkit.state.settings import StoreSettings
 
@@ -238,7 +238,10 @@ class RocksDBBackend(Backend):
     def _close_database(self) -> None:
         for entries in list(self._ranges):
             entries.close()  # type: ignore[attr-defined] # they are generators, see `_stripped`
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:
+            raise self._failed("close", error) from error
 
     def _failed(self, verb: str, error: Exception) -> Exception:
         path = str(self._path)
@@ -251,8 +254,8 @@ class RocksDBBackend(Backend):
                 "stop the other one or choose another state folder",
                 path=path,
             )
-        if "Corruption" in text:
-            return StorageError(
+        if "Corruption" in text or (verb == "open" and "No such file" in text):
+            return DamagedStoreError(
                 f"state folder {path} is damaged ({text}); delete it: its content comes back from "
                 "the changelog topic",
                 path=path,
