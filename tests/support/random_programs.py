@@ -107,7 +107,7 @@ def _reads(chance: random.Random) -> list[Step]:
     step = {**_target(chance), "committed": chance.random() < 0.5}
     if kind == "fetch":
         step |= {
-            "version": chance.choice([4, 7, 11, 12, 13, 17]),
+            "version": chance.choice([5, 7, 11, 12, 13, 17]),
             "offset": chance.choices(
                 ["start", "middle", "stable", "end", "beyond", "before", "minus"],
                 [4, 4, 2, 3, 1, 1, 0.3],
