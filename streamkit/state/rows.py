@@ -17,6 +17,8 @@ __all__ = ["NOTHING_KNOWN", "Row"]
 
 NOTHING_KNOWN: Final[i64] = 2**63 - 1
 
+_NEAR: Final[i64] = 8
+
 Placed = list[tuple[int, object]]
 
 
@@ -40,48 +42,45 @@ class Row:
 
     def get(self, place: int) -> object:
         """The entry at a place, or None."""
-        places = self.places
-        size: i64 = len(places)
-        if size == 0:
-            return None
-        if places[size - 1] == place:
-            return self.entries[size - 1]
-        index: i64 = bisect_left(places, place)
-        if index < size and places[index] == place:
+        index = self._index(place)
+        if index < len(self.places) and self.places[index] == place:
             return self.entries[index]
         return None
 
     def put(self, place: int, entry: object) -> object:
         """Set the entry at a place; the one before, or None."""
         places = self.places
-        size: i64 = len(places)
-        if size == 0 or places[size - 1] < place:
+        index = self._index(place)
+        if index == len(places):
             places.append(place)
             self.entries.append(entry)
             return None
-        index: i64 = size - 1
         if places[index] != place:
-            index = bisect_left(places, place)
-            if places[index] != place:
-                places.insert(index, place)
-                self.entries.insert(index, entry)
-                return None
+            places.insert(index, place)
+            self.entries.insert(index, entry)
+            return None
         before = self.entries[index]
         self.entries[index] = entry
         return before
 
     def drop(self, place: int) -> object:
         """Forget the entry at a place; which it was, None if there was none."""
-        places = self.places
-        size: i64 = len(places)
-        if size and places[size - 1] == place:
-            places.pop()
-            return self.entries.pop()
-        index: i64 = bisect_left(places, place)
-        if index == size or places[index] != place:
+        index = self._index(place)
+        if index == len(self.places) or self.places[index] != place:
             return None
-        del places[index]
+        del self.places[index]
         return self.entries.pop(index)
+
+    def _index(self, place: int) -> i64:
+        """Where a place is, or would be: it is looked for at the end, then by halves (bench.micro_operators)."""
+        places = self.places
+        index: i64 = len(places)
+        near: i64 = index - _NEAR
+        while index > 0 and places[index - 1] >= place:
+            index -= 1
+            if index == near:
+                return bisect_left(places, place, 0, index)
+        return index
 
     def between(self, bottom: int, top: int) -> Placed:
         """(place, entry) with bottom <= place < top, sorted; tombstones too."""
