@@ -17,11 +17,18 @@ from streamkit.errors import CorruptRecordError
 from streamkit.log.broker.doctor import examine
 from streamkit.log.protocol import ErrorCode, batches
 from streamkit.log.protocol.messages import (
+    AddOffsetsToTxnRequest,
+    AddPartitionsToTxnRequest,
+    AddPartitionsToTxnTopic,
+    AddPartitionsToTxnTransaction,
     ConsumerGroupDescribeRequest,
     ConsumerGroupHeartbeatRequest,
     DeleteGroupsRequest,
     DescribeGroupsRequest,
+    DescribeTransactionsRequest,
+    EndTxnRequest,
     HeartbeatRequest,
+    InitProducerIdRequest,
     JoinGroupRequest,
     JoinGroupRequestProtocol,
     LeaveGroupRequest,
@@ -323,11 +330,54 @@ def test_coordinator_of_a_damaged_partition_is_not_available_and_others_are(
             old = client.ask(FindCoordinatorRequest(key_type=kind, key="bad"), 3)
             assert old.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
         assert {code for _, code in group_errors(client, "bad")} == {ErrorCode.NOT_COORDINATOR}
+        assert set(transaction_errors(client, "bad")) == {ErrorCode.NOT_COORDINATOR}
+        assert ErrorCode.NOT_COORDINATOR not in transaction_errors(client, "sound")
         consumer = ck.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "sound"})
         (committed,) = consumer.committed([ck.TopicPartition("t", 0)], timeout=10)
         assert committed.offset == 2
         consumer.close()
         assert ErrorCode.NOT_COORDINATOR not in {code for _, code in group_errors(client, "sound")}
+
+
+def transaction_errors(client: WireClient, transactional_id: str) -> list[int]:
+    """What each request about a transactional id says."""
+    of: dict[str, Any] = {
+        "transactional_id": transactional_id,
+        "producer_id": 5,
+        "producer_epoch": 0,
+    }
+    described = DescribeTransactionsRequest(transactional_ids=[transactional_id])
+    added = AddPartitionsToTxnRequest(
+        v3_and_below_transactional_id=transactional_id,
+        v3_and_below_topics=[AddPartitionsToTxnTopic(name="t", partitions=[0])],
+    )
+    verified = AddPartitionsToTxnRequest(
+        transactions=[
+            AddPartitionsToTxnTransaction(
+                transactional_id=transactional_id,
+                verify_only=True,
+                topics=[AddPartitionsToTxnTopic(name="t", partitions=[0])],
+            )
+        ]
+    )
+    (new,) = client.ask(added, 3).results_by_topic_v3_and_below[0].results_by_partition
+    (old,) = client.ask(verified, 4).results_by_transaction[0].topic_results
+    return [
+        client.ask(described, 0).transaction_states[0].error_code,
+        client.ask(EndTxnRequest(**of, committed=True), 5).error_code,
+        client.ask(AddOffsetsToTxnRequest(**of, group_id="sound"), 4).error_code,
+        new.partition_error_code,
+        old.results_by_partition[0].partition_error_code,
+        client.ask(
+            InitProducerIdRequest(
+                transactional_id=transactional_id,
+                transaction_timeout_ms=1000,
+                producer_id=-1,
+                producer_epoch=-1,
+            ),
+            4,
+        ).error_code,
+    ]
 
 
 def group_errors(client: WireClient, group_id: str) -> list[tuple[str, int]]:

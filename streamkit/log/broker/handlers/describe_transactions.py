@@ -31,6 +31,8 @@ def describe_transactions(
 
 
 def _describe(broker: Broker, transactional_id: str) -> TransactionState:
+    if error := broker.transactions.availability(transactional_id):
+        return TransactionState(transactional_id=transactional_id, error_code=error)
     known = broker.transactions.transaction(transactional_id)
     if known is None:
         error = (

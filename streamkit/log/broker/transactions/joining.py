@@ -80,7 +80,7 @@ def _refusal(
         error = ErrorCode.INVALID_PRODUCER_EPOCH
     elif error is ErrorCode.TRANSACTION_ABORTABLE and version < _ABORTABLE_KNOWN:
         error = ErrorCode.INVALID_TXN_STATE
-    elif error is ErrorCode.COORDINATOR_NOT_AVAILABLE or (
+    elif error in (ErrorCode.COORDINATOR_NOT_AVAILABLE, ErrorCode.NOT_COORDINATOR) or (
         error is ErrorCode.CONCURRENT_TRANSACTIONS and version < ADDS_BY_ITSELF
     ):
         # A code on which producers of every age send the batch again.

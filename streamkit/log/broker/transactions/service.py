@@ -96,12 +96,20 @@ class TransactionService:
             timer.cancel()
         self._timers.clear()
 
+    def availability(self, transactional_id: str) -> ErrorCode:
+        """NONE if all is known of the id that its partition says, or NOT_COORDINATOR: that is damaged."""
+        partition = self.partition_of(transactional_id)
+        available = self._services.has_coordinator(TRANSACTIONS_TOPIC, partition)
+        return ErrorCode.NONE if available else ErrorCode.NOT_COORDINATOR
+
     # Producers
 
     def init_producer(
         self, transactional_id: str, timeout_ms: int, expected: Producer | None
     ) -> ProducerReply:
         """A producer takes an id over; see `TransactionCoordinator.init_producer`."""
+        if error := self.availability(transactional_id):
+            return ProducerReply(error)
         outcome = self._coordinator.init_producer(
             transactional_id, timeout_ms, expected, self._now_ms()
         )
@@ -127,6 +135,8 @@ class TransactionService:
         client_version: int,
     ) -> ErrorCode:
         """Make partitions part of the transaction; they may be written to afterwards."""
+        if error := self.availability(transactional_id):
+            return error
         outcome = self._coordinator.add_partitions(
             transactional_id, producer, partitions, self._now_ms(), client_version=client_version
         )
@@ -141,7 +151,9 @@ class TransactionService:
         self, transactional_id: str, producer: Producer, partition: TopicPartition
     ) -> ErrorCode:
         """Whether the transaction has the partition; see `TransactionCoordinator.verify`."""
-        return self._coordinator.verify(transactional_id, producer, partition)
+        return self.availability(transactional_id) or self._coordinator.verify(
+            transactional_id, producer, partition
+        )
 
     def partition_of(self, transactional_id: str) -> int:
         """The partition of `__transaction_state` that holds the id."""
@@ -155,6 +167,8 @@ class TransactionService:
         self, transactional_id: str, producer: Producer, *, committed: bool, client_version: int
     ) -> ProducerReply:
         """Commit or abort. When the answer says NONE, that is the transaction's end, come what may."""
+        if error := self.availability(transactional_id):
+            return ProducerReply(error)
         outcome = self._coordinator.end(
             transactional_id,
             producer,
