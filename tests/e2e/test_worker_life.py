@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -346,14 +347,16 @@ def test_record_cache_sends_the_last_update_of_each_commit(
     given = settings(broker, tmp_path, statestore_cache_max_bytes=10_000_000)
     for total in (500, 1_000):
         feed(broker, "in", *((key, "x", 1) for _ in range(500) for key in "ab"))
+        expected = {"a": total, "b": total}
         with running(builder.build(), given) as worker:
-            wait_for(lambda total=total: totals_of_one(broker) == {"a": total, "b": total}, worker)
+            wait_for(partial(has_totals, broker, expected), worker)
     assert len(read(broker, "totals", 1)) < 200
 
 
-def totals_of_one(broker: EmbeddedBroker) -> dict[str, int]:
+def has_totals(broker: EmbeddedBroker, expected: dict[str, int]) -> bool:
     rows = read(broker, "totals", 1)
-    return {key: int.from_bytes(value, "big") for key, value in rows if value is not None}
+    last = {key: int.from_bytes(value, "big") for key, value in rows if value is not None}
+    return last == expected
 
 
 def test_topic_that_a_pattern_finds_later_joins_the_tasks(

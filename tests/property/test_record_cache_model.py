@@ -58,9 +58,10 @@ def _merged(_key: str, one: int, other: int) -> int:
 def run(builder: Any, given_records: list[Any], every: int, cache: int) -> list[list[Sent]]:
     """What went out at each record, and at the end."""
     steps = []
-    with RestartingDriver(
+    driver = RestartingDriver(
         builder, commit_every=every, backend="memory", statestore_cache_max_bytes=cache
-    ) as driver:
+    )
+    with driver:
         for key, value, time in given_records:
             driver.pipe_input("in", key, value, timestamp_ms=time)
             steps.append(driver.read_all("out"))

@@ -66,7 +66,8 @@ def test_caches_that_hold_too_much_send_at_once() -> None:
 
 def test_row_that_comes_and_goes_before_the_commit_sends_nothing() -> None:
     builder = sk.StreamsBuilder(default_key=str, default_value=str)
-    rows = builder.stream("in").flat_map_values(
+    rows: Any = builder.stream("in")
+    rows = rows.flat_map_values(
         lambda values: [value or None for value in values.split(",")], value=str
     )
     rows.to_table(store="rows").to_stream().to("out")
