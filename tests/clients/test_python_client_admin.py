@@ -214,6 +214,14 @@ def test_level_of_a_feature_is_one_that_the_nodes_have(admin: Administrator) -> 
             admin.set_feature(feature, level)
 
 
+@pytest.mark.scenario("api_versions")
+def test_versions_of_apis_are_announced(admin: Administrator) -> None:
+    """Those of records, offsets and transactions; the client may know fewer, and tells what it is told."""
+    found = admin.api_versions()
+    wanted = {0: (0, 13), 1: (4, 18), 2: (1, 11), 3: (0, 13), 8: (2, 10), 9: (1, 10), 22: (0, 5)}
+    assert {key: tuple(found[key]) for key in wanted} == wanted
+
+
 @pytest.mark.scenario("quorum")
 def test_one_node_is_its_own_quorum(admin: Administrator) -> None:
     assert admin.quorum() == (1, [1])

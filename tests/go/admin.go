@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 var adminScenarios = []scenario{
@@ -20,6 +22,7 @@ var adminScenarios = []scenario{
 	{"described_topic", describedTopic},
 	{"features", features},
 	{"feature_levels", featureLevels},
+	{"api_versions", apiVersions},
 	{"cluster", cluster},
 	{"log_dirs", logDirs},
 	{"single_node", singleNode},
@@ -342,6 +345,23 @@ func featureLevels(ctx context.Context, j *judge) answer {
 		update := kadm.FeatureUpdate{Feature: "group.version", MaxVersionLevel: level, UpgradeType: 1}
 		done, err := j.admin.UpdateFeatures(ctx, true, update)
 		found = append(found, fmt.Sprint(level, ": ", code(err), " ", code(done["group.version"].Err)))
+	}
+	return found
+}
+
+// apiVersions leaves out what the bundled broker announces nowhere: security, quotas, telemetry, share groups and groups
+// of Kafka Streams.
+func apiVersions(ctx context.Context, j *judge) answer {
+	versions, err := j.admin.ApiVersions(ctx)
+	must(err)
+	elsewhere := regexp.MustCompile("ACL|SASL|Share|StreamsGroup|DelegationToken|ClientQuotas|UserSCRAM|Telemetry")
+	found := answer{}
+	for _, broker := range versions.Sorted() {
+		broker.EachKeySorted(func(key, least, most int16) {
+			if name := kmsg.NameForKey(key); !elsewhere.MatchString(name) {
+				found = append(found, fmt.Sprint(key, " ", name, ": ", least, " to ", most))
+			}
+		})
 	}
 	return found
 }

@@ -19,6 +19,7 @@ class AiokafkaAdmin(Administrator):
 
     lacks = frozenset(
         {
+            "api_versions",
             "delete_offsets",
             "feature_levels",
             "features",

@@ -73,6 +73,10 @@ class Administrator:
         """The cluster's features that are in force, and their levels."""
         raise NotImplementedError
 
+    def api_versions(self) -> dict[int, tuple[int, int]]:
+        """The versions that the broker announces, by the APIs' keys."""
+        raise NotImplementedError
+
     def set_feature(self, feature: str, level: int) -> None:
         """Ask whether a feature could be raised to a level, without doing it."""
         raise NotImplementedError

@@ -16,6 +16,7 @@ _admin: Any = confluent_kafka.admin
 class ConfluentAdmin(Administrator):
     lacks = frozenset(
         {
+            "api_versions",
             "delete_offsets",
             "feature_levels",
             "features",

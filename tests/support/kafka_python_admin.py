@@ -107,6 +107,9 @@ class KafkaPythonAdmin(Administrator):
         found = self._client.describe_features().items()
         return {name: levels["finalized"] for name, levels in found if "finalized" in levels}
 
+    def api_versions(self) -> dict[int, tuple[int, int]]:
+        return {int(key): versions for key, versions in self._client.api_versions().items()}
+
     def set_feature(self, feature: str, level: int) -> None:
         with refusals():
             told = self._client.update_features({feature: level}, validate_only=True)[feature]

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 
-from client_drivers import Message, wait_until
+from client_drivers import Message, RefusedError, wait_until
 from tool_lab import Tools
 
 __all__ = ["RECORD_SCENARIOS"]
@@ -24,23 +24,23 @@ def _console(lab: Tools) -> list[str]:
         "--reader-property",
         "parse.headers=true",
     )
-    found = lab.run("console-producer", *one, *keys, stdin="a:1,b:2\tkey|value\nc:3\tk2|v2\n")
+    found = lab.works("console-producer", *one, *keys, stdin="a:1,b:2\tkey|value\nc:3\tk2|v2\n")
     shown = [
         word
         for what in ("key", "headers", "partition", "offset")
         for word in ("--formatter-property", f"print.{what}=true")
     ]
-    found += lab.run(
+    found += lab.works(
         "console-consumer", *one, "--from-beginning", "--max-messages", "2", *wait, *shown
     )
-    found += lab.run(
+    found += lab.works(
         "console-consumer", *one, "--partition", "0", "--offset", "1", "--max-messages", "1", *wait
     )
     committed = ("--isolation-level", "read_committed", "--group", lab.name("group"))
-    found += lab.run(
+    found += lab.works(
         "console-consumer", *one, "--from-beginning", "--max-messages", "2", *wait, *committed
     )
-    return found + lab.run("console-consumer", *one, "--timeout-ms", "1000")
+    return found + lab.works("console-consumer", *one, "--timeout-ms", "1000")
 
 
 def _performance(lab: Tools) -> list[str]:
@@ -53,16 +53,16 @@ def _performance(lab: Tools) -> list[str]:
         ("acks=0", "linger.ms=5"),
     ):
         properties = ("--producer-props", f"bootstrap.servers={lab.bootstrap}", *more)
-        lines = lab.run("producer-perf-test", "--topic", topic, *count, *properties)
+        lines = lab.works("producer-perf-test", "--topic", topic, *count, *properties)
         produced += [lines[0], lines[-1].partition(",")[0]]
     wait_until(
         lambda: sum(lab.driver.watermarks(topic, p)[1] for p in (0, 1)) == 60_000, "all of them"
     )
-    read = lab.run(
+    read = lab.works(
         "consumer-perf-test", "--topic", topic, "--messages", "60000", "--timeout", "20000"
     )
     header, row = read[-2:]
-    latency = lab.run(
+    latency = lab.works(
         "end-to-end-latency",
         *("--topic", topic, "--num-records", "20", "--producer-acks", "all"),
         *("--record-size", "10"),
@@ -89,8 +89,8 @@ def _offsets_by_time(lab: Tools) -> list[str]:
         lab.driver.produce(topic, [Message(b"v", timestamp_ms=base_ms + later_ms)])
     found = []
     for at in ("earliest", "latest", "max-timestamp", str(base_ms + 2000), str(base_ms + 9000)):
-        found += lab.run("get-offsets", "--topic", topic, "--time", at)
-    found += lab.run("get-offsets", "--topic-partitions", f"{topic}:1")
+        found += lab.works("get-offsets", "--topic", topic, "--time", at)
+    found += lab.works("get-offsets", "--topic-partitions", f"{topic}:1")
     return found + lab.run("get-offsets", "--topic", lab.name("unknown"))
 
 
@@ -103,11 +103,11 @@ def _read(lab: Tools, topic: str, count: int, *more: str) -> list[str]:
     what = ("timestamp", "partition", "offset", "headers", "key")
     shown = [word for each in what for word in ("--formatter-property", f"print.{each}=true")]
     arguments = ("--from-beginning", "--max-messages", str(count), "--timeout-ms", "6000")
-    return lab.run("console-consumer", "--topic", topic, *arguments, *shown, *more)
+    return lab.works("console-consumer", "--topic", topic, *arguments, *shown, *more)
 
 
 def _end(lab: Tools, topic: str, time_: str = "latest") -> list[str]:
-    return lab.run("get-offsets", "--topic", topic, "--time", time_)
+    return lab.works("get-offsets", "--topic", topic, "--time", time_)
 
 
 def _codec(lab: Tools, codec: str) -> list[str]:
@@ -132,7 +132,7 @@ def _codec(lab: Tools, codec: str) -> list[str]:
     ]
     lines += [f"NULL\tk{n % 7}|value {n}" for n in range(40)]
     stdin = "\n".join(lines) + "\n"
-    found = lab.run(
+    found = lab.works(
         "console-producer", "--topic", topic, *parsed, "--compression-codec", codec, stdin=stdin
     )
     return found + _read(lab, topic, len(lines))
@@ -143,7 +143,7 @@ def _acks(lab: Tools) -> list[str]:
     found = []
     for count, acks in enumerate(("all", "1", "0"), 1):
         plain = (*_property("acks", acks), *_property("enable.idempotence", "false"))
-        found += lab.run("console-producer", "--topic", topic, *plain, stdin=f"{acks}\n")
+        found += lab.works("console-producer", "--topic", topic, *plain, stdin=f"{acks}\n")
         wait_until(lambda count=count: lab.driver.watermarks(topic, 0)[1] == count, "it")  # type: ignore[misc]
     return found + _read(lab, topic, 3)
 
@@ -152,7 +152,7 @@ def _idempotence(lab: Tools) -> list[str]:
     topic = lab.topic("idempotent")
     lines = "".join(f"{n}\n" for n in range(200))
     small = (*_property("batch.size", 100), *_property("enable.idempotence", "true"))
-    found = lab.run("console-producer", "--topic", topic, *small, stdin=lines)
+    found = lab.works("console-producer", "--topic", topic, *small, stdin=lines)
     found += _read(lab, topic, 200)
     place = ("--topic", topic, "--partition", "0")
     row = lab.run("transactions", "describe-producers", *place)[-1].split()
@@ -166,8 +166,8 @@ def _large_record(lab: Tools) -> list[str]:
         *_property("bootstrap.servers", lab.bootstrap),
         *("max.request.size=9000000", "buffer.memory=30000000"),
     )
-    sent = lab.run("producer-perf-test", "--topic", topic, *size, *properties)
-    read = lab.run(
+    sent = lab.works("producer-perf-test", "--topic", topic, *size, *properties)
+    read = lab.works(
         "consumer-perf-test",
         *("--topic", topic, "--num-records", "2", "--fetch-size", "1000", "--timeout", "9000"),
     )
@@ -178,8 +178,8 @@ def _large_record(lab: Tools) -> list[str]:
 def _too_large_record(lab: Tools) -> list[str]:
     """The console producer tells a refused record only to its log."""
     topic = lab.topic("small", max_message_bytes="1000")
-    found = lab.run("console-producer", "--topic", topic, stdin="x" * 2000 + "\n")
-    found += lab.run("console-producer", "--topic", topic, stdin="small\n")
+    found = lab.works("console-producer", "--topic", topic, stdin="x" * 2000 + "\n")
+    found += lab.works("console-producer", "--topic", topic, stdin="small\n")
     return found + _end(lab, topic) + _read(lab, topic, 1)
 
 
@@ -187,7 +187,7 @@ def _timestamps(lab: Tools) -> list[str]:
     found = []
     for kind in ("CreateTime", "LogAppendTime"):
         topic = lab.topic("times", message_timestamp_type=kind)
-        found += lab.run("console-producer", "--topic", topic, stdin="v\n")
+        found += lab.works("console-producer", "--topic", topic, stdin="v\n")
         found += _read(lab, topic, 1)
     return found
 
@@ -217,7 +217,7 @@ def _unknown_topic(lab: Tools) -> list[str]:
 
 def _auto_created_topic(lab: Tools) -> list[str]:
     topic = lab.name("auto")
-    found = lab.run("console-producer", "--topic", topic, stdin="v\n")
+    found = lab.works("console-producer", "--topic", topic, stdin="v\n")
     found += _read(lab, topic, 1)
     return found + lab.run("topics", "--describe", "--topic", topic)
 
@@ -237,7 +237,7 @@ def _compaction(lab: Tools) -> list[str]:
     ]
 
     def send(line: str) -> list[str]:
-        return lab.run("console-producer", "--topic", topic, *keys, stdin=line + "\n")
+        return lab.works("console-producer", "--topic", topic, *keys, stdin=line + "\n")
 
     for n in range(12):
         send(f"key {n % 3}|" + ("NULL" if n == 10 else f"value {n}"))
@@ -266,7 +266,7 @@ def _retention(lab: Tools) -> list[str]:
         lab.driver.produce(topic, [Message(b"old", timestamp_ms=an_hour_ago)])
     wait_until(lambda: lab.driver.watermarks(topic, 0)[0] == 3, "retention")
     found = _end(lab, topic, "earliest")
-    found += lab.run("console-producer", "--topic", topic, stdin="new\n")
+    found += lab.works("console-producer", "--topic", topic, stdin="new\n")
     return found + _read(lab, topic, 1)
 
 
@@ -289,12 +289,53 @@ def _group(lab: Tools, *properties: str) -> list[str]:
     topic, group = lab.topic("group"), lab.name("group")
     lab.driver.produce(topic, [Message(str(n).encode()) for n in range(6)])
     arguments = ("--topic", topic, "--group", group, "--timeout-ms", "6000", *properties)
-    found = lab.run("console-consumer", *arguments, "--from-beginning", "--max-messages", "4")
+    found = lab.works("console-consumer", *arguments, "--from-beginning", "--max-messages", "4")
     found += lab.run("consumer-groups", "--describe", "--group", group)
     found += lab.run("consumer-groups", "--describe", "--group", group, "--members", "--verbose")
-    found += lab.run("console-consumer", *arguments, "--max-messages", "2")
+    found += lab.works("console-consumer", *arguments, "--max-messages", "2")
     found += lab.run("consumer-groups", "--describe", "--group", group, "--state")
     return found + lab.run("consumer-groups", "--delete", "--group", group)
+
+
+def _static(strategy: str = "Range", session_ms: int = 30_000) -> tuple[str, ...]:
+    """Static, so that the group can be looked at when the console consumer is gone."""
+    return (
+        *_property("group.instance.id", "me"),
+        *_property("session.timeout.ms", session_ms),
+        *_property("heartbeat.interval.ms", 300),
+        *_property(
+            "partition.assignment.strategy",
+            f"org.apache.kafka.clients.consumer.{strategy}Assignor",
+        ),
+    )
+
+
+def _lost_member(lab: Tools) -> list[str]:
+    """A static member says nothing when it goes: its group learns it from the silence."""
+    topic, group = lab.topic("lost"), lab.name("group")
+    lab.driver.produce(topic, [Message(b"v")])
+    arguments = ("--topic", topic, "--group", group, "--max-messages", "1")
+    static = _static(session_ms=2_000)
+    found = lab.works("console-consumer", *arguments, *static, "--from-beginning")
+    wait_until(lambda: lab.driver.describe_group(group).state == "EMPTY", "an empty group")
+    return found + lab.run("consumer-groups", "--describe", "--group", group, "--state")
+
+
+def _fencing(lab: Tools) -> list[str]:
+    """The tool ends somebody's transaction, who is out then."""
+    topic, transactional_id = lab.topic("fenced"), lab.name("id")
+    one = lab.driver.transaction(transactional_id)
+    one.send(topic, [b"lost"])
+    end = ("forceTerminateTransaction", "--transactionalId")
+    found = lab.run("transactions", *end, transactional_id)
+    wait_until(lambda: lab.driver.watermarks(topic, 0)[1] == 2, "the marker")
+    try:
+        one.commit()
+    except RefusedError:
+        found.append("the commit is refused")
+    found += lab.run("transactions", *end, lab.name("unknown"))[:1]
+    lab.driver.produce(topic, [Message(b"after")])
+    return found + _read(lab, topic, 1, "--isolation-level", "read_committed")
 
 
 def _transactions(lab: Tools) -> list[str]:
@@ -345,7 +386,18 @@ RECORD_SCENARIOS: dict[str, Callable[[Tools], list[str]]] = {
     "performance": _performance,
     "committed_offsets": _group,
     "consumer_protocol": lambda lab: _group(lab, *_property("group.protocol", "consumer")),
-    "static_member": lambda lab: _group(lab, *_property("group.instance.id", "me")),
+    **{
+        scenario: lambda lab, strategy=strategy: _group(lab, *_static(strategy))  # type: ignore[misc]
+        for scenario, strategy in {
+            "static_member": "Range",
+            "group_range": "Range",
+            "group_roundrobin": "RoundRobin",
+            "group_sticky": "Sticky",
+            "group_cooperative_sticky": "CooperativeSticky",
+        }.items()
+    },
+    "lost_member": _lost_member,
+    "fencing": _fencing,
     "transactions": _transactions,
     "open_transaction": _open_transaction,
 }
