@@ -14,6 +14,7 @@ import click
 
 from streamkit.errors import ConfigError
 from streamkit.log.broker.configuration import collect_settings
+from streamkit.log.broker.descriptors import raise_descriptor_limit
 from streamkit.log.broker.local import default_data_dir, remove_address, write_address
 from streamkit.log.broker.registry import apis
 from streamkit.log.broker.server import BrokerServer, new_event_loop, serve
@@ -106,6 +107,7 @@ def broker(
 
         for handler in logging.getLogger().handlers:
             handler.setFormatter(JsonFormatter())
+    raise_descriptor_limit()
     # Until it serves, all that is made stays.
     gc.disable()
     try:

@@ -3,6 +3,7 @@
 | setting | beyond it |
 | --- | --- |
 | `max.connections` | nobody is accepted until a connection has gone; who connects waits in the system's queue |
+| the process's file descriptors, see `descriptors` | the same |
 | `max.connections.per.ip`, `max.connections.per.ip.overrides` | the connection is closed at once |
 
 Without file descriptors nobody is accepted for a second.
@@ -34,10 +35,12 @@ class ConnectionQuotas:
 
     Args:
         settings: those in force now.
+        most: connections that there are descriptors for.
     """
 
-    def __init__(self, settings: Callable[[], BrokerSettings]) -> None:
+    def __init__(self, settings: Callable[[], BrokerSettings], most: int) -> None:
         self._settings = settings
+        self._most = most
         self._by_ip: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -48,11 +51,15 @@ class ConnectionQuotas:
 
     async def wait_for_slot(self) -> None:
         """Return when one more connection may be open."""
-        if self.total >= self._settings().max_connections:
+        if self.total >= self._limit():
             logger.warning(
-                "%d connections (max.connections): nobody is let in until one has gone", self.total
+                "%d connections (%s): nobody is let in until one has gone",
+                self.total,
+                "max.connections"
+                if self._limit() < self._most
+                else "the process may have no more open files, see ulimit -n",
             )
-        while self.total >= self._settings().max_connections:
+        while self.total >= self._limit():
             # No `wait_for`: before Python 3.12 it loses a cancellation that comes with the result.
             loop = asyncio.get_running_loop()
             freed = loop.create_future()
@@ -64,6 +71,9 @@ class ConnectionQuotas:
             finally:
                 timer.cancel()
                 self._waiting.remove(freed)
+
+    def _limit(self) -> int:
+        return min(self._settings().max_connections, self._most)
 
     def enter(self, ip: str) -> bool:
         """Note a connection from `ip`; False: it has too many, and this one isn't noted."""

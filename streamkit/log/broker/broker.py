@@ -14,6 +14,7 @@ from uuid import UUID
 from streamkit.clock import Clock, SystemClock
 from streamkit.errors import BrokerError, ConfigError, StorageError
 from streamkit.log.broker.cluster_view import ClusterView
+from streamkit.log.broker.descriptors import shares_of_descriptors
 from streamkit.log.broker.dynamic_settings import DynamicSettings
 from streamkit.log.broker.empty_log import EmptyLog
 from streamkit.log.broker.failures import refusal
@@ -79,6 +80,7 @@ class Broker:
             retention_check_ms=settings.log_retention_check_interval_ms,
             producer_expiration_ms=settings.producer_id_expiration_ms,
             cleaner_backoff_ms=settings.log_cleaner_backoff_ms,
+            max_open_files=shares_of_descriptors().log_files,
         )
         self.memory = FlightMemory(settings.queued_max_request_bytes)
         self.waiters = FetchWaiters(timers)

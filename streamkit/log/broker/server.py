@@ -17,6 +17,7 @@ from streamkit.errors import StreamkitError
 from streamkit.log.broker.acceptor import Acceptor, ConnectionQuotas
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.connection import ClientConnection
+from streamkit.log.broker.descriptors import shares_of_descriptors
 from streamkit.log.broker.faults import Faults
 from streamkit.log.broker.request_metrics import RequestMetrics
 from streamkit.log.broker.settings import BrokerSettings, parse_listener
@@ -82,7 +83,9 @@ class BrokerServer:
         self._connections: set[ClientConnection] = set()
         self._numbers = itertools.count(1)
         self._acceptor: Acceptor | None = None
-        self._quotas = ConnectionQuotas(lambda: self.broker.settings)
+        self._quotas = ConnectionQuotas(
+            lambda: self.broker.settings, shares_of_descriptors().connections
+        )
         self._sweep: TimerHandle | None = None
         self._idle_since_ms = 0
         self._empty = asyncio.Event()

@@ -7,6 +7,7 @@ the operating system becomes a `LogStorageError` that names the file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
@@ -35,6 +36,7 @@ __all__ = [
 MAX_OPEN_FILES = 512
 MAX_LOADED_BYTES = 32 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _MAX_NAME = 255
 
 
@@ -175,7 +177,15 @@ class OpenFiles:
         if len(self._descriptors) >= self._max_open:
             os.close(self._descriptors.popitem(last=False)[1])
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
-        descriptor = os.open(path, flags, 0o644)
+        while True:
+            try:
+                descriptor = os.open(path, flags, 0o644)
+                break
+            except OSError as error:
+                if error.errno not in _OUT_OF_DESCRIPTORS or not self._descriptors:
+                    raise
+                # The process has others open, which don't make room.
+                os.close(self._descriptors.popitem(last=False)[1])
         self._descriptors[path] = descriptor
         return descriptor
 
