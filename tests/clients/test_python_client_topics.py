@@ -126,7 +126,7 @@ def test_compaction_keeps_the_newest_record_of_each_key(driver: Driver, make: Ma
 
 @pytest.mark.scenario("retention")
 def test_old_records_go_after_their_time(driver: Driver, make: Make) -> None:
-    topic = make({"retention.ms": "1000", "segment.ms": "100"})
+    topic = make({"retention.ms": "60000", "segment.ms": "100"})
     an_hour_ago = int(time.time() * 1000) - HOUR_MS
     for _ in range(3):
         driver.produce(topic, [Message(b"old", timestamp_ms=an_hour_ago)])

@@ -307,7 +307,7 @@ func compaction(ctx context.Context, j *judge) answer {
 }
 
 func retention(ctx context.Context, j *judge) answer {
-	topic := j.topic(ctx, 1, "retention.ms", "1000", "segment.ms", "100", "file.delete.delay.ms", "0")
+	topic := j.topic(ctx, 1, "retention.ms", "60000", "segment.ms", "100", "file.delete.delay.ms", "0")
 	for range 3 {
 		one := record(topic, 0, "old")
 		one.Timestamp = time.Now().Add(-time.Hour)

@@ -173,7 +173,7 @@ public class ConformanceJudge {
     }
 
     private List<String> retention() throws Exception {
-        String topic = topic(1, "retention.ms", "1000", "segment.ms", "100");
+        String topic = topic(1, "retention.ms", "60000", "segment.ms", "100");
         long before = System.currentTimeMillis() - HOUR_MS;
         try (KafkaProducer<String, String> producer = producer()) {
             for (int n = 0; n < 3; n++) {

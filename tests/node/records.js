@@ -188,7 +188,7 @@ module.exports = {
   },
 
   async retention(lab) {
-    const topic = await lab.topic(1, { "retention.ms": "1000", "segment.ms": "100" })
+    const topic = await lab.topic(1, { "retention.ms": "60000", "segment.ms": "100" })
     for (let n = 0; n < 3; n += 1) await lab.send(topic, [{ value: "old", timestamp: `${BASE_MS}` }])
     let at
     await until("retention", async () => {

@@ -260,7 +260,7 @@ def _compaction(lab: Tools) -> list[str]:
 
 
 def _retention(lab: Tools) -> list[str]:
-    topic = lab.topic("retained", retention_ms="1000", segment_ms="100")
+    topic = lab.topic("retained", retention_ms="60000", segment_ms="100")
     an_hour_ago = int(time.time() * 1000) - 3_600_000
     for _ in range(3):
         lab.driver.produce(topic, [Message(b"old", timestamp_ms=an_hour_ago)])
