@@ -41,11 +41,13 @@ def oracle() -> Iterator[StreamsOracle]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _quiet_about_generated_names() -> Iterator[None]:
-    logger = logging.getLogger("streamkit.topology.naming")
-    logger.setLevel(logging.ERROR)
+def _quiet_about_names_and_retentions() -> Iterator[None]:
+    loggers = [logging.getLogger(f"streamkit.{name}") for name in ("topology.naming", "dsl")]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     yield
-    logger.setLevel(logging.NOTSET)
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.*;
+import org.apache.kafka.streams.errors.ErrorHandlerContext;
 import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.kstream.*;
 import org.apache.kafka.streams.processor.PunctuationType;
@@ -66,6 +67,16 @@ public class StreamsOracle {
         }
     }
 
+    /** Goes on after errors of processing, and tells of those that are Kafka Streams' own. */
+    public static class Continuing extends LogAndContinueProcessingExceptionHandler {
+        static String bug;
+
+        @Override public Response handleError(ErrorHandlerContext context, Record<?, ?> record, Exception error) {
+            if (root(error).matches("java.lang.(NullPointer|ClassCast)Exception.*")) bug = root(error);
+            return super.handleError(context, record, error);
+        }
+    }
+
     static String root(Throwable error) {
         Throwable root = error;
         while (root.getCause() != null) root = root.getCause();
@@ -85,13 +96,14 @@ public class StreamsOracle {
         settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0L);
         settings.put("__enable.process.processValue.fix__", true); // KAFKA-19668: repartition behind processors
         if (asked.path("continue").asBoolean())
-            settings.put(StreamsConfig.PROCESSING_EXCEPTION_HANDLER_CLASS_CONFIG, LogAndContinueProcessingExceptionHandler.class);
+            settings.put(StreamsConfig.PROCESSING_EXCEPTION_HANDLER_CLASS_CONFIG, Continuing.class);
         if (asked.path("optimize").asBoolean()) settings.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(settings)));
         List<String> outputs = new ArrayList<>();
         new Nodes(builder, asked.get("nodes"), outputs).build();
         Topology topology = builder.build(settings);
         answer.put("described", topology.describe().toString());
+        Continuing.bug = null;
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, settings, Instant.ofEpochMilli(0))) {
             ArrayNode steps = answer.putArray("steps");
             for (JsonNode given : asked.get("inputs")) {
@@ -99,6 +111,10 @@ public class StreamsOracle {
                     give(driver, given);
                 } catch (RuntimeException error) {
                     answer.put("failed", root(error));
+                    break;
+                }
+                if (Continuing.bug != null) { // what comes of its own bugs is nobody's wish
+                    answer.put("failed", Continuing.bug);
                     break;
                 }
                 ArrayNode step = steps.addArray();
