@@ -17,6 +17,7 @@ from kafka_broker import KafkaBroker
 from streamkit.testing import EmbeddedBroker
 
 _STUMBLES = "Apache Kafka stumbles (UNKNOWN_SERVER_ERROR)"
+_NO_MEANING = "Apache Kafka takes a number that has no meaning"
 
 DIFFERENCES: dict[str, str] = {
     "Fetch: isolation 5": f"{_STUMBLES} over a level that doesn't exist; ours reads what is committed",
@@ -28,6 +29,10 @@ DIFFERENCES: dict[str, str] = {
     "OffsetForLeaderEpoch: epoch -5": "an epoch before the first has no end; Kafka gives the log's start",
     "DescribeConfigs: no keys": "Kafka sets min.insync.replicas for all brokers when it is formatted",
     "DescribeConfigs: unknown client metrics": "without telemetry, client metrics have no settings",
+    "IncrementalAlterConfigs: log.flush.interval.ms = '-1'": _NO_MEANING,
+    "IncrementalAlterConfigs: log.flush.interval.ms = '-2'": _NO_MEANING,
+    "IncrementalAlterConfigs: log.retention.bytes = '-2'": _NO_MEANING,
+    "IncrementalAlterConfigs: log.retention.ms = '-2'": _NO_MEANING,
     "DeleteGroups: that nobody could join": "Kafka remembers a group whose first member was refused",
 }
 """Steps of whichever version whose answers differ, and why they may."""

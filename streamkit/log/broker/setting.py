@@ -129,7 +129,7 @@ class Setting:
                 return text.lower() == "true"
             case SettingType.INT | SettingType.LONG | SettingType.SHORT:
                 try:
-                    return int(text)
+                    return int(text if "_" not in text else "")
                 except ValueError:
                     raise ConfigError(
                         f"Invalid value {text} for configuration {self.name}: "
@@ -137,7 +137,7 @@ class Setting:
                     ) from None
             case SettingType.DOUBLE:
                 try:
-                    return float(text)
+                    return float(text if "_" not in text else "")
                 except ValueError:
                     raise ConfigError(
                         f"Invalid value {text} for configuration {self.name}: "

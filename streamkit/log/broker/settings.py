@@ -66,12 +66,13 @@ class BrokerSettings:
         _INT,
         2**31 - 1,
         "How many connections may be open; who comes then waits until one has gone.",
-        at_least=0,
+        at_least=1,
     )
     max_connections_per_ip: int = _setting(
         _INT,
         2**31 - 1,
-        "How many connections one address may have; further ones are closed at once.",
+        "How many connections one address may have; further ones are closed at once. "
+        "0 if max.connections.per.ip.overrides names addresses.",
         at_least=0,
     )
     max_connections_per_ip_overrides: str = _setting(
@@ -324,6 +325,14 @@ class BrokerSettings:
         for setting in BROKER_SETTINGS.values():
             setting.validate(getattr(self, setting.name.replace(".", "_")))
         self._check_consumer_groups()
+        if self.retention_ms == 0:
+            raise ConfigError(
+                "log.retention.ms, minutes or hours is 0; it must be -1 (for ever) or at least 1"
+            )
+        if self.max_connections_per_ip == 0 and not self.max_connections_per_ip_overrides:
+            raise ConfigError(
+                "max.connections.per.ip can be 0 only with max.connections.per.ip.overrides"
+            )
         if 0 <= self.queued_max_request_bytes < self.socket_request_max_bytes:
             raise ConfigError(
                 f"Invalid value {self.queued_max_request_bytes} for configuration "

@@ -49,4 +49,5 @@ def check_topic_configs(configs: Mapping[str, str | None]) -> None:
             raise ConfigError(f"Unknown topic config name: {name}")
         if text is None:
             raise ConfigError(f"Null value not supported for topic configs: {name}")
-        setting.parse(text)
+        if setting.parse(text) is True and name == "remote.storage.enable":
+            raise ConfigError(f"{name} can't be true: this broker has no tiered storage")

@@ -9,6 +9,7 @@ Source: org.apache.kafka.storage.internals.log.LogConfig of Kafka 4.3.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -22,6 +23,7 @@ SettingValue = bool | int | float | str | tuple[str, ...]
 
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
+_REPLICA = re.compile("(?:[0-9]+:[0-9]+)?")
 
 
 class SettingType(IntEnum):
@@ -51,6 +53,7 @@ class TopicSetting:
         minimum, maximum: the valid range of a number.
         choices: the valid texts of a string or of each item of a list; empty: any.
         also: a number outside of the range that is valid too.
+        pattern: what each item of a list must be like, unless the list is `*`; None: anything.
     """
 
     name: str
@@ -62,6 +65,7 @@ class TopicSetting:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     also: int | None = None
+    pattern: re.Pattern[str] | None = None
 
     def parse(self, text: str) -> SettingValue:
         """The value written as `text`.
@@ -106,6 +110,8 @@ class TopicSetting:
             items = tuple(dict.fromkeys(item.strip() for item in text.split(",")) if text else ())
             if self.choices and not set(items) <= set(self.choices):
                 self._refuse()
+            if self.pattern and text != "*" and not all(map(self.pattern.fullmatch, items)):
+                self._refuse()
             return items
         if kind in (SettingType.INT, SettingType.LONG, SettingType.DOUBLE):
             return self._number(text)
@@ -115,9 +121,9 @@ class TopicSetting:
 
     def _number(self, text: str) -> int | float:
         if self.type is SettingType.DOUBLE:
-            number: int | float = float(text)
+            number: int | float = float(_without_underscores(text))
         else:
-            number = int(text)
+            number = int(_without_underscores(text))
             limit = INT_MAX if self.type is SettingType.INT else LONG_MAX
             if not -limit - 1 <= number <= limit:
                 self._refuse()
@@ -131,6 +137,13 @@ class TopicSetting:
 
     def _refuse(self) -> NoReturn:
         raise ValueError(self.name)
+
+
+def _without_underscores(text: str) -> str:
+    """`text`, which Python's numbers may have underscores in, and Kafka's not."""
+    if "_" in text:
+        raise ValueError(text)
+    return text
 
 
 def _table() -> Mapping[str, TopicSetting]:
@@ -185,6 +198,7 @@ def _table() -> Mapping[str, TopicSetting]:
         TopicSetting(
             "follower.replication.throttled.replicas", items, "",
             "Replicas whose replication is throttled; no effect on one node.", None,
+            pattern=_REPLICA,
         ),
         TopicSetting(
             "index.interval.bytes", integer, "4096",
@@ -194,6 +208,7 @@ def _table() -> Mapping[str, TopicSetting]:
         TopicSetting(
             "leader.replication.throttled.replicas", items, "",
             "Replicas whose replication is throttled; no effect on one node.", None,
+            pattern=_REPLICA,
         ),
         TopicSetting(
             "local.retention.bytes", long, "-2",

@@ -94,6 +94,26 @@ def test_default_that_a_topic_could_not_have_is_refused(properties: dict[str, st
         log_defaults(BrokerSettings.from_properties(properties))
 
 
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"log.retention.ms": "0"},
+        {"log.retention.hours": "0"},
+        {"max.connections": "0"},
+        {"max.connections.per.ip": "0"},
+        {"num.partitions": "1_0"},
+    ],
+)
+def test_what_no_broker_can_be_set_to_is_refused(properties: dict[str, str]) -> None:
+    with pytest.raises(ConfigError):
+        BrokerSettings.from_properties(properties)
+
+
+def test_only_named_addresses_may_connect() -> None:
+    settings = {"max.connections.per.ip": "0", "max.connections.per.ip.overrides": "127.0.0.1:5"}
+    assert BrokerSettings.from_properties(settings).max_connections_per_ip == 0
+
+
 def test_broker_settings_are_the_topics_defaults() -> None:
     defaults = log_defaults(
         BrokerSettings(message_max_bytes=5000, log_message_timestamp_type="LogAppendTime")
