@@ -76,11 +76,11 @@ def calm(builder: sk.StreamsBuilder) -> None:
     table.suppress(limit, name="calm").to_stream().to("out")
 
 
-def joined(method: str) -> Any:
+def joined(method: str, idle: int | None = None) -> Any:
     def build(builder: sk.StreamsBuilder) -> None:
         left, right = stream(builder), stream(builder, "two")
         join: Any = getattr(left, method)
-        windows = sk.JoinWindows(before=4, after=6, grace=5)
+        windows = sk.JoinWindows(before=4, after=6, grace=5, idle=idle)
         options: dict[str, Any] = {} if method == "join" else {"every": 0}
         join(right, lambda a, b: [a, b], windows=windows, store="join", value=list, **options).to(
             "out"
@@ -224,6 +224,7 @@ TOPOLOGIES: dict[str, Callable[[sk.StreamsBuilder], None]] = {
     "join": joined("join"),
     "left join": joined("left_join"),
     "outer join": joined("outer_join"),
+    "outer join idle": joined("outer_join", idle=2000),
     "join with a table": joined_with_table,
     "join of tables": joined_tables,
     "foreign key": joined_foreign,
