@@ -29,6 +29,14 @@ pytestmark = pytest.mark.timeout(60)
 
 _numbers = itertools.count(1)
 
+each_error = pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("a bug"),
+        pytest.param(ProtocolError("a damaged answer"), marks=pytest.mark.slow),
+    ],
+)
+
 
 @pytest.fixture(scope="module")
 def bootstrap() -> Iterator[str]:
@@ -87,7 +95,7 @@ def fails_once(
     return calls
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), ProtocolError("a damaged answer")])
+@each_error
 @pytest.mark.parametrize("name", ["_resolve_once", "_fetch_once", "_request"])
 def test_fault_while_fetching_is_raised_and_fetching_goes_on(
     bootstrap: str, topic: str, name: str, error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -100,7 +108,7 @@ def test_fault_while_fetching_is_raised_and_fetching_goes_on(
     assert any(str(error) in str(raised) for raised in errors)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), ProtocolError("a damaged answer")])
+@each_error
 def test_fault_while_the_leader_is_looked_for_is_raised_and_fetching_goes_on(
     bootstrap: str, topic: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +121,7 @@ def test_fault_while_the_leader_is_looked_for_is_raised_and_fetching_goes_on(
     assert any(str(error) in str(raised) for raised in errors)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), ProtocolError("a damaged answer")])
+@each_error
 def test_fault_in_the_heartbeat_is_raised_and_the_member_joins_again(
     bootstrap: str, topic: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,8 +121,18 @@ def no_block_cache() -> Iterator[None]:
     cache.set_capacity(StoreSettings().block_cache_bytes)
 
 
+slow = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    "damage", [cut_table, lose_table, flip_manifest, lose_manifest, empty_current]
+    "damage",
+    [
+        cut_table,
+        pytest.param(lose_table, marks=slow),
+        pytest.param(flip_manifest, marks=slow),
+        pytest.param(lose_manifest, marks=slow),
+        pytest.param(empty_current, marks=slow),
+    ],
 )
 def test_damaged_store_is_restored_from_its_changelog(
     broker: EmbeddedBroker,
