@@ -83,7 +83,7 @@ class App:
         topology_optimization: bool | str | Iterable[str] = "none",
         ensure_explicit_internal_resource_naming: bool = False,
     ) -> None:
-        self.settings = AppSettings(
+        self.settings: AppSettings = AppSettings(
             app_id=app_id,
             bootstrap=bootstrap,
             state_dir=None if state_dir is None else Path(state_dir),

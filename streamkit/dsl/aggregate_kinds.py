@@ -42,7 +42,7 @@ class Aggregate(ABC, Generic[V_contra, R_co]):
         keeps_values: its state holds whole values, which the stream's serde writes.
     """
 
-    kind = ""
+    kind: str = ""
     subtracts = False
 
     def __init__(self, text: str, *, keeps_values: bool = False) -> None:
@@ -272,7 +272,7 @@ class TopK(Aggregate[Any, Any]):
 
     def __init__(self, text: str, k: int, by: Take, of: Take | None, *, lowest: bool) -> None:
         super().__init__(text, keeps_values=of is None)
-        self.kind = f"{'bottom' if lowest else 'top'}{k}"
+        self.kind: str = f"{'bottom' if lowest else 'top'}{k}"
         self._k = k
         self._by = by
         self._of = of

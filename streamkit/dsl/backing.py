@@ -59,7 +59,7 @@ class TableBacking(ABC):
     history_ms: int | None = None
 
     def __init__(self, queryable: str | None) -> None:
-        self.send_old = False
+        self.send_old: bool = False
         self.queryable = queryable
 
     @abstractmethod
@@ -88,8 +88,8 @@ class SourceBacking(TableBacking):
     def __init__(self, spec: StoreSpec, queryable: str | None) -> None:
         super().__init__(queryable)
         self._spec = spec
-        self.history_ms = spec.history_retention_ms
-        self.materialized = queryable is not None
+        self.history_ms: int | None = spec.history_retention_ms
+        self.materialized: bool = queryable is not None
 
     def enable_old(self, *, force: bool) -> bool:
         if not force and not self.materialized:
@@ -129,7 +129,7 @@ class AggregateBacking(TableBacking):
         history_ms: int | None = None,
     ) -> None:
         super().__init__(queryable)
-        self.history_ms = history_ms
+        self.history_ms: int | None = history_ms
         self._store = store
         self._getter = getter if history_ms is None else VersionedGetter
 
@@ -154,7 +154,7 @@ class ViewBacking(TableBacking):
         view: Callable[[MakeGetter], MakeGetter],
     ) -> None:
         super().__init__(None if store is None else store.name)
-        self.history_ms = parent.history_ms if store is None else store.history_retention_ms
+        self.history_ms: int | None = parent.history_ms if store is None else store.history_retention_ms
         self._parent = parent
         self._view = view
 
@@ -185,7 +185,7 @@ class SuppressBacking(TableBacking):
         self._buffer = buffer
 
     def enable_old(self, *, force: bool) -> bool:
-        self.send_old = self._parent.enable_old(force=force)
+        self.send_old: bool = self._parent.enable_old(force=force)
         return self.send_old
 
     def getter(self) -> MakeGetter:
@@ -214,7 +214,7 @@ class JoinBacking(TableBacking):
         self._left = left
         self._right = right
         self._store = store
-        self.history_ms = None if store is None else store.history_retention_ms
+        self.history_ms: int | None = None if store is None else store.history_retention_ms
         self._join = join
 
     def enable_old(self, *, force: bool) -> bool:  # noqa: ARG002  # both sides have stores anyway

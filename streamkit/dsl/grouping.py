@@ -31,8 +31,8 @@ class Grouping:
         value: Serde[Any] | None,
     ) -> None:
         self.place = place
-        self.key = key if key is not None else place.key_serde
-        self.value = value if value is not None else place.value_serde
+        self.key: Serde[Any] = key if key is not None else place.key_serde
+        self.value: Serde[Any] = value if value is not None else place.value_serde
         self._given = key, value
         self._name = name if name is None else check_name(name)
         self._repartition: RepartitionGraphNode | None = None

@@ -47,7 +47,7 @@ from streamkit.serde import Serde, serde_for
 
 __all__ = ["SessionWindowedKStream", "TimeWindowedKStream", "TimeWindows"]
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -399,7 +399,7 @@ class SessionWindowedKStream(_Windowed[K, V]):
         key = optional_serde(options.get("key")) or self._grouping.key
         spec = session_store(graph, self._windows, options, prefix, key, value)
         if self._emit_every_ms != EMIT_ON_UPDATE and options.get("retention") is None:
-            logger.warning(
+            _logger.warning(
                 "store %s: most sessions have left it when they close, and are not sent: give the aggregation a "
                 "retention= longer than any pause in the data",
                 spec.name,

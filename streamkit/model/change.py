@@ -20,9 +20,9 @@ class Change:
     __slots__ = ("is_latest", "new", "old")
 
     def __init__(self, old: object, new: object, is_latest: bool = True) -> None:
-        self.old = old
-        self.new = new
-        self.is_latest = is_latest
+        self.old: object = old
+        self.new: object = new
+        self.is_latest: bool = is_latest
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Change):

@@ -106,7 +106,7 @@ class TaskContext:
     ) -> None:
         self.application_id = application_id
         self.task_id = task_id
-        self.record = RecordContext()
+        self.record: RecordContext = RecordContext()
         self.collector = collector
         self.clock = clock
         self.stores = stores
@@ -114,7 +114,7 @@ class TaskContext:
         self.stream_time: i64 = -1
         self.node_times: dict[str, int] = {}
         self.restored_times: dict[str, int] = {}
-        self.store_context = StoreContext()
+        self.store_context: StoreContext = StoreContext()
         self.caught_up = True
         self.dropped: dict[tuple[str, str], int] = {}
         self.shared: dict[str, object] = {}

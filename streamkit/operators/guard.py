@@ -27,8 +27,8 @@ class Guard(Operator):
 
     def __init__(self, guarded: Operator, judge: Callable[[Operator, BaseException], None]) -> None:
         super().__init__()
-        self.name = guarded.name
-        self.children = guarded.children
+        self.name: str = guarded.name
+        self.children: list[Operator] = guarded.children
         self.guarded = guarded
         self._judge = judge
 

@@ -211,8 +211,8 @@ class CacheFront(Operator):
 
     def __init__(self, operator: Operator, cache: RecordCache) -> None:
         super().__init__()
-        self.name = operator.name
-        self.children = operator.children
+        self.name: str = operator.name
+        self.children: list[Operator] = operator.children
         self._operator = operator
         self._cache = cache
 

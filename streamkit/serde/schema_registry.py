@@ -52,7 +52,7 @@ class SchemaRegistry:
     ) -> None:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ConfigError(f"schema registry at {url!r}: give http://host:port or https://host")
-        self.url = url.rstrip("/")
+        self.url: str = url.rstrip("/")
         self._user = user
         self._password = password
         self._timeout_s = timeout_s

@@ -69,7 +69,7 @@ class EmbeddedBroker:
         self._clock = MovingClock(clock or SystemClock())
         self._timers: MovingTimers | None = None
         self._faults = Faults()
-        self.faults = FaultControl(self._faults)
+        self.faults: FaultControl = FaultControl(self._faults)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None

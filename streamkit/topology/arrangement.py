@@ -31,8 +31,8 @@ class Arrangement:
         copartitioned: Sequence[tuple[str, ...]],
     ) -> None:
         self.root = root
-        self.nodes = list(nodes)
-        self.copartitioned = list(copartitioned)
+        self.nodes: list[GraphNode] = list(nodes)
+        self.copartitioned: list[tuple[str, ...]] = list(copartitioned)
         self.priority: dict[GraphNode, int] = {node: node.priority for node in self.nodes}
         everything = [root, *self.nodes]
         self._children = {node: list(dict.fromkeys(node.children)) for node in everything}

@@ -38,7 +38,7 @@ class Graph:
     """
 
     def __init__(self, default_key: Serde[Any], default_value: Serde[Any]) -> None:
-        self.names = NameCounter()
+        self.names: NameCounter = NameCounter()
         self.default_key = default_key
         self.default_value = default_value
         self.join_repartitions: dict[GraphNode, RepartitionGraphNode] = {}

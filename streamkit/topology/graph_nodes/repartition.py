@@ -34,7 +34,7 @@ class RawKey:
     __slots__ = ("serde",)
 
     def __init__(self, serde: Serde[Any]) -> None:
-        self.serde = serde
+        self.serde: Serde[Any] = serde
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class RepartitionGraphNode(GraphNode):
     ) -> None:
         super().__init__(source_name)
         self.topic = topic
-        self.source_name = source_name
+        self.source_name: str = source_name
         self.options = options
-        self.raw_key = RawKey(self.key_serde)
+        self.raw_key: RawKey = RawKey(self.key_serde)
         self.keep_null_keys = False
         self._sink_name = sink_name
         self._filter_name = filter_name
@@ -163,7 +163,7 @@ class ChangeRepartitionGraphNode(GraphNode):
         self, source_name: str, *, topic: str, sink_name: str, key: Serde[Any], value: Serde[Any]
     ) -> None:
         super().__init__(source_name)
-        self.source_name = source_name
+        self.source_name: str = source_name
         self._topic = topic
         self._sink_name = sink_name
         self._key = key

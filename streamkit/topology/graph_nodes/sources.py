@@ -61,8 +61,8 @@ class SourceGraphNode(GraphNode):
         pattern: Pattern[str] | None = None,
     ) -> None:
         super().__init__(name)
-        self.source_name = name
-        self.topics = tuple(topics)
+        self.source_name: str = name
+        self.topics: tuple[str, ...] = tuple(topics)
         self.options = options
         self.pattern = pattern
 
@@ -91,7 +91,8 @@ class TableSourceGraphNode(GraphNode):
     ) -> None:
         super().__init__(name)
         self.reuse_topic = False
-        self.source_name = self._source = source_name
+        self.source_name: str = source_name
+        self._source = source_name
         self._topic = topic
         self.options = options
         self._make = make
@@ -128,7 +129,8 @@ class GlobalTableGraphNode(GraphNode):
     ) -> None:
         super().__init__(name)
         self._make = make or partial(GlobalStoreUpdater, store.name)
-        self.source_name = self._source = source_name
+        self.source_name: str = source_name
+        self._source = source_name
         self._topic = topic
         self._options = options
         self._store = store
@@ -153,7 +155,7 @@ class InternalSourceGraphNode(GraphNode):
 
     def __init__(self, name: str, topic: str, key: Serde[Any], value: Serde[Any]) -> None:
         super().__init__(name)
-        self.source_name = name
+        self.source_name: str = name
         self._topic = topic
         self._options = SourceOptions(key, value, record_time_or_fail)
 
