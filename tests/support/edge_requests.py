@@ -333,7 +333,7 @@ def _topics() -> Iterator[Edge]:
     late: dict[str, Any] = {"topics": [{"name": A}], "timeout_ms": 0}
     yield "no time", "DeleteTopicsRequest", (6,), late
 
-    for name, content in {
+    described: dict[str, dict[str, Any]] = {
         "all": {"topics": [], "response_partition_limit": 1},
         "names": {"topics": [{"name": each} for each in _NAMES]},
         "twice": {"topics": [{"name": C}, {"name": C}]},
@@ -356,7 +356,8 @@ def _topics() -> Iterator[Edge]:
             "topics": [{"name": C}],
             "cursor": {"topic_name": "", "partition_index": 0},
         },
-    }.items():
+    }
+    for name, content in described.items():
         if name != "all":
             yield name, "DescribeTopicPartitionsRequest", (), content
 

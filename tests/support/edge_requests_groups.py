@@ -13,6 +13,11 @@ A, C, MISSING, ILLEGAL, LONG = "edge-a", "edge-c", "edge-missing", "no spaces", 
 NOBODY = 9_000_000
 
 
+def _fields(cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Cases by name, as fields of any type."""
+    return cases
+
+
 def _offsets() -> Iterator[Edge]:
     def commit(
         *partitions: tuple[int, int],
@@ -40,34 +45,36 @@ def _offsets() -> Iterator[Edge]:
             **fields,
         }
 
-    for name, content in {
-        "nothing": commit() | {"topics": []},
-        "no partitions": commit(),
-        "no group": commit((0, 1), group=""),
-        "no group, nothing": commit(group="") | {"topics": []},
-        "long group": commit((0, 1), group=LONG),
-        "negative offset": commit((0, -1)),
-        "offset -5": commit((0, -5)),
-        "missing partitions": commit((-1, 1), (7, 1), (0, 1)),
-        "missing topic": commit((0, 1), topic=MISSING, topic_id="<unknown id>"),
-        "empty topic": commit((0, 1), topic="", topic_id="<no id>"),
-        "illegal topic": commit((0, 1), topic=ILLEGAL, topic_id="<no id>"),
-        "twice": commit((0, 1), (0, 2)),
-        "long metadata": commit((0, 1), metadata="m" * 5000),
-        "no metadata": commit((0, 1), metadata=None),
-        "generation of nobody": commit((0, 1), generation_id_or_member_epoch=3),
-        "member of nobody": commit((0, 1), member_id="somebody"),
-        "member and generation of nobody": commit(
-            (0, 1), member_id="somebody", generation_id_or_member_epoch=3
-        ),
-        "generation of a new group": commit(
-            (0, 1), group="edge-new-group", generation_id_or_member_epoch=3
-        ),
-        "member of a new group": commit((0, 1), group="edge-new-group", member_id="somebody"),
-        "generation -2": commit((0, 1), group="edge-newer", generation_id_or_member_epoch=-2),
-        "instance": commit((0, 1), group_instance_id="fixed"),
-        "kept no time": commit((0, 1), group="edge-forgetful", retention_time_ms=0),
-    }.items():
+    for name, content in _fields(
+        {
+            "nothing": commit() | {"topics": []},
+            "no partitions": commit(),
+            "no group": commit((0, 1), group=""),
+            "no group, nothing": commit(group="") | {"topics": []},
+            "long group": commit((0, 1), group=LONG),
+            "negative offset": commit((0, -1)),
+            "offset -5": commit((0, -5)),
+            "missing partitions": commit((-1, 1), (7, 1), (0, 1)),
+            "missing topic": commit((0, 1), topic=MISSING, topic_id="<unknown id>"),
+            "empty topic": commit((0, 1), topic="", topic_id="<no id>"),
+            "illegal topic": commit((0, 1), topic=ILLEGAL, topic_id="<no id>"),
+            "twice": commit((0, 1), (0, 2)),
+            "long metadata": commit((0, 1), metadata="m" * 5000),
+            "no metadata": commit((0, 1), metadata=None),
+            "generation of nobody": commit((0, 1), generation_id_or_member_epoch=3),
+            "member of nobody": commit((0, 1), member_id="somebody"),
+            "member and generation of nobody": commit(
+                (0, 1), member_id="somebody", generation_id_or_member_epoch=3
+            ),
+            "generation of a new group": commit(
+                (0, 1), group="edge-new-group", generation_id_or_member_epoch=3
+            ),
+            "member of a new group": commit((0, 1), group="edge-new-group", member_id="somebody"),
+            "generation -2": commit((0, 1), group="edge-newer", generation_id_or_member_epoch=-2),
+            "instance": commit((0, 1), group_instance_id="fixed"),
+            "kept no time": commit((0, 1), group="edge-forgetful", retention_time_ms=0),
+        }
+    ).items():
         yield name, "OffsetCommitRequest", (2, 5, 6, 7, 8, 9, 10), content
 
     def asked(*topics: tuple[str, list[int]]) -> list[dict[str, Any]]:
@@ -125,24 +132,26 @@ def _offsets() -> Iterator[Edge]:
             ],
         }
 
-    for name, content in {
-        "nothing": forgotten(),
-        "no partitions": forgotten((C, [])),
-        "missing": forgotten((C, [-1, 7]), (MISSING, [0])),
-        "not committed": forgotten((A, [0])),
-        "twice": forgotten((C, [1, 1])),
-        "no group": forgotten((C, [0]), group=""),
-        "unknown group": forgotten((C, [0]), group="edge-nobody"),
-        "unknown group, missing topic": forgotten((MISSING, [0]), group="edge-nobody"),
-        "empty topic": forgotten(("", [0])),
-    }.items():
+    for name, content in _fields(
+        {
+            "nothing": forgotten(),
+            "no partitions": forgotten((C, [])),
+            "missing": forgotten((C, [-1, 7]), (MISSING, [0])),
+            "not committed": forgotten((A, [0])),
+            "twice": forgotten((C, [1, 1])),
+            "no group": forgotten((C, [0]), group=""),
+            "unknown group": forgotten((C, [0]), group="edge-nobody"),
+            "unknown group, missing topic": forgotten((MISSING, [0]), group="edge-nobody"),
+            "empty topic": forgotten(("", [0])),
+        }
+    ).items():
         yield name, "OffsetDeleteRequest", (0,), content
 
 
 def _groups() -> Iterator[Edge]:
     for kind in (0, 1, 3, -1):
         for key in ("edge", "", LONG):
-            content = {"key": key, "key_type": kind}
+            content: dict[str, Any] = {"key": key, "key_type": kind}
             yield f"{key[:9]!r} of type {kind}", "FindCoordinatorRequest", (1, 3), content
             content = {"key_type": kind, "coordinator_keys": [key]}
             yield f"{key[:9]!r} of type {kind}", "FindCoordinatorRequest", (4, 6), content
@@ -161,26 +170,30 @@ def _groups() -> Iterator[Edge]:
         "protocol_type": "consumer",
         "protocols": [protocol],
     }
-    for name, change in {
-        "no group": {"group_id": ""},
-        "session 0": {"session_timeout_ms": 0},
-        "session -1": {"session_timeout_ms": -1},
-        "long session": {"session_timeout_ms": 2_000_000_000},
-        "no protocols": {"protocols": []},
-        "no protocol type": {"protocol_type": ""},
-        "unknown member": {"member_id": "somebody"},
-        "unknown member, no group": {"member_id": "somebody", "group_id": ""},
-        "unknown static member": {"member_id": "somebody", "group_instance_id": "fixed"},
-        "no type, no protocols": {"protocol_type": "", "protocols": []},
-    }.items():
+    for name, change in _fields(
+        {
+            "no group": {"group_id": ""},
+            "session 0": {"session_timeout_ms": 0},
+            "session -1": {"session_timeout_ms": -1},
+            "long session": {"session_timeout_ms": 2_000_000_000},
+            "no protocols": {"protocols": []},
+            "no protocol type": {"protocol_type": ""},
+            "unknown member": {"member_id": "somebody"},
+            "unknown member, no group": {"member_id": "somebody", "group_id": ""},
+            "unknown static member": {"member_id": "somebody", "group_instance_id": "fixed"},
+            "no type, no protocols": {"protocol_type": "", "protocols": []},
+        }
+    ).items():
         yield name, "JoinGroupRequest", (2, 5, 9), join | change
-    for name, change in {
-        "no group": {"group_id": ""},
-        "unknown group": {"group_id": "edge-nobody"},
-        "unknown member": {},
-        "unknown static member": {"group_instance_id": "fixed"},
-        "generation -1": {"generation_id": -1},
-    }.items():
+    for name, change in _fields(
+        {
+            "no group": {"group_id": ""},
+            "unknown group": {"group_id": "edge-nobody"},
+            "unknown member": {},
+            "unknown static member": {"group_instance_id": "fixed"},
+            "generation -1": {"generation_id": -1},
+        }
+    ).items():
         content = {
             "group_id": "edge-committed",
             "generation_id": 1,
@@ -211,8 +224,8 @@ def _groups() -> Iterator[Edge]:
     ):
         yield name, "LeaveGroupRequest", (3, 5), {"group_id": group, "members": members}
     for group in ("", "edge-nobody", "edge-committed"):
-        content = {"group_id": group, "member_id": "somebody"}
-        yield f"group {group!r}", "LeaveGroupRequest", (0, 2), content
+        left = {"group_id": group, "member_id": "somebody"}
+        yield f"group {group!r}", "LeaveGroupRequest", (0, 2), left
     for name, groups in {
         "nothing": [],
         "no name": [""],
@@ -222,22 +235,24 @@ def _groups() -> Iterator[Edge]:
         "long": [LONG],
     }.items():
         for operations in (False, True):
-            content = {"groups": groups, "include_authorized_operations": operations}
+            asked = {"groups": groups, "include_authorized_operations": operations}
             words = f"{name}, operations" if operations else name
-            yield words, "DescribeGroupsRequest", (0, 3, 5, 6), content
-        content = {"group_ids": groups, "include_authorized_operations": True}
-        yield name, "ConsumerGroupDescribeRequest", (0, 1), content
+            yield words, "DescribeGroupsRequest", (0, 3, 5, 6), asked
+        asked = {"group_ids": groups, "include_authorized_operations": True}
+        yield name, "ConsumerGroupDescribeRequest", (0, 1), asked
     refused = {"groups_names": ["edge-joined"]}
     yield "that nobody could join", "DeleteGroupsRequest", (2,), refused
-    for name, content in {
-        "unknown state": {"states_filter": ["Sleeping"]},
-        "small letters": {"states_filter": ["empty"]},
-        "empty state": {"states_filter": [""]},
-        "unknown type": {"types_filter": ["strange"]},
-        "large letters": {"types_filter": ["CLASSIC"]},
-        "empty type": {"types_filter": [""]},
-        "dead": {"states_filter": ["Dead"]},
-    }.items():
+    for name, content in _fields(
+        {
+            "unknown state": {"states_filter": ["Sleeping"]},
+            "small letters": {"states_filter": ["empty"]},
+            "empty state": {"states_filter": [""]},
+            "unknown type": {"types_filter": ["strange"]},
+            "large letters": {"types_filter": ["CLASSIC"]},
+            "empty type": {"types_filter": [""]},
+            "dead": {"states_filter": ["Dead"]},
+        }
+    ).items():
         yield name, "ListGroupsRequest", (3, 4, 5), content
     for name, groups in {
         "nothing": [],
@@ -262,19 +277,21 @@ def _transactions() -> Iterator[Edge]:
             **fields,
         }
 
-    for name, content in {
-        "empty id": init(""),
-        "no time": init("edge-timed", 0),
-        "negative time": init("edge-timed", -1),
-        "long time": init("edge-timed", 2_000_000_000),
-        "idempotent, no time": init(None, 0),
-        "epoch alone": init("edge-timed", producer_epoch=3),
-        "producer alone": init("edge-timed", producer_id=NOBODY),
-        "unknown producer": init("edge-unknown-producer", producer_id=NOBODY, producer_epoch=3),
-        "idempotent, with producer": init(None, producer_id=NOBODY, producer_epoch=3),
-        "idempotent, epoch alone": init(None, producer_epoch=3),
-        "producer -5": init("edge-timed", producer_id=-5, producer_epoch=-1),
-    }.items():
+    for name, content in _fields(
+        {
+            "empty id": init(""),
+            "no time": init("edge-timed", 0),
+            "negative time": init("edge-timed", -1),
+            "long time": init("edge-timed", 2_000_000_000),
+            "idempotent, no time": init(None, 0),
+            "epoch alone": init("edge-timed", producer_epoch=3),
+            "producer alone": init("edge-timed", producer_id=NOBODY),
+            "unknown producer": init("edge-unknown-producer", producer_id=NOBODY, producer_epoch=3),
+            "idempotent, with producer": init(None, producer_id=NOBODY, producer_epoch=3),
+            "idempotent, epoch alone": init(None, producer_epoch=3),
+            "producer -5": init("edge-timed", producer_id=-5, producer_epoch=-1),
+        }
+    ).items():
         yield name, "InitProducerIdRequest", (0, 3, 4, 5), content
 
     known = {"producer_id": "<producer>", "producer_epoch": "<epoch>"}
@@ -353,19 +370,21 @@ def _transactions() -> Iterator[Edge]:
             **fields,
         }
 
-    for name, content in {
-        "nothing": commit(),
-        "no partitions": commit((C, [])),
-        "unknown id": commit((C, [0])),
-        "no id": commit((C, [0]), transactional_id=""),
-        "no group": commit((C, [0]), group_id=""),
-        "missing": commit((C, [-1, 7]), (MISSING, [0])),
-        "some missing": commit((C, [0, 7])),
-        "empty topic": commit(("", [0])),
-        "unknown producer": commit((C, [0]), transactional_id="edge-known", **nobody),
-        "not begun": commit((C, [0]), transactional_id="edge-known"),
-        "member of nobody": commit((C, [0]), member_id="somebody", generation_id=3),
-    }.items():
+    for name, content in _fields(
+        {
+            "nothing": commit(),
+            "no partitions": commit((C, [])),
+            "unknown id": commit((C, [0])),
+            "no id": commit((C, [0]), transactional_id=""),
+            "no group": commit((C, [0]), group_id=""),
+            "missing": commit((C, [-1, 7]), (MISSING, [0])),
+            "some missing": commit((C, [0, 7])),
+            "empty topic": commit(("", [0])),
+            "unknown producer": commit((C, [0]), transactional_id="edge-known", **nobody),
+            "not begun": commit((C, [0]), transactional_id="edge-known"),
+            "member of nobody": commit((C, [0]), member_id="somebody", generation_id=3),
+        }
+    ).items():
         yield name, "TxnOffsetCommitRequest", (0, 2, 3, 4), content
 
     def marked(*topics: tuple[str, list[int]], **fields: Any) -> dict[str, Any]:
@@ -379,13 +398,15 @@ def _transactions() -> Iterator[Edge]:
         }
         return {"markers": [marker]}
 
-    for name, content in {
-        "nothing": {"markers": []},
-        "no topics": marked(),
-        "no partitions": marked((C, [])),
-        "missing": marked((C, [-1, 7]), (MISSING, [0])),
-        "empty topic": marked(("", [0])),
-    }.items():
+    for name, content in _fields(
+        {
+            "nothing": {"markers": []},
+            "no topics": marked(),
+            "no partitions": marked((C, [])),
+            "missing": marked((C, [-1, 7]), (MISSING, [0])),
+            "empty topic": marked(("", [0])),
+        }
+    ).items():
         yield name, "WriteTxnMarkersRequest", (1, 2), content
     for name, names in {
         "nothing": [],
@@ -395,22 +416,24 @@ def _transactions() -> Iterator[Edge]:
         "long": [LONG],
     }.items():
         yield name, "DescribeTransactionsRequest", (0,), {"transactional_ids": names}
-    for name, content in {
-        "unknown state": {"state_filters": ["Sleeping", "Empty"]},
-        "small letters": {"state_filters": ["empty"]},
-        "state twice": {"state_filters": ["Sleeping", "Sleeping"]},
-        "producer -1": {"producer_id_filters": [-1]},
-        "duration 0": {"duration_filter": 0},
-        "duration -5": {"duration_filter": -5},
-        "pattern": {"transactional_id_pattern": "edge-kn.*"},
-        "part of a name": {"transactional_id_pattern": "known"},
-        "empty pattern": {"transactional_id_pattern": ""},
-        "no pattern of RE2": {"transactional_id_pattern": "(?=edge)edge-known"},
-        "broken pattern": {"transactional_id_pattern": "("},
-        "names' classes": {"transactional_id_pattern": "[[:alpha:]]+-known"},
-    }.items():
+    for name, content in _fields(
+        {
+            "unknown state": {"state_filters": ["Sleeping", "Empty"]},
+            "small letters": {"state_filters": ["empty"]},
+            "state twice": {"state_filters": ["Sleeping", "Sleeping"]},
+            "producer -1": {"producer_id_filters": [-1]},
+            "duration 0": {"duration_filter": 0},
+            "duration -5": {"duration_filter": -5},
+            "pattern": {"transactional_id_pattern": "edge-kn.*"},
+            "part of a name": {"transactional_id_pattern": "known"},
+            "empty pattern": {"transactional_id_pattern": ""},
+            "no pattern of RE2": {"transactional_id_pattern": "(?=edge)edge-known"},
+            "broken pattern": {"transactional_id_pattern": "("},
+            "names' classes": {"transactional_id_pattern": "[[:alpha:]]+-known"},
+        }
+    ).items():
         yield name, "ListTransactionsRequest", (0, 1, 2), content
-    for name, topics in {
+    topics_of: dict[str, list[dict[str, Any]]] = {
         "nothing": [],
         "no partitions": [{"name": C, "partition_indexes": []}],
         "missing": [
@@ -420,7 +443,8 @@ def _transactions() -> Iterator[Edge]:
         "empty topic": [{"name": "", "partition_indexes": [0]}],
         "illegal topic": [{"name": ILLEGAL, "partition_indexes": [0]}],
         "twice": [{"name": C, "partition_indexes": [1, 1]}],
-    }.items():
+    }
+    for name, topics in topics_of.items():
         yield name, "DescribeProducersRequest", (0,), {"topics": topics}
 
 
