@@ -23,6 +23,7 @@ from streamkit.log.protocol import (
     control_kind,
     decode_batch,
 )
+from streamkit.log.protocol.batch_header import HEADER_BYTES
 from streamkit.log.storage.config import LogConfig
 from streamkit.log.storage.errors import (
     CorruptMessageError,
@@ -50,6 +51,9 @@ _CODECS = {
 
 # What a batch may unpack to when it must be unpacked here.
 _MAX_UNPACKED_BYTES = 256 * 1024 * 1024
+
+# Length, attributes, timestamp, offset, key, value and headers: a byte each.
+_SMALLEST_RECORD = 7
 
 
 def parse(
@@ -181,6 +185,11 @@ def _check_header(header: BatchHeader, topic_partition: tuple[str, int]) -> None
         reason = f"its base offset is {header.base_offset} instead of 0"
     elif header.count <= 0 or header.last_offset_delta + 1 != header.count:
         reason = f"{header.count} records, but offsets 0 to {header.last_offset_delta}"
+    elif header.count * _SMALLEST_RECORD > (
+        _MAX_UNPACKED_BYTES if header.compression else header.size - HEADER_BYTES
+    ):
+        # Records aren't looked at here, but their number is believed: offsets follow from it.
+        reason = f"{header.count} records in {header.size} bytes"
     elif header.is_control:
         reason = "clients may not write control records"
     elif header.producer_id >= 0 and (header.base_sequence < 0 or header.producer_epoch < 0):

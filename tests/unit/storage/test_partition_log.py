@@ -9,6 +9,7 @@ from log_batches import OpenLog, all_rows, batch, rows
 
 from streamkit.errors import ClosedError, CorruptRecordError
 from streamkit.log.protocol import Compression, ErrorCode, read_header
+from streamkit.log.protocol.crc import crc32c
 from streamkit.log.storage import (
     CorruptMessageError,
     InvalidRecordError,
@@ -140,6 +141,21 @@ def test_torn_empty_or_doubled_batches_are_refused(open_log: OpenLog) -> None:
     with pytest.raises(InvalidRecordError):
         log.append(good + good, now_ms=0)
     assert log.append(good + good, now_ms=0, from_client=False).last_offset == 1
+
+
+@pytest.mark.parametrize("codec", [Compression.NONE, Compression.ZSTD])
+def test_batch_of_more_records_than_it_has_room_for_is_refused(
+    open_log: OpenLog, codec: Compression
+) -> None:
+    """Else a few bytes take two billion offsets."""
+    log = open_log()
+    data = bytearray(batch(b"a", compression=codec))
+    data[23:27] = (2**31 - 2).to_bytes(4, "big")
+    data[57:61] = (2**31 - 1).to_bytes(4, "big")
+    data[17:21] = crc32c(bytes(data[21:])).to_bytes(4, "big")
+    with pytest.raises(InvalidRecordError):
+        log.append(data, now_ms=0)
+    assert log.end_offset == 0
 
 
 def test_too_large_batch_is_refused(open_log: OpenLog) -> None:
