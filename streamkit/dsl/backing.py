@@ -154,7 +154,9 @@ class ViewBacking(TableBacking):
         view: Callable[[MakeGetter], MakeGetter],
     ) -> None:
         super().__init__(None if store is None else store.name)
-        self.history_ms: int | None = parent.history_ms if store is None else store.history_retention_ms
+        self.history_ms: int | None = (
+            parent.history_ms if store is None else store.history_retention_ms
+        )
         self._parent = parent
         self._view = view
 

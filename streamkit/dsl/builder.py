@@ -9,6 +9,7 @@ from re import Pattern
 from typing import Any, TypeVar, Unpack, overload
 
 from streamkit.dsl.backing import SourceBacking
+from streamkit.dsl.functions import check_supplier
 from streamkit.dsl.global_ktable import GlobalKTable
 from streamkit.dsl.kstream import KStream
 from streamkit.dsl.ktable import KTable
@@ -467,6 +468,7 @@ class StreamsBuilder:
             names a=ann @0       -> -
             orders a=250 @1      -> a=Ann: 250 @1
         """
+        check_supplier(supplier, "add_global_store")
         check_name(topic)
         source = self._source(key, value, timestamp, timestamp_extractor, None)
         names = self._graph.names

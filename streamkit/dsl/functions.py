@@ -9,7 +9,7 @@ from typing import Any
 
 from streamkit.errors import ConfigError, caused_by
 
-__all__ = ["check_function", "check_joiner"]
+__all__ = ["check_function", "check_joiner", "check_supplier"]
 
 
 def check_function(function: Callable[..., Any], call: str, *arguments: str) -> None:
@@ -54,6 +54,18 @@ def check_joiner(joiner: Callable[..., Any], call: str, *, with_key: bool) -> No
     """
     arguments = ("key", "value", "other") if with_key else ("value", "other")
     check_function(joiner, call, *arguments)
+
+
+def check_supplier(supplier: Callable[..., Any], call: str) -> None:
+    """
+    Raises:
+        ConfigError: it can't be called without arguments; mostly an object was given in place of its class.
+    """
+    if not callable(supplier):
+        raise ConfigError(
+            f"{call} takes what makes a processor, once for each task: a class or a function, not {supplier!r}"
+        )
+    check_function(supplier, call)
 
 
 def _described(function: Callable[..., Any]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar, Unpack
 
-from streamkit.dsl.functions import check_function
+from streamkit.dsl.functions import check_function, check_supplier
 from streamkit.dsl.kgrouped import KGroupedStream
 from streamkit.dsl.kstream_global_joins import GlobalJoinOperations
 from streamkit.dsl.kstream_joins import JoinOperations
@@ -291,7 +291,7 @@ class KStream(
             orders ann=250 @0    -> ann=250 @0
             orders ann=40 @1     -> ann=290 @1
         """
-        check_function(supplier, "process")
+        check_supplier(supplier, "process")
         make = partial(ProcessorAdapter, supplier)
         return KStream(
             rekeyed(self._place, "KSTREAM-PROCESSOR-", name, make, key, value, tuple(stores))
@@ -325,7 +325,7 @@ class KStream(
             orders ann=250 @0    -> ann=1: 250 @0
             orders bob=40 @1     -> bob=2: 40 @1
         """
-        check_function(supplier, "process_values")
+        check_supplier(supplier, "process_values")
         make = partial(FixedKeyProcessorAdapter, supplier)
         return KStream(
             revalued(self._place, "KSTREAM-PROCESSVALUES-", name, make, value, tuple(stores))

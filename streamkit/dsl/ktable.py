@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, Unpack, overload
 
 from streamkit.dsl import circle
 from streamkit.dsl.backing import FilterView, MapView, TransformView, ViewBacking
-from streamkit.dsl.functions import check_function
+from streamkit.dsl.functions import check_function, check_supplier
 from streamkit.dsl.ktable_joins import TableJoinOperations
 from streamkit.dsl.options import (
     SerdeLike,
@@ -179,7 +179,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             >>> trace(builder, ("stock", "tea", 3, 50))
             stock tea=3 @50      -> tea=3 since 50 ms @50
         """
-        check_function(supplier, "transform_values")
+        check_supplier(supplier, "transform_values")
         serde = optional_serde(value)
         refuse_history(options)
         store = None

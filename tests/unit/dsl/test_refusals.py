@@ -100,7 +100,7 @@ FUNCTIONS = {
     "grouping": (lambda b: orders(b).group_by(lambda v: v), "group_by calls"),
     "processor in place of its class": (
         lambda b: orders(b).process(sk.Processor()),
-        r"process takes a function f\(\), not <",
+        "process takes what makes a processor, once for each task: a class or a function",
     ),
 }
 
@@ -124,7 +124,7 @@ TABLES = {
     "to_stream": (lambda b: stock(b).to_stream(lambda v: v), "to_stream calls"),
     "transformer": (
         lambda b: stock(b).transform_values(sk.ValueTransformer()),
-        r"transform_values takes a function f\(\)",
+        "transform_values takes what makes a processor",
     ),
     "suppress for a number": (
         lambda b: stock(b).suppress(5),
