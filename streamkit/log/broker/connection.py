@@ -255,7 +255,8 @@ class ClientConnection(asyncio.BufferedProtocol):
             if self._memory.is_short:
                 self.trim()
         if not self.busy and self._writable and not self._waits_for_memory:
-            self._resume()
+            if not self._reading:
+                self._resume()
         elif self._end == len(self._buffer):
             self._pause()
 

@@ -6,8 +6,6 @@ the bytes are written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from streamkit.log.protocol import BatchHeader, read_header, set_log_append_time, stamp
 from streamkit.log.storage.config import LogConfig
 from streamkit.log.storage.producer_state import EndMarker, ProducerBatch, ProducerStates
@@ -17,7 +15,6 @@ from streamkit.model import TopicPartition
 __all__ = ["PreparedAppend", "prepare"]
 
 
-@dataclass(slots=True)
 class PreparedAppend:
     """Batches as they will stand in the log.
 
@@ -29,11 +26,21 @@ class PreparedAppend:
         duplicate: the batch in the log that this one repeats; then nothing is to be written.
     """
 
-    data: bytearray = field(default_factory=bytearray)
-    batches: list[tuple[int, BatchHeader]] = field(default_factory=list)
-    markers: list[EndMarker | None] = field(default_factory=list)
-    next_offset: int = -1
-    duplicate: ProducerBatch | None = None
+    __slots__ = ("batches", "data", "duplicate", "markers", "next_offset")
+
+    def __init__(
+        self,
+        data: bytearray,
+        batches: list[tuple[int, BatchHeader]],
+        markers: list[EndMarker | None],
+        next_offset: int,
+        duplicate: ProducerBatch | None = None,
+    ) -> None:
+        self.data = data
+        self.batches = batches
+        self.markers = markers
+        self.next_offset = next_offset
+        self.duplicate = duplicate
 
 
 def prepare(
@@ -67,7 +74,7 @@ def prepare(
             else:
                 duplicate = states.check(header, from_client=from_client)
                 if duplicate is not None:
-                    return PreparedAppend(duplicate=duplicate)
+                    return PreparedAppend(bytearray(), [], [], -1, duplicate)
         markers.append(marker)
     buffer = bytearray(data)
     for start, header in found:
