@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import re
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -129,7 +132,11 @@ def java_consume(bootstrap: str, topic: str, shape: Shape) -> float:
         *("--bootstrap-server", bootstrap, "--topic", topic),
         *("--num-records", str(shape.records), "--timeout", "60000"),
     )
-    return float(said.strip().splitlines()[-1].split(",")[-1])
+    fields = said.strip().splitlines()[-1].split(",")
+    count, speed = int(fields[4]), float(fields[-1])
+    if count < shape.records or not 0 < speed < math.inf:
+        raise RuntimeError(f"{count} of {shape.records} records came, at {speed} a second:\n{said}")
+    return speed
 
 
 def librdkafka_produce(bootstrap: str, topic: str, shape: Shape) -> float:
@@ -169,7 +176,7 @@ def librdkafka_consume(bootstrap: str, topic: str, shape: Shape) -> float:
         }
     )
     consumer.assign([ck.TopicPartition(topic, 0, ck.OFFSET_BEGINNING)])
-    first = len(consumer.consume(10_000, 10))
+    first = len(consumer.consume(1, 10))
     begun, count = time.perf_counter(), first
     while count < shape.records:
         got = len(consumer.consume(10_000, 10))
@@ -245,7 +252,12 @@ class Run:
                 name = f"{client} {way}: {shape}"
                 with self._console.status(f"{broker.name}: {name}"):
                     before = cost_of(broker.pid).cpu_seconds
-                    speed = measure(broker.bootstrap, topic, shape)
+                    try:
+                        speed = measure(broker.bootstrap, topic, shape)
+                    except RuntimeError as error:
+                        # One row is lost, and not what hours of the others have shown.
+                        self._console.print(f"{broker.name}: {name}: {error}")
+                        continue
                     spent = cost_of(broker.pid).cpu_seconds - before
                 self.note(f"{name}, records/s", broker.name, speed, shape.aim)
                 self.note(f"{name}, CPU s/GB", broker.name, spent / shape.payload_gb)
@@ -287,10 +299,12 @@ def table(rows: Mapping[str, Row], title: str) -> Table:
     for heading in ("", "kafka", "streamkit", "ratio", "aim", ""):
         drawn.add_column(heading, justify="right" if heading else "left", no_wrap=bool(heading))
     for name, row in rows.items():
+        if len(row.figures) < 2:
+            continue  # one of them failed, or the run was ended early
         kafka, ours = (statistics.median(row.figures[each]) for each in ("kafka", "streamkit"))
         digits = 0 if kafka >= 100 else 2 if kafka >= 1 else 3
         ratio = f"{ours / kafka:.2f}" if kafka else ""
-        aim = () if row.aim is None else (str(row.aim), row.aim.verdict(kafka, ours))
+        aim = () if row.aim is None or not kafka else (str(row.aim), row.aim.verdict(kafka, ours))
         drawn.add_row(name, f"{kafka:,.{digits}f}", f"{ours:,.{digits}f}", ratio, *aim)
     return drawn
 
@@ -314,6 +328,10 @@ def main() -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 120
+    kind = "compiled" if is_compiled(chosen.python) else "interpreted"
+    title = f"The bundled broker ({kind}) beside Apache Kafka 4.3.0"
+    # Ended early, it stops both brokers and shows what it has.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended early"))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         with console.status("starting both"):
@@ -323,6 +341,7 @@ def main() -> None:
                 stack.enter_context(bundled_broker(folder / "streamkit", chosen.python)),
             ]
         run = Run(brokers, console)
+        stack.callback(lambda: console.print(table(run.rows, title)))
         short = Aim(0.3, most=True, absolute=True)
         run.note("start-up, s", "kafka", brokers[0].start_seconds, short)
         run.note("start-up, s", "streamkit", statistics.median(starts), short)
@@ -336,8 +355,6 @@ def main() -> None:
                     # What is read doesn't depend on how its writer waited.
                     run.throughput(client, shape, read=shape.acks == "all")
         run.memory("memory after the load, MB")
-    kind = "compiled" if is_compiled(chosen.python) else "interpreted"
-    console.print(table(run.rows, f"The bundled broker ({kind}) beside Apache Kafka 4.3.0"))
 
 
 if __name__ == "__main__":
