@@ -20,10 +20,13 @@ from mypy_extensions import i64
 
 from streamkit.operators.context import Cancellable
 
-__all__ = ["NEVER", "PunctuationQueue", "Punctuator"]
+__all__ = ["NEVER", "TIMER", "PunctuationQueue", "Punctuator"]
 
 NEVER: Final[i64] = 0x7FFF_FFFF_FFFF_FFFF
 """A due time that no clock reaches."""
+
+TIMER: Final = ":timer-"
+"""Between a node's name and the number of its schedule, where places are saved."""
 
 
 class Punctuator(Cancellable):

@@ -44,7 +44,7 @@ from streamkit.runtime.partition_group import (
     PartitionBuffer,
     PartitionGroup,
 )
-from streamkit.runtime.punctuation import Punctuator
+from streamkit.runtime.punctuation import TIMER, Punctuator
 from streamkit.runtime.task_context import RunningTaskContext, TaskStoreContext
 from streamkit.runtime.task_settings import TaskSettings
 from streamkit.runtime.task_stores import TaskStores
@@ -175,7 +175,9 @@ class Task:
                 raise_error(explain(error, operator, context, when="while it started"))
         context.node = ""
         context.starting = False
-        context.stream_punctuators.rearrange(context.node_times)
+        times = context.node_times
+        places = {name: times.pop(name) for name in list(times) if TIMER in name}
+        context.stream_punctuators.rearrange(places)
         self.running = True
 
     def close(self) -> None:

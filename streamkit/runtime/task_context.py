@@ -8,7 +8,7 @@ from streamkit.clock import Clock
 from streamkit.errors import ConfigError
 from streamkit.model.tasks import TaskId
 from streamkit.operators.context import Cancellable, RecordCollector, TaskContext
-from streamkit.runtime.punctuation import PunctuationQueue, Punctuator
+from streamkit.runtime.punctuation import TIMER, PunctuationQueue, Punctuator
 from streamkit.state import StateStore, StoreContext
 
 __all__ = ["RunningTaskContext", "TaskStoreContext"]
@@ -79,7 +79,7 @@ class RunningTaskContext(TaskContext):
         number = self._scheduled.get(node, 0)
         self._scheduled[node] = number + 1
         due_ms = _after(start_ms or 0, interval_ms, self.stream_time)
-        return Punctuator(node, due_ms, interval_ms, callback, f"{node}:timer-{number}")
+        return Punctuator(node, due_ms, interval_ms, callback, f"{node}{TIMER}{number}")
 
 
 def _on_grid(start_ms: int, interval_ms: int, now_ms: int) -> int:

@@ -377,6 +377,18 @@ def test_restarted_task_goes_on_with_its_stream_time_punctuators(until: int) -> 
     assert [value for value in values if value and not value.startswith(b"a:")] == whole
 
 
+def test_saved_places_of_schedules_that_are_gone_are_forgotten() -> None:
+    first, _ = make(processor=ManyTicks)
+    first.start({})
+    first.add(LEFT, columns([(50, "a")]))
+    first.process(1)
+    saved = saved_state(offsets_of(first.committable()))
+    assert sorted(saved[LEFT].node_times) == ["count:timer-0", "count:timer-1", "count:timer-2"]
+    second, _ = make(processor=Ticking)
+    second.start(saved)
+    assert second.committable()[LEFT].node_times == {}
+
+
 def test_single_punctuator_adds_nothing_to_the_commit() -> None:
     task, _ = make(processor=Ticking)
     task.start({})
