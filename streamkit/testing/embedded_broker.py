@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from streamkit.clock import Clock, SystemClock
-from streamkit.errors import ClosedError
+from streamkit.errors import ClosedError, ConfigError
 from streamkit.log.broker.faults import Faults
 from streamkit.log.broker.server import BrokerServer, new_event_loop, serve
 from streamkit.log.broker.settings import BrokerSettings
@@ -35,11 +35,11 @@ class EmbeddedBroker:
     Args:
         port: where to listen on 127.0.0.1; 0 takes a free port.
         data_dir: the data folder, which is kept; None takes a temporary one, which is removed.
-        settings: broker settings by Kafka's names, as texts.
+        settings: broker settings by Kafka's names, as texts, numbers or booleans.
         clock: the broker's time; None: the machine's.
 
     Attributes:
-        bootstrap: "127.0.0.1:port", once it is started.
+        bootstrap: "127.0.0.1:port", once it is started, and while it is killed or stopped with its data kept.
         faults: what goes wrong on purpose; see `FaultControl`. They outlive a restart.
 
     Raises:
@@ -57,11 +57,12 @@ class EmbeddedBroker:
         self,
         port: int = 0,
         data_dir: str | Path | None = None,
-        settings: Mapping[str, str] | None = None,
+        settings: Mapping[str, str | int | float] | None = None,
         *,
         clock: Clock | None = None,
     ) -> None:
-        self._settings = BrokerSettings.from_properties({**_FAST_SETTINGS, **(settings or {})})
+        texts = {name: _text(name, value) for name, value in (settings or {}).items()}
+        self._settings = BrokerSettings.from_properties({**_FAST_SETTINGS, **texts})
         self._port = port
         self._kept_port = 0  # the free port that was taken, until a stop for good
         self._data_dir = None if data_dir is None else Path(data_dir)
@@ -80,12 +81,12 @@ class EmbeddedBroker:
 
     @property
     def bootstrap(self) -> str:
-        """The address for a client's `bootstrap.servers`.
+        """The address for a client's `bootstrap.servers`; a client may be made while the broker is down.
 
         Raises:
-            ClosedError: it isn't running.
+            ClosedError: it was never started, or stopped for good.
         """
-        if self._thread is None:
+        if not self._bootstrap:
             raise ClosedError("the broker isn't running; use it in a with statement, or start it")
         return self._bootstrap
 
@@ -156,6 +157,7 @@ class EmbeddedBroker:
             self.loop.call_soon_threadsafe(self._stop.set)
             self._join()
         if not keep_data:
+            self._bootstrap = ""
             self._remove_temporary()
         if ran and self._failure is not None:
             raise self._failure
@@ -253,3 +255,12 @@ class EmbeddedBroker:
             self._temporary = None
             self._data_dir = None
             self._kept_port = 0
+
+
+def _text(name: str, value: object) -> str:
+    """A setting's value as a properties file has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ConfigError(f"{name}={value!r}: a setting is a text, a number or a boolean")

@@ -20,13 +20,13 @@ __all__ = ["kafka_broker", "kafka_broker_settings"]
 
 
 @pytest.fixture
-def kafka_broker_settings() -> Mapping[str, str]:
+def kafka_broker_settings() -> Mapping[str, str | int | float]:
     """Broker settings by Kafka's names, for `kafka_broker`; override it to set some."""
     return {}
 
 
 @pytest.fixture
-def kafka_broker(kafka_broker_settings: Mapping[str, str]) -> Iterator[Any]:
+def kafka_broker(kafka_broker_settings: Mapping[str, str | int | float]) -> Iterator[Any]:
     """An empty `streamkit.testing.EmbeddedBroker`, running; a new one for each test."""
     from streamkit.testing.embedded_broker import EmbeddedBroker
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import confluent_kafka
 import pytest
@@ -89,3 +90,27 @@ def test_two_brokers_live_side_by_side() -> None:
     with EmbeddedBroker() as one, EmbeddedBroker() as other:
         make_topic(one.bootstrap, "t")
         assert topics(other.bootstrap) == set()
+
+
+def test_settings_may_be_numbers_and_booleans() -> None:
+    settings = {"num.partitions": 3, "auto.create.topics.enable": False, "log.retention.hours": "5"}
+    with EmbeddedBroker(settings=settings) as broker:
+        found = broker.server.broker.settings
+        assert found.num_partitions == 3
+        assert not found.auto_create_topics_enable
+        assert found.log_retention_hours == 5
+    wrong: Any = {"num.partitions": []}
+    with pytest.raises(ConfigError, match=r"num\.partitions=\[\]"):
+        EmbeddedBroker(settings=wrong)
+
+
+def test_address_is_known_while_the_broker_is_killed() -> None:
+    """So that a client can be made that waits for it."""
+    with EmbeddedBroker() as broker:
+        address = broker.bootstrap
+        broker.kill()
+        assert broker.bootstrap == address
+        broker.start()
+        assert broker.bootstrap == address
+    with pytest.raises(ClosedError):
+        _ = broker.bootstrap
