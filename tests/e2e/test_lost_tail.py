@@ -118,13 +118,13 @@ def test_epochs_without_records_end_where_the_log_did(process: BrokerProcess) ->
             (0, 0, 2),
             (0, 3, 3),
         ]
-        asked = [ListOffsetsPartition(partition_index=0, timestamp=at) for at in (-1, -2)]
-        topics = [ListOffsetsTopic(name="t", partitions=asked)]
-        found = client.ask(ListOffsetsRequest(replica_id=-1, topics=topics), 7)
-        assert [(each.offset, each.leader_epoch) for each in found.topics[0].partitions] == [
-            (3, 3),
-            (0, 0),
-        ]
+        for timestamp, expected in ((-1, (3, 3)), (-2, (0, 0))):
+            asked = ListOffsetsPartition(partition_index=0, timestamp=timestamp)
+            topics = [ListOffsetsTopic(name="t", partitions=[asked])]
+            (found,) = (
+                client.ask(ListOffsetsRequest(replica_id=-1, topics=topics), 7).topics[0].partitions
+            )
+            assert (found.offset, found.leader_epoch) == expected
 
 
 def test_consumer_that_had_read_the_lost_records_reads_those_that_took_their_place(
