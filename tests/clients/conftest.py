@@ -18,7 +18,7 @@ from typing import Any, cast
 import conformance_outcomes
 import pytest
 from broker_pair import apache_kafka, bundled
-from client_drivers import DRIVERS, Driver
+from client_drivers import DRIVERS, Driver, new_topic
 from conformance_scenarios import CLIENTS, DIFFERENCES, SCENARIOS, clients_of
 
 
@@ -82,9 +82,7 @@ def name(driver: Driver) -> Callable[[str], str]:
 @pytest.fixture
 def topic(driver: Driver, name: Callable[[str], str]) -> str:
     """A new topic of four partitions."""
-    topic = name("topic")
-    driver.create_topic(topic, 4)
-    return topic
+    return new_topic(driver, name("topic"), 4)
 
 
 # The table.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import pytest
-from client_drivers import Driver, Fetch, Message, RefusedError, wait_until
+from client_drivers import Driver, Fetch, Message, RefusedError, new_topic, wait_until
 
 Name = Callable[[str], str]
 HOUR_MS = 3_600_000
@@ -17,9 +17,7 @@ def make(driver: Driver, name: Name) -> Callable[[Mapping[str, str]], str]:
     """Makes a topic of one partition with these settings."""
 
     def topic(configs: Mapping[str, str]) -> str:
-        made = name("topic")
-        driver.create_topic(made, 1, configs)
-        return made
+        return new_topic(driver, name("topic"), 1, configs)
 
     return topic
 

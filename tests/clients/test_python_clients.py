@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from client_driver import wait_until
-from client_drivers import Driver, Message, RefusedError
+from client_drivers import Driver, Message, RefusedError, new_topic
 
 Name = Callable[[str], str]
 
@@ -107,7 +107,7 @@ def test_topic_that_can_not_be_is_refused(
 @pytest.mark.scenario("topic_configs")
 def test_topic_has_the_settings_it_was_made_with(driver: Driver, name: Name) -> None:
     topic = name("configured")
-    driver.create_topic(topic, 1, {"retention.ms": "1234567", "cleanup.policy": "compact"})
+    new_topic(driver, topic, 1, {"retention.ms": "1234567", "cleanup.policy": "compact"})
     wait_until(lambda: topic in driver.topics(), "the broker to hear of it from Kafka's controller")
     configs = driver.topic_configs(topic)
     assert configs["retention.ms"] == "1234567"

@@ -319,6 +319,7 @@ public class ClientJudge {
     private void configs() throws Exception {
         String topic = newName("topic");
         admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1).configs(Map.of("retention.ms", "1234567")))).all().get();
+        until(() -> known(topic), "the topic");
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         Config config = admin.describeConfigs(List.of(resource)).all().get().get(resource);
         equal("1234567", config.get("retention.ms").value());
@@ -330,6 +331,7 @@ public class ClientJudge {
     private void tooLarge() throws Exception {
         String topic = newName("topic");
         admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1).configs(Map.of("max.message.bytes", "1000")))).all().get();
+        until(() -> known(topic), "the topic");
         try (KafkaProducer<byte[], byte[]> producer = producer(Map.of())) {
             refused(RecordTooLargeException.class, () -> producer.send(new ProducerRecord<>(topic, new byte[2000])).get());
             equal(0L, producer.send(new ProducerRecord<>(topic, new byte[100])).get().offset());
@@ -474,7 +476,20 @@ public class ClientJudge {
     private String newTopic(int partitions) throws Exception {
         String topic = newName("topic");
         admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1))).all().get();
+        // A cluster's broker may hear of a topic a little later than the controller that made it.
+        until(() -> known(topic), "the topic");
         return topic;
+    }
+
+    private boolean known(String topic) {
+        try {
+            return !admin.describeTopics(List.of(topic)).allTopicNames().get().isEmpty();
+        } catch (ExecutionException notYet) {
+            check(notYet.getCause() instanceof UnknownTopicOrPartitionException, "" + notYet.getCause());
+            return false;
+        } catch (InterruptedException error) {
+            throw new IllegalStateException(error);
+        }
     }
 
     private void fill(String topic, int count) throws Exception {

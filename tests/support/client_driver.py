@@ -191,6 +191,15 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = TIME
         assert time.monotonic() < deadline, f"timed out waiting for {what}"
 
 
+def new_topic(
+    driver: Driver, topic: str, partitions: int, configs: Mapping[str, str] | None = None
+) -> str:
+    """Make a topic that is known at once: a cluster's broker may hear of it later than its controller."""
+    driver.create_topic(topic, partitions, configs)
+    wait_until(lambda: driver.topics().get(topic) == partitions, "the topic")
+    return topic
+
+
 def enough(found: Sequence[Message], count: int, last: int | None) -> bool:
     """Whether all that was asked for has come."""
     return len(found) >= count or (last is not None and any(m.offset >= last for m in found))

@@ -15,6 +15,7 @@ from client_driver import (
     Message,
     RefusedError,
     Transaction,
+    new_topic,
     wait_until,
 )
 from confluent_driver import Confluent
@@ -34,6 +35,7 @@ __all__ = [
     "Message",
     "RefusedError",
     "Transaction",
+    "new_topic",
     "wait_until",
 ]
 
