@@ -65,7 +65,9 @@ class AvroRegistrySerde(Serde[Any]):
         reader = None if schema is None else codec.parse(schema)
         super().__init__("avro" if reader is None else f"avro[{schema_name(reader)}]")
         self.schema = schema
-        self.registry: SchemaRegistry = SchemaRegistry(registry) if isinstance(registry, str) else registry
+        self.registry: SchemaRegistry = (
+            SchemaRegistry(registry) if isinstance(registry, str) else registry
+        )
         self.is_key = is_key
         self.subject = subject
         self.auto_register = auto_register
