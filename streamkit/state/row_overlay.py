@@ -5,7 +5,7 @@ order is that of the bytes that follow the key; `layouts` tells what it stands f
 lies under segment id, key and place, so the entries of a span of time lie together and expire in one
 `delete_range`.
 
-A range of the backend costs more than all else that a record needs (`bench.micro_state`), so it is asked only when it
+A range of the backend costs more than all else that a record needs (`bench.micro_operators`), so it is asked only when it
 may know more than the memory:
 
 - it has nothing later than `_stored_to`, and most records ask for the time behind that;
