@@ -179,7 +179,7 @@ def librdkafka_consume(bootstrap: str, topic: str, shape: Shape) -> float:
     first = len(consumer.consume(1, 10))
     begun, count = time.perf_counter(), first
     while count < shape.records:
-        got = len(consumer.consume(10_000, 10))
+        got = len(consumer.consume(min(10_000, shape.records - count), 10))  # it waits for all
         if not got:
             raise RuntimeError(f"{count} of {shape.records} records came")
         count += got
