@@ -1,4 +1,4 @@
-"""A table of the vectors by family, after the results."""
+"""After the results: the vectors by family, and what the live oracle covered."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ _VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for key, table in getattr(report, "user_properties", ()):
+                if key == "oracle" and report.when == "call":
+                    terminalreporter.section("the live oracle")
+                    terminalreporter.write_line(str(table))
     outcomes: dict[str, set[str]] = {}
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
