@@ -115,7 +115,7 @@ def main() -> None:
         subprocess.run(["javac", "-cp", classpath, "-d", name, source], check=True)
         entrants = [
             entrant
-            for entrant in contenders(chosen.compiled, classpath, folder)
+            for entrant in contenders(chosen.compiled.absolute(), classpath, folder)
             if chosen.only in entrant.name
         ]
         with console.status(f"writing {chosen.records:,} records"):
