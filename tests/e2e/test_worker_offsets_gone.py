@@ -57,6 +57,12 @@ def read(broker: EmbeddedBroker) -> list[str]:
     return values
 
 
+def committed(admin: Admin) -> int | None:
+    """What the application committed of its topic; a topic that is deleted takes that along."""
+    offsets = admin.group_offsets("gone")
+    return offsets[IN].offset if IN in offsets else None
+
+
 def copy(reset: Any = None) -> sk.Topology:
     builder = sk.StreamsBuilder()
     builder.stream("in", key=str, value=str, offset_reset=reset).to("out")
@@ -122,7 +128,7 @@ def test_next_offset_that_retention_has_deleted_is_looked_for_as_the_source_says
         wait_for(lambda: read(broker) == ["a", "b", *read_on], worker)
         stop(worker)
     with Admin(broker.bootstrap) as admin:
-        assert admin.group_offsets("gone")[IN].offset == 8
+        assert committed(admin) == 8
 
 
 def test_source_without_a_policy_stops_the_worker_with_a_reason(
@@ -153,7 +159,7 @@ def test_topic_that_is_made_again_while_the_worker_runs_is_read_from_its_beginni
         create(broker, "in")
         feed(broker, "d", "e")
         wait_for(lambda: read(broker) == ["a", "b", "c", "d", "e"], worker)
-        wait_for(lambda: admin.group_offsets("gone")[IN].offset == 2, worker)
+        wait_for(lambda: committed(admin) == 2, worker)
     stop(worker)
 
 
