@@ -61,6 +61,7 @@ _RETRY_COMMIT = (
     ErrorCode.REBALANCE_IN_PROGRESS,
     ErrorCode.UNKNOWN_MEMBER_ID,
     ErrorCode.ILLEGAL_GENERATION,
+    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,  # deleted: made again, or the next rebalance stops the worker
 )
 
 

@@ -69,12 +69,14 @@ def copy(reset: Any = None) -> sk.Topology:
     return builder.build()
 
 
-def start(broker: EmbeddedBroker, folder: Path, reset: Any = None) -> Worker:
+def start(
+    broker: EmbeddedBroker, folder: Path, reset: Any = None, *, commit_interval_ms: int = 50
+) -> Worker:
     settings = WorkerSettings(
         "gone",
         broker.bootstrap,
         folder,
-        commit_interval_ms=50,
+        commit_interval_ms=commit_interval_ms,
         linger_ms=5,
         session_timeout_ms=3_000,
     )
@@ -148,11 +150,16 @@ def test_source_without_a_policy_stops_the_worker_with_a_reason(
         worker.join(20)
 
 
+@pytest.mark.parametrize("commit_interval_ms", [50, 1_500])
 def test_topic_that_is_made_again_while_the_worker_runs_is_read_from_its_beginning(
-    broker: EmbeddedBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    broker: EmbeddedBroker,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    commit_interval_ms: int,
 ) -> None:
+    """Whether what was read of the old one had been committed or not."""
     feed(broker, "a", "b", "c")
-    worker = start(broker, tmp_path)
+    worker = start(broker, tmp_path, commit_interval_ms=commit_interval_ms)
     wait_for(lambda: len(read(broker)) == 3, worker)
     with caplog.at_level(logging.WARNING), Admin(broker.bootstrap) as admin:
         admin.delete_topics(["in"])
@@ -163,12 +170,20 @@ def test_topic_that_is_made_again_while_the_worker_runs_is_read_from_its_beginni
     stop(worker)
 
 
+@pytest.mark.parametrize("commit_interval_ms", [50, 1_500])
 def test_topic_that_is_gone_is_told_and_stops_the_worker(
-    broker: EmbeddedBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    broker: EmbeddedBroker,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    commit_interval_ms: int,
 ) -> None:
-    """As in Kafka Streams. It shall not look like a topic without news for as long as metadata may be old."""
+    """As in Kafka Streams.
+
+    It shall not look like a topic without news for as long as metadata may be old, nor shall a commit of what was
+    read before wait for it.
+    """
     feed(broker, "a")
-    worker = start(broker, tmp_path)
+    worker = start(broker, tmp_path, commit_interval_ms=commit_interval_ms)
     wait_for(lambda: read(broker) == ["a"], worker)
     with caplog.at_level(logging.WARNING), Admin(broker.bootstrap) as admin:
         admin.delete_topics(["in"])

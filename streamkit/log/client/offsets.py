@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from streamkit.errors import BrokerError, NotReachableError
-from streamkit.log.client.cluster import broker_error
+from streamkit.log.client.cluster import broker_error, unknown_topic
 from streamkit.log.client.cluster_client import ClusterClient
 from streamkit.log.client.errors import CommitFailedError, FencedError
 from streamkit.log.client.records import (
@@ -187,6 +187,8 @@ async def commit_offsets(
         response = await cluster.call_coordinator(group.group_id, request, highest=9)
         for topic in response.topics:
             for partition in topic.partitions:
+                if partition.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+                    await _check_not_deleted(cluster, topic.name)
                 _check_commit(
                     cluster,
                     group,
@@ -299,6 +301,16 @@ def _check_commit(
             f"{doing}: another member uses instance id {group.group_instance_id}", code=code
         )
     _check_group(cluster, group.group_id, code, doing)
+
+
+async def _check_not_deleted(cluster: ClusterClient, topic: str) -> None:
+    """A coordinator may not have heard of a topic yet; but if metadata don't know it either, it is gone.
+
+    To try again until the deadline would only keep the caller from finding out.
+    """
+    errors = (await cluster.refresh()).errors
+    if errors.get(topic) == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+        raise unknown_topic(topic)
 
 
 def _check_group(cluster: ClusterClient, group_id: str, code: int, doing: str) -> None:
