@@ -7,7 +7,8 @@
 | environment | `STREAMKIT_BROKER_LOG_RETENTION_HOURS=24` |
 | command line | `--set log.retention.hours=24`, and the options |
 
-Everywhere a name that isn't known and a value out of range are refused, with the place where they stand.
+Everywhere a name that isn't known and a value out of range are refused, with the place where they stand. Whether values
+fit each other shows only when all are known: `BrokerSettings` sees to that.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from streamkit.errors import ConfigError
 from streamkit.log.broker.setting import Setting, read_properties
-from streamkit.log.broker.settings import BrokerSettings
+from streamkit.log.broker.settings import parse_settings
 
 __all__ = ["ENVIRONMENT_PREFIX", "collect_settings"]
 
@@ -28,7 +29,7 @@ ENVIRONMENT_PREFIX = "STREAMKIT_BROKER_"
 def collect_settings(
     file: Path | None, environment: Mapping[str, str], assignments: Iterable[str]
 ) -> dict[str, str]:
-    """Settings as texts by Kafka's names, each checked, from all places.
+    """Settings as texts by Kafka's names, each checked by itself, from all places.
 
     Args:
         file: properties, or TOML if its name ends so; None: no file.
@@ -56,7 +57,7 @@ def collect_settings(
 
 def _checked(values: Mapping[str, str], where: str) -> Mapping[str, str]:
     try:
-        BrokerSettings.from_properties(values)
+        parse_settings(values)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
     return values

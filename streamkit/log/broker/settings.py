@@ -17,7 +17,7 @@ from typing import Any
 from streamkit.errors import ConfigError
 from streamkit.log.broker.setting import LONG_MAX, Setting, SettingType, SettingValue
 
-__all__ = ["BROKER_SETTINGS", "BrokerSettings"]
+__all__ = ["BROKER_SETTINGS", "BrokerSettings", "parse_listener", "parse_settings"]
 
 _INT, _LONG, _BOOL, _STRING, _LIST, _DOUBLE = (
     SettingType.INT,
@@ -37,10 +37,10 @@ def _setting(kind: SettingType, default: Any, doc: str, **limits: Any) -> Any:
 class BrokerSettings:
     """Every setting of a broker; immutable.
 
-    Each argument is checked against its range.
+    Each argument is checked against its range, and against the others.
 
     Raises:
-        ConfigError: a value out of range; the message gives the valid range.
+        ConfigError: a value out of range, or one that doesn't fit another; the message gives the valid range.
     """
 
     # Who and where.
@@ -49,9 +49,13 @@ class BrokerSettings:
         _STRING,
         "PLAINTEXT://127.0.0.1:9092",
         "Where to listen: PLAINTEXT://HOST:PORT; port 0 takes a free one.",
+        check=lambda text: _listener_problem(text),
     )
     advertised_listeners: str = _setting(
-        _STRING, "", "The address that clients are told to use; empty: that of listeners."
+        _STRING,
+        "",
+        "The address that clients are told to use; empty: that of listeners.",
+        check=lambda text: _listener_problem(text) if text else None,
     )
     log_dirs: str = _setting(_STRING, "", "The data folder.")
 
@@ -261,6 +265,7 @@ class BrokerSettings:
         ("uniform", "range"),
         "The broker's assignors that members may ask for; the first is the default.",
         choices=("uniform", "range"),
+        check=lambda names: None if names else "must name an assignor",
     )
     group_consumer_migration_policy: str = _setting(
         _STRING,
@@ -339,9 +344,6 @@ class BrokerSettings:
                 "queued.max.request.bytes: must be -1 or at least socket.request.max.bytes, "
                 f"{self.socket_request_max_bytes}"
             )
-        parse_listener(self.listeners)
-        if self.advertised_listeners:
-            parse_listener(self.advertised_listeners)
 
     def _check_consumer_groups(self) -> None:
         """Raise ConfigError unless each time of consumer groups lies between its bounds."""
@@ -362,24 +364,17 @@ class BrokerSettings:
                 "group.consumer.heartbeat.interval.ms must be less than "
                 "group.consumer.session.timeout.ms"
             )
-        if not self.group_consumer_assignors:
-            raise ConfigError("group.consumer.assignors must name an assignor")
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, str]) -> BrokerSettings:
         """Settings from names and texts, as a properties file holds them.
 
         Raises:
-            ConfigError: an unknown name (the message suggests near ones) or a value out of range.
+            ConfigError: as `parse_settings`, or values that don't fit each other.
         """
-        values: dict[str, Any] = {}
-        for name, text in properties.items():
-            setting = BROKER_SETTINGS.get(name)
-            if setting is None:
-                near = difflib.get_close_matches(name, BROKER_SETTINGS, 3)
-                hint = f"; did you mean {' or '.join(near)}?" if near else ""
-                raise ConfigError(f"unknown setting {name}{hint}")
-            values[name.replace(".", "_")] = setting.parse(text)
+        values: dict[str, Any] = {
+            name.replace(".", "_"): value for name, value in parse_settings(properties).items()
+        }
         return cls(**values)
 
     def value(self, name: str) -> SettingValue:
@@ -417,6 +412,34 @@ class BrokerSettings:
     def roll_ms(self) -> int:
         """`log.roll.ms`, or what hours say in its place."""
         return self.log_roll_hours * 3_600_000 if self.log_roll_ms is None else self.log_roll_ms
+
+
+def parse_settings(properties: Mapping[str, str]) -> dict[str, SettingValue]:
+    """The value of each setting in `properties`, by Kafka's name, checked by itself.
+
+    Some values are valid only beside others, which may come from another place: `BrokerSettings` checks that.
+
+    Raises:
+        ConfigError: an unknown name (the message suggests near ones) or a value out of range.
+    """
+    values: dict[str, SettingValue] = {}
+    for name, text in properties.items():
+        setting = BROKER_SETTINGS.get(name)
+        if setting is None:
+            near = difflib.get_close_matches(name, BROKER_SETTINGS, 3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise ConfigError(f"unknown setting {name}{hint}")
+        values[name] = setting.parse(text)
+    return values
+
+
+def _listener_problem(text: str) -> str | None:
+    """What is wrong with the address of a listener."""
+    try:
+        parse_listener(text)
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def _overrides_problem(text: str) -> str | None:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from streamkit.cli.main import cli
 from streamkit.errors import ConfigError
 from streamkit.log.broker.configuration import collect_settings
+from streamkit.log.broker.setting import Setting
 from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings
 
 
@@ -69,6 +70,65 @@ def test_refusals_name_the_place_and_the_range(tmp_path: Path) -> None:
         collect_settings(None, {}, ["log.cleaner.min.cleanable.ratio=2"])
     with pytest.raises(ConfigError, match="expected NAME=VALUE"):
         collect_settings(None, {}, ["num.partitions"])
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        (
+            "group.consumer.min.session.timeout.ms=1000",
+            "group.consumer.session.timeout.ms=6000",
+        ),
+        ("queued.max.request.bytes=-1", "socket.request.max.bytes=600000000"),
+        ("max.connections.per.ip.overrides=127.0.0.1:5", "max.connections.per.ip=0"),
+        (
+            "group.consumer.heartbeat.interval.ms=1000",
+            "group.consumer.min.heartbeat.interval.ms=500",
+        ),
+        ("log.retention.minutes=0", "log.retention.ms=5000"),
+    ],
+)
+def test_settings_that_are_valid_together_are_taken_in_any_order(
+    assignments: tuple[str, str],
+) -> None:
+    """One of each pair would be refused beside the default of the other."""
+    for given in (assignments, assignments[::-1]):
+        found = BrokerSettings.from_properties(collect_settings(None, {}, given))
+        for name, _, text in (each.partition("=") for each in assignments):
+            assert Setting.text(found.value(name)) == text
+
+
+def test_bound_may_stand_in_a_file_and_the_value_elsewhere(tmp_path: Path) -> None:
+    file = written(tmp_path, "b.properties", "group.consumer.max.session.timeout.ms=90000\n")
+    variable = "STREAMKIT_BROKER_GROUP_CONSUMER_SESSION_TIMEOUT_MS"
+    in_environment = collect_settings(file, {variable: "80000"}, [])
+    on_the_line = collect_settings(file, {}, ["group.consumer.session.timeout.ms=80000"])
+    assert in_environment == on_the_line
+    assert BrokerSettings.from_properties(on_the_line).group_consumer_session_timeout_ms == 80_000
+
+
+def test_settings_that_are_wrong_together_are_refused() -> None:
+    """Also if each one is right beside the defaults of the others."""
+    low = "group.consumer.min.session.timeout.ms=46000"
+    high = {"STREAMKIT_BROKER_GROUP_CONSUMER_SESSION_TIMEOUT_MS": "45500"}
+    with pytest.raises(ConfigError, match=r"session\.timeout\.ms is 45500; .* from 46000"):
+        BrokerSettings.from_properties(collect_settings(None, high, [low]))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("listeners", "nowhere", "expected HOST:PORT"),
+        ("advertised.listeners", "SSL://h:1", "only PLAINTEXT is served"),
+        ("group.consumer.assignors", "", "must name an assignor"),
+        ("max.connections.per.ip.overrides", "here", "must be ADDRESS:NUMBER"),
+    ],
+)
+def test_value_that_is_wrong_by_itself_is_refused_where_it_stands(
+    name: str, text: str, says: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"--set: .*{name}: .*{says}"):
+        collect_settings(None, {}, [f"{name}={text}"])
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
