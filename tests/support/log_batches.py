@@ -30,6 +30,7 @@ class OpenLog(Protocol):
         log_start_offset: int = 0,
         files: OpenFiles | None = None,
         now_ms: int = 0,
+        seed: int = 0,
     ) -> PartitionLog: ...
 
 

@@ -43,6 +43,7 @@ DYNAMIC_SETTINGS = frozenset(
         "log.preallocate",
         "log.retention.bytes",
         "log.retention.ms",
+        "log.roll.jitter.ms",
         "log.roll.ms",
         "log.segment.bytes",
         "log.segment.delete.delay.ms",
@@ -61,6 +62,7 @@ _DYNAMIC_BROKER, _DYNAMIC_DEFAULT, _STATIC, _DEFAULT = 2, 3, 4, 5
 _COARSER = {
     "log.retention.ms": ("log.retention.minutes", "log.retention.hours"),
     "log.retention.minutes": ("log.retention.hours",),
+    "log.roll.jitter.ms": ("log.roll.jitter.hours",),
     "log.roll.ms": ("log.roll.hours",),
 }
 """Settings that stand for another one that isn't set."""

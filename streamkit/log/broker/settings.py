@@ -143,6 +143,15 @@ class BrokerSettings:
     log_roll_hours: int = _setting(
         _INT, 168, "Age at which a segment is closed, in hours.", at_least=1
     )
+    log_roll_jitter_ms: int | None = _setting(
+        _LONG,
+        None,
+        "Each segment is closed early by a random time below this; not set: log.roll.jitter.hours.",
+        at_least=0,
+    )
+    log_roll_jitter_hours: int = _setting(
+        _INT, 0, "Each segment is closed early by a random time below this, in hours.", at_least=0
+    )
     log_index_interval_bytes: int = _setting(
         _INT, 4096, "Bytes between two index entries.", at_least=0
     )
@@ -412,6 +421,12 @@ class BrokerSettings:
     def roll_ms(self) -> int:
         """`log.roll.ms`, or what hours say in its place."""
         return self.log_roll_hours * 3_600_000 if self.log_roll_ms is None else self.log_roll_ms
+
+    @property
+    def roll_jitter_ms(self) -> int:
+        """`log.roll.jitter.ms`, or what hours say in its place."""
+        given = self.log_roll_jitter_ms
+        return self.log_roll_jitter_hours * 3_600_000 if given is None else given
 
 
 def parse_settings(properties: Mapping[str, str]) -> dict[str, SettingValue]:

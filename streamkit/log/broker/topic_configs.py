@@ -19,6 +19,8 @@ def broker_default(setting: TopicSetting, settings: BrokerSettings) -> str:
             return str(settings.retention_ms)
         case "segment.ms":
             return str(settings.roll_ms)
+        case "segment.jitter.ms":
+            return str(settings.roll_jitter_ms)
     if setting.server_name is not None and setting.server_name in BROKER_SETTINGS:
         text = Setting.text(settings.value(setting.server_name))
         if text is not None:

@@ -63,6 +63,15 @@ class LogConfig:
         """Whether records get the time of their append."""
         return self.message_timestamp_type == "LogAppendTime"
 
+    def roll_jitter_ms(self, share: float, oldest_ms: int) -> int:
+        """How much earlier than at the age of `oldest_ms` a segment is closed, for `segment.jitter.ms`.
+
+        Args:
+            share: what the segment has drawn, from 0 to less than 1.
+            oldest_ms: at which age it would be closed without a jitter.
+        """
+        return int(share * min(self.segment_jitter_ms, oldest_ms))
+
     @classmethod
     def from_settings(
         cls, settings: Mapping[str, str], defaults: LogConfig | None = None

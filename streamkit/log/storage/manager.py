@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from random import Random
 
 from streamkit.clock import Clock
 from streamkit.errors import ClosedError, StorageError
@@ -79,6 +80,8 @@ class LogManager:
         max_open_files: descriptors of log files held at most.
         cleaner_max_keys: keys that one pass of compaction looks at; they take about 150 bytes each.
         cleaner_backoff_ms: how long compaction rests when no log needs it.
+        seed: from it is drawn how much of `segment.jitter.ms` each segment is closed early; None: from the
+            system's randomness.
 
     Attributes:
         cluster_id: of the folder, once it is open.
@@ -115,6 +118,7 @@ class LogManager:
         max_open_files: int = 512,
         cleaner_max_keys: int = DEFAULT_MAX_KEYS,
         cleaner_backoff_ms: int = DEFAULT_BACKOFF_MS,
+        seed: int | None = None,
     ) -> None:
         self.data_dir = Path(data_dir)
         self.defaults = defaults
@@ -133,6 +137,7 @@ class LogManager:
         self._cleaner: LogCleaner | None = None
         self._cleaner_max_keys = cleaner_max_keys
         self._cleaner_backoff_ms = cleaner_backoff_ms
+        self._random = Random(seed)
         self._saved_starts: dict[TopicPartition, int] = {}
         self._saved_points: dict[TopicPartition, int] = {}
         self._round_left: list[TopicPartition] = []
@@ -488,6 +493,7 @@ class LogManager:
             recovery_point=recovery_point,
             producer_expiration_ms=self._producer_expiration_ms,
             now_ms=now_ms,
+            random=self._random,
         )
 
     def _check_end(self, opened: PartitionLog, was_durable: int) -> None:

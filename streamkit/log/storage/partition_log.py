@@ -16,6 +16,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from random import Random
 
 from streamkit.errors import ClosedError, StorageError
 from streamkit.log.protocol import BatchHeader
@@ -74,6 +75,7 @@ class PartitionLog:
         recovery_point: int | None = None,
         producer_expiration_ms: int = 86_400_000,
         now_ms: int = 0,
+        random: Random | None = None,
     ) -> None:
         self.folder = folder
         self.topic_partition = topic_partition
@@ -93,6 +95,9 @@ class PartitionLog:
             now_ms=now_ms,
         )
         self._opened = opened
+        self._random = random if random is not None else Random()
+        # A share, since the setting that it is a share of may change while the segment is filled.
+        self._jitter_share = self._random.random()
         self._segments = SegmentList(folder, opened.segments, self._files)
         self._snapshots = opened.snapshots
         self.bytes_cut = opened.bytes_cut
@@ -261,6 +266,8 @@ class PartitionLog:
         oldest_ms = config.segment_ms
         if config.compacted:
             oldest_ms = min(oldest_ms, config.max_compaction_lag_ms)
+        if config.segment_jitter_ms:
+            oldest_ms -= config.roll_jitter_ms(self._jitter_share, oldest_ms)
         if full or (active.size and active.age_ms(now_ms, timestamp) > oldest_ms):
             return self.roll(now_ms)
         return active
@@ -272,6 +279,7 @@ class PartitionLog:
             return active
         active.settle()
         self._snapshots.take(self._states)
+        self._jitter_share = self._random.random()
         return self._segments.begin(self.end_offset, self.config.index_interval_bytes, now_ms)
 
     # ------------------------------------------------------------------ read

@@ -299,7 +299,8 @@ def _table() -> Mapping[str, TopicSetting]:
         ),
         TopicSetting(
             "segment.jitter.ms", long, "0",
-            "Random time by which segments are closed early, so that not all roll at once.",
+            "Each segment is closed early by a random time, which is less than this and than "
+            "segment.ms, so that not all roll at once.",
             "log.roll.jitter.ms", 0,
         ),
         TopicSetting(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from log_batches import OpenLog, OpenManager
@@ -28,6 +29,7 @@ def open_log(tmp_path: Path) -> Iterator[OpenLog]:
         log_start_offset: int = 0,
         files: OpenFiles | None = None,
         now_ms: int = 0,
+        seed: int = 0,
     ) -> PartitionLog:
         log = PartitionLog(
             folder,
@@ -37,6 +39,7 @@ def open_log(tmp_path: Path) -> Iterator[OpenLog]:
             recovery_point=recovery_point,
             log_start_offset=log_start_offset,
             now_ms=now_ms,
+            random=Random(seed),
         )
         opened.append(log)
         return log

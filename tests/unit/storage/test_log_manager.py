@@ -126,6 +126,28 @@ def test_every_append_is_forced_to_the_disk(open_manager: OpenManager) -> None:
     assert log.durable_offset == 2
 
 
+def test_logs_do_not_all_roll_at_once(open_manager: OpenManager) -> None:
+    config = LogConfig(segment_ms=1_000, segment_jitter_ms=500)
+
+    def ages(seed: int) -> list[int]:
+        """How old the first segment of each log becomes."""
+        manager = open_manager(config, seed=seed)
+        found = []
+        for partition in range(20):
+            log = manager.create(TopicPartition("t", partition))
+            at = 0
+            while len(log.segments) == 1:
+                log.append(batch(timestamp=at), now_ms=0)
+                at += 50
+            found.append(at)
+            manager.delete(log.topic_partition)
+        manager.close()
+        return found
+
+    assert len(set(ages(seed=1))) > 5
+    assert ages(seed=1) == ages(seed=1) != ages(seed=2)
+
+
 def test_deleted_log_is_gone(open_manager: OpenManager, tmp_path: Path) -> None:
     manager = open_manager()
     log = manager.create(TP)

@@ -13,6 +13,25 @@ def test_defaults_of_table_and_class_agree() -> None:
     assert LogConfig.from_settings(everything) == LogConfig()
 
 
+@pytest.mark.parametrize(
+    ("jitter_ms", "oldest_ms", "share", "roll_jitter_ms"),
+    [
+        (400, 1_000, 0.0, 0),
+        (400, 1_000, 0.5, 200),
+        (400, 1_000, 1 - 2**-53, 399),
+        (5_000, 1_000, 1 - 2**-53, 999),
+        (2**63 - 1, 604_800_000, 1 - 2**-53, 604_799_999),
+        (1, 1_000, 1 - 2**-53, 0),
+        (0, 1_000, 0.5, 0),
+    ],
+)
+def test_jitter_is_less_than_its_bound_and_than_the_age_of_a_segment(
+    jitter_ms: int, oldest_ms: int, share: float, roll_jitter_ms: int
+) -> None:
+    config = LogConfig(segment_jitter_ms=jitter_ms)
+    assert config.roll_jitter_ms(share, oldest_ms) == roll_jitter_ms
+
+
 def test_settings_go_over_defaults() -> None:
     config = LogConfig.from_settings(
         {"segment.bytes": "1048576", "cleanup.policy": "compact, delete", "preallocate": "true"},

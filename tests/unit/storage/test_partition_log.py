@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from log_batches import OpenLog, all_rows, batch, rows
@@ -19,6 +21,7 @@ from streamkit.log.storage import (
     MessageTooLargeError,
     NotOneBatchError,
     OffsetOutOfRangeError,
+    PartitionLog,
     TimestampOffset,
 )
 from streamkit.log.storage.files import OpenFiles
@@ -98,6 +101,47 @@ def test_log_rolls_by_record_time(open_log: OpenLog) -> None:
     assert len(log.segments) == 1
     log.append(batch(timestamp=6_001), now_ms=0)
     assert [segment.base_offset for segment in log.segments] == [0, 2]
+
+
+def append_each_ms(log: PartitionLog, count: int) -> list[int]:
+    """Append a record each millisecond; how many each closed segment has got."""
+    for at in range(count):
+        log.append(batch(timestamp=at), now_ms=at)
+    starts = [segment.base_offset for segment in log.segments]
+    return [after - before for before, after in pairwise(starts)]
+
+
+def test_segments_are_closed_earlier_by_a_jitter_of_their_own(open_log: OpenLog) -> None:
+    log = open_log(LogConfig(segment_ms=40, segment_jitter_ms=30), seed=7)
+    drawn = Random(7)
+    ages = append_each_ms(log, 300)
+    assert ages == [41 - int(30 * drawn.random()) for _ in ages]
+    assert len(set(ages)) > 4
+
+
+def test_jitter_above_the_age_of_a_segment_leaves_each_a_record(open_log: OpenLog) -> None:
+    ages = append_each_ms(open_log(LogConfig(segment_ms=4, segment_jitter_ms=1_000)), 200)
+    assert (min(ages), max(ages)) == (2, 5)
+
+
+def test_jitter_holds_also_for_segments_that_are_there_when_it_is_set(open_log: OpenLog) -> None:
+    """A broker opens its logs before it has read their topics' settings."""
+    log = open_log(LogConfig(segment_ms=40), seed=7)
+    append_each_ms(log, 10)
+    log.config = LogConfig(segment_ms=40, segment_jitter_ms=30)
+    age_ms = 40 - int(30 * Random(7).random())
+    log.append(batch(timestamp=age_ms), now_ms=0)
+    assert len(log.segments) == 1
+    log.append(batch(timestamp=age_ms + 1), now_ms=0)
+    assert len(log.segments) == 2
+
+
+def test_jitter_makes_compaction_wait_less_too(open_log: OpenLog) -> None:
+    compact = frozenset({"compact"})
+    config = LogConfig(cleanup_policy=compact, max_compaction_lag_ms=40, segment_jitter_ms=30)
+    drawn = Random(0)
+    ages = append_each_ms(open_log(config), 200)
+    assert ages == [41 - int(30 * drawn.random()) for _ in ages]
 
 
 def test_log_without_timestamps_rolls_by_the_clock(open_log: OpenLog) -> None:

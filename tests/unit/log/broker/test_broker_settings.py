@@ -86,6 +86,19 @@ def test_the_finest_unit_of_retention_holds(properties: dict[str, str], retentio
 
 
 @pytest.mark.parametrize(
+    ("properties", "jitter_ms"),
+    [
+        ({}, 0),
+        ({"log.roll.jitter.hours": "2"}, 7_200_000),
+        ({"log.roll.jitter.hours": "2", "log.roll.jitter.ms": "5"}, 5),
+        ({"log.roll.jitter.hours": "2", "log.roll.jitter.ms": "0"}, 0),
+    ],
+)
+def test_the_finest_unit_of_the_jitter_holds(properties: dict[str, str], jitter_ms: int) -> None:
+    assert log_defaults(BrokerSettings.from_properties(properties)).segment_jitter_ms == jitter_ms
+
+
+@pytest.mark.parametrize(
     "properties",
     [{"log.segment.bytes": "1048575"}, {"log.cleanup.policy": "delete,,compact"}],
 )

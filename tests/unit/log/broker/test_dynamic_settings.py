@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,21 @@ def test_logs_that_are_open_get_it_and_topics_with_their_own_keep_that(lab: Brok
     assert lab.broker.partition_log("own", 0).config.retention_ms == 5
     layers = [("log.retention.ms", "7000", 3), ("log.retention.hours", "168", 5)]
     assert described(lab, "retention.ms", kind=TOPIC, of="plain") == ("7000", 3, False, layers)
+
+
+def test_jitter_of_segments_has_kafkas_synonyms(tmp_path: Path) -> None:
+    hours = ("log.roll.jitter.hours", "1", 4)
+    lab = BrokerLab(tmp_path, log_roll_jitter_hours=1)
+    lab.broker.create_topic("t", 1, {})
+    lab.produce("t", 0, batch(b"v"))
+    assert lab.broker.partition_log("t", 0).config.segment_jitter_ms == 3_600_000
+    assert alter(lab, "", "log.roll.jitter.ms", "7000") == ErrorCode.NONE
+    assert lab.broker.partition_log("t", 0).config.segment_jitter_ms == 7000
+    layers = [("log.roll.jitter.ms", "7000", 3), hours, ("log.roll.jitter.hours", "0", 5)]
+    assert described(lab, "log.roll.jitter.ms") == ("7000", 3, False, layers)
+    found = described(lab, "segment.jitter.ms", kind=TOPIC, of="t")
+    assert found == ("7000", 3, False, layers)
+    lab.close()
 
 
 def test_too_large_batches_are_measured_by_the_new_limit(lab: BrokerLab) -> None:
