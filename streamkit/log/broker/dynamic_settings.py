@@ -25,7 +25,10 @@ __all__ = ["DYNAMIC_SETTINGS", "DynamicSettings", "Layer", "check_broker_configs
 
 DYNAMIC_SETTINGS = frozenset(
     {
+        "compression.gzip.level",
+        "compression.lz4.level",
         "compression.type",
+        "compression.zstd.level",
         "group.consumer.assignment.interval.ms",
         "log.cleaner.backoff.ms",
         "log.cleaner.delete.retention.ms",

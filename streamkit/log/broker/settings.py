@@ -134,6 +134,20 @@ class BrokerSettings:
         "How batches are stored: as the producer compressed them.",
         choices=("producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"),
     )
+    compression_gzip_level: int = _setting(
+        _INT,
+        -1,
+        "Level from 1 to 9, used when compression.type is gzip; -1: the codec's own default.",
+        at_least=-1,
+        at_most=9,
+        check=lambda level: None if level else "must be from 1 to 9 or -1",
+    )
+    compression_lz4_level: int = _setting(
+        _INT, 9, "Level used when compression.type is lz4.", at_least=1, at_most=17
+    )
+    compression_zstd_level: int = _setting(
+        _INT, 3, "Level used when compression.type is zstd.", at_least=-131_072, at_most=22
+    )
     log_segment_bytes: int = _setting(
         _INT, 1_073_741_824, "Size of a segment file.", at_least=1 << 20
     )
@@ -225,7 +239,11 @@ class BrokerSettings:
     log_message_timestamp_after_max_ms: int = _setting(
         _LONG, 3_600_000, "How far a record's timestamp may lie in the future.", at_least=0
     )
-    log_preallocate: bool = _setting(_BOOL, False, "Whether segment files are made at full size.")
+    log_preallocate: bool = _setting(
+        _BOOL,
+        False,
+        "Whether segment files get their full size at once; accepted, files always grow.",
+    )
     min_insync_replicas: int = _setting(
         _INT, 1, "Replicas that must hold a record for acks=all.", at_least=1
     )

@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from streamkit.errors import ConfigError
-from streamkit.log.broker.setting import read_properties
-from streamkit.log.broker.settings import BROKER_SETTINGS, BrokerSettings, parse_listener
+from streamkit.log.broker.setting import Setting, read_properties
+from streamkit.log.broker.settings import (
+    BROKER_SETTINGS,
+    BrokerSettings,
+    parse_listener,
+    parse_settings,
+)
 from streamkit.log.broker.topic_configs import log_defaults
+from streamkit.log.storage import TOPIC_SETTINGS
 
 
 def test_settings_have_kafkas_names() -> None:
@@ -125,6 +131,37 @@ def test_what_no_broker_can_be_set_to_is_refused(properties: dict[str, str]) -> 
 def test_only_named_addresses_may_connect() -> None:
     settings = {"max.connections.per.ip": "0", "max.connections.per.ip.overrides": "127.0.0.1:5"}
     assert BrokerSettings.from_properties(settings).max_connections_per_ip == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("compression.gzip.level", "0"),
+        ("compression.gzip.level", "10"),
+        ("compression.gzip.level", "-2"),
+        ("compression.lz4.level", "0"),
+        ("compression.lz4.level", "18"),
+        ("compression.zstd.level", "23"),
+        ("compression.zstd.level", "-131073"),
+    ],
+)
+def test_level_of_compression_that_a_codec_has_not_is_refused(name: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"Invalid value {text} for configuration {name}"):
+        parse_settings({name: text})
+
+
+def test_every_broker_setting_that_topics_take_over_has_their_default_and_range() -> None:
+    for topic in TOPIC_SETTINGS.values():
+        setting = BROKER_SETTINGS.get(topic.server_name or "")
+        if setting is None:
+            continue
+        default = Setting.text(setting.default)
+        if default is not None and setting.name != "log.flush.interval.ms":
+            assert default == topic.default, topic.name
+        for number in (topic.minimum, topic.maximum):
+            if number is not None:
+                setting.parse(str(number))
+                topic.parse(str(number))
 
 
 def test_broker_settings_are_the_topics_defaults() -> None:

@@ -9,6 +9,7 @@ import pytest
 from broker_lab import BrokerLab, batch
 
 from streamkit.log.broker.dynamic_settings import DYNAMIC_SETTINGS
+from streamkit.log.broker.setting import Setting
 from streamkit.log.broker.settings import BROKER_SETTINGS
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages import ConsumerGroupHeartbeatRequest
@@ -108,6 +109,34 @@ def test_jitter_of_segments_has_kafkas_synonyms(tmp_path: Path) -> None:
     found = described(lab, "segment.jitter.ms", kind=TOPIC, of="t")
     assert found == ("7000", 3, False, layers)
     lab.close()
+
+
+@pytest.mark.parametrize(
+    ("codec", "levels"), [("gzip", ("1", "9")), ("lz4", ("1", "12")), ("zstd", ("-50", "19"))]
+)
+def test_level_of_compression_holds_for_topics_without_their_own(
+    lab: BrokerLab, codec: str, levels: tuple[str, str]
+) -> None:
+    """The same records become smaller with each level."""
+    name = f"compression.{codec}.level"
+    lab.broker.create_topic("plain", 1, {"compression.type": codec})
+    lab.broker.create_topic("own", 1, {"compression.type": codec, name: levels[0]})
+    data = batch(*(b"%d and %d" % (number, number * number) for number in range(500)))
+    sizes: dict[str, list[int]] = {"plain": [], "own": []}
+    for level in levels:
+        assert alter(lab, "", name, level) == ErrorCode.NONE
+        for topic, found in sizes.items():
+            before = lab.broker.partition_log(topic, 0).size_bytes
+            assert lab.produce(topic, 0, data).error_code == ErrorCode.NONE
+            found.append(lab.broker.partition_log(topic, 0).size_bytes - before)
+    assert sizes["plain"][0] > sizes["plain"][1]
+    assert sizes["own"] == [sizes["plain"][0]] * 2
+    value, source, read_only, synonyms = described(lab, name, kind=TOPIC, of="plain")
+    assert (value, source, read_only) == (levels[1], 3, False)
+    assert synonyms == [
+        (name, levels[1], 3),
+        (name, Setting.text(BROKER_SETTINGS[name].default), 5),
+    ]
 
 
 def test_too_large_batches_are_measured_by_the_new_limit(lab: BrokerLab) -> None:
