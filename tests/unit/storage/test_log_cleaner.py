@@ -349,6 +349,30 @@ def test_manager_compacts_what_is_due(open_manager: OpenManager, clock: ManualCl
     assert table(all_rows(again)) == before
 
 
+def test_cleaner_that_has_found_nothing_rests_for_the_backoff(
+    open_manager: OpenManager, clock: ManualClock
+) -> None:
+    manager = open_manager(CONFIG, cleaner_backoff_ms=5_000)
+    log = manager.create(TP)
+
+    def compacts() -> bool:
+        before = log.size_bytes
+        clean_all(manager, clock.now_ms())
+        return log.size_bytes < before
+
+    assert not compacts()
+    for backoff_ms in (5_000, 100):
+        # A shorter one holds at once, also for the rest that has begun.
+        manager.reconfigure(CONFIG, producer_expiration_ms=1, cleaner_backoff_ms=backoff_ms)
+        compacts()
+        for index in range(60):
+            put(log, b"k%d" % (index % 5), b"%d" % index)
+        clock.advance(backoff_ms - 1)
+        assert not compacts()
+        clock.advance(1)
+        assert compacts()
+
+
 def test_damaged_segment_is_left_alone(open_manager: OpenManager, clock: ManualClock) -> None:
     manager = open_manager(CONFIG)
     log = manager.create(TP)

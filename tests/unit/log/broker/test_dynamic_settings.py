@@ -139,6 +139,24 @@ def test_level_of_compression_holds_for_topics_without_their_own(
     ]
 
 
+def test_idle_producers_of_logs_that_are_open_are_forgotten_sooner(lab: BrokerLab) -> None:
+    """A producer that the log doesn't know may begin with any sequence number."""
+    lab.broker.create_topic("t", 1, {})
+
+    def send(sequence: int) -> int:
+        data = batch(b"v", producer_id=1, producer_epoch=0, base_sequence=sequence)
+        return int(lab.produce("t", 0, data).error_code)
+
+    assert send(0) == ErrorCode.NONE
+    lab.clock.advance(600_000)
+    lab.timers.advance(600_000)
+    assert send(7) == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert alter(lab, "1", "producer.id.expiration.ms", "1000") == ErrorCode.NONE
+    lab.clock.advance(600_000)
+    lab.timers.advance(600_000)
+    assert send(7) == ErrorCode.NONE
+
+
 def test_too_large_batches_are_measured_by_the_new_limit(lab: BrokerLab) -> None:
     lab.broker.create_topic("t", 1, {})
     alter(lab, "1", "message.max.bytes", "100")
