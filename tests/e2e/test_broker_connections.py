@@ -16,6 +16,11 @@ from streamkit.log.broker.connection import ClientConnection
 from streamkit.log.protocol import ErrorCode, decode_response, encode_request
 from streamkit.log.protocol.messages.api_versions import ApiVersionsRequest
 from streamkit.log.protocol.messages.fetch import FetchResponse
+from streamkit.log.protocol.messages.incremental_alter_configs import (
+    AlterableConfig,
+    AlterConfigsResource,
+    IncrementalAlterConfigsRequest,
+)
 from streamkit.log.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
 from streamkit.log.protocol.messages.produce import (
     PartitionProduceData,
@@ -293,6 +298,66 @@ def test_address_may_have_a_limit_of_its_own() -> None:
         assert undisturbed(first)
         assert undisturbed(second)
         assert third.closed_by_broker()
+
+
+def set_limit(client: WireClient, name: str, value: str) -> None:
+    """Change a setting of every broker while it runs."""
+    config = AlterableConfig(name=name, config_operation=0, value=value)
+    resource = AlterConfigsResource(resource_type=4, resource_name="", configs=[config])
+    answer = client.ask(IncrementalAlterConfigsRequest(resources=[resource]), 1)
+    assert answer.responses[0].error_code == 0
+
+
+def is_let_in(broker: EmbeddedBroker) -> bool:
+    with WireClient(broker.bootstrap) as comes:
+        try:
+            return undisturbed(comes)
+        except (AssertionError, ConnectionError):
+            return False
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "two"),
+    [
+        ("max.connections.per.ip", "1", "2"),
+        ("max.connections.per.ip.overrides", "127.0.0.1:1", "127.0.0.1:2"),
+    ],
+)
+def test_limit_of_an_address_can_be_changed_while_clients_are_connected(
+    broker: EmbeddedBroker, client: WireClient, name: str, one: str, two: str
+) -> None:
+    """Who is connected stays; who has gone makes room once the broker has noticed."""
+    assert is_let_in(broker)
+    for limit, expected in ((one, False), (two, True), (one, False)):
+        eventually(broker, lambda: len(connections(broker)) == 1)
+        set_limit(client, name, limit)
+        assert is_let_in(broker) is expected
+        assert undisturbed(client)
+
+
+def test_number_of_connections_can_be_changed_while_clients_are_connected(
+    broker: EmbeddedBroker, client: WireClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_kept_waiting() -> bool:
+        eventually(broker, lambda: "connections (max.connections)" in caplog.text)
+        caplog.clear()
+        return on_loop(broker, lambda: len(connections(broker))) == 1 and undisturbed(client)
+
+    set_limit(client, "max.connections", "1")
+    with WireClient(broker.bootstrap) as waiting:
+        waiting.send(ApiVersionsRequest(), 0)
+        assert is_kept_waiting()
+        set_limit(client, "max.connections", "2")
+        assert waiting.receive().api_keys
+        set_limit(client, "max.connections", "1")
+        assert undisturbed(waiting)
+        with WireClient(broker.bootstrap) as later:
+            later.send(ApiVersionsRequest(), 0)
+            waiting.close()
+            eventually(broker, lambda: len(connections(broker)) == 1)
+            assert is_kept_waiting()
+            set_limit(client, "max.connections", "2")
+            assert later.receive().api_keys
 
 
 def test_large_requests_share_a_bound_and_all_get_their_turn() -> None:
