@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import urllib.request
 from pathlib import Path
 
 import confluent_kafka
@@ -16,6 +17,7 @@ from wire_client import WireClient
 
 from streamkit.errors import NotReachableError
 from streamkit.log.broker.local import address_file, default_data_dir, local_broker
+from streamkit.log.broker.settings import BROKER_SETTINGS
 from streamkit.log.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
 from streamkit.log.protocol.messages.produce import (
     PartitionProduceData,
@@ -159,8 +161,21 @@ def test_help_lists_every_setting() -> None:
         text=True,
         check=True,
     )
-    for name in ("num.partitions", "log.retention.ms", "socket.request.max.bytes"):
-        assert name in done.stdout
+    # Long names stand on a line of their own; each is a whole word.
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert listed >= set(BROKER_SETTINGS)
+
+
+def test_metrics_are_served_beside_the_broker(tmp_path: Path) -> None:
+    with BrokerProcess(tmp_path, "--metrics", "127.0.0.1:0") as broker:
+        assert broker.metrics.startswith("http://127.0.0.1:")
+        with WireClient(broker.bootstrap) as client:
+            client.ask(MetadataRequest(topics=[MetadataRequestTopic(name="t")]), 4)
+        with urllib.request.urlopen(broker.metrics, timeout=10) as answer:
+            found = answer.read().decode()
+        assert broker.terminate()[0] == 0
+    assert 'streamkit_request_seconds_count{api="METADATA"} 1.0' in found
+    assert 'streamkit_topic_partitions{topic="t"} 1.0' in found
 
 
 # The default broker of a data folder.

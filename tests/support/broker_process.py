@@ -10,7 +10,12 @@ from typing import IO
 
 
 class BrokerProcess:
-    """Runs the command on a folder; `with` kills it at the end. Standard error goes to `errors`, if given."""
+    """Runs the command on a folder; `with` kills it at the end. Standard error goes to `errors`, if given.
+
+    Attributes:
+        bootstrap: where it listens.
+        metrics: the URL of its metrics, with `--metrics`.
+    """
 
     def __init__(
         self, folder: Path, *arguments: str, port: int = 0, errors: IO[str] | None = None
@@ -21,6 +26,7 @@ class BrokerProcess:
         self._errors = errors
         self.process: subprocess.Popen[str] | None = None
         self.bootstrap = ""
+        self.metrics = ""
 
     def start(self) -> BrokerProcess:
         """Start it and wait for its address; the port stays the same over restarts."""
@@ -34,9 +40,10 @@ class BrokerProcess:
             text=True,
         )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise AssertionError(self.finish()[1])
+        while "listening on" not in (line := self.process.stdout.readline()):
+            if not line:
+                raise AssertionError(self.finish()[1])
+            self.metrics = line.split()[-1]
         self.bootstrap = line.split()[-1]
         self._port = int(self.bootstrap.rpartition(":")[2])
         return self

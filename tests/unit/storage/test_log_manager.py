@@ -126,6 +126,17 @@ def test_every_append_is_forced_to_the_disk(open_manager: OpenManager) -> None:
     assert log.durable_offset == 2
 
 
+def test_at_most_the_last_records_below_flush_messages_are_not_on_the_disk(
+    open_manager: OpenManager,
+) -> None:
+    log = open_manager(LogConfig(flush_messages=3)).create(TP)
+    durable = []
+    for count in (1, 1, 1, 2, 1, 5, 2):
+        log.append(batch(*[b"v"] * count), now_ms=0)
+        durable.append((log.end_offset, log.durable_offset))
+    assert durable == [(1, 0), (2, 0), (3, 3), (5, 3), (6, 6), (11, 11), (13, 11)]
+
+
 def test_logs_do_not_all_roll_at_once(open_manager: OpenManager) -> None:
     config = LogConfig(segment_ms=1_000, segment_jitter_ms=500)
 
