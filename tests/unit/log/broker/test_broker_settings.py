@@ -156,7 +156,7 @@ def test_every_broker_setting_that_topics_take_over_has_their_default_and_range(
         if setting is None:
             continue
         default = Setting.text(setting.default)
-        if default is not None and setting.name != "log.flush.interval.ms":
+        if default is not None:
             assert default == topic.default, topic.name
         for number in (topic.minimum, topic.maximum):
             if number is not None:
