@@ -1,18 +1,22 @@
 """kill -9 of the broker, again and again under load; then a check that it has kept what it promised.
 
     python tests/torture/main.py [--seconds 60] [--seed 1] [--bug NAME] [--patience 40] [--folder FOLDER]
+                                 [--python PYTHON]
 
 Two idempotent and two transactional producers, two movers (consume, produce and commit in one transaction) and
 groups of two readers, of the classic and of the consumer protocol; of our own client one producer of each kind and
 a group of two readers: each is a process that writes a journal of what it is told (`workload.py`). In the end
-`checker.py` reads everything by another client. The log's settings are such that segments roll and are compacted
-all the time. Exit code 1 if a promise was broken. `--bug` runs `broken_broker.py`, to see that it is found.
+`checker.py` reads everything by another client. The log's settings are such that segments roll every two seconds,
+so that the internal topics are compacted all the time. Exit code 1 if a promise was broken. `--bug` runs
+`broken_broker.py`, to see that it is found; `--python` names the interpreter of another installation for the
+broker: `.venv-compiled/bin/python`, after `make compiled-test`, for the compiled one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -22,6 +26,7 @@ import time
 from pathlib import Path
 
 from streamkit.log.client import Admin, NewTopic
+from streamkit.log.storage.checkpoints import CLEANER_OFFSET_FILE, read_offsets
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
@@ -46,6 +51,8 @@ SETTINGS = {
     "offsets.topic.segment.bytes": "100000",
     "transaction.state.log.segment.bytes": "100000",
     "log.cleaner.min.cleanable.ratio": "0.1",
+    "log.cleaner.backoff.ms": "200",
+    "log.roll.ms": "2000",
 }
 
 # A member that has gone without a word holds its group up until its session (6 s) is over, which takes a broker
@@ -57,11 +64,17 @@ _KILLS_TO_A_CALM = 10
 class TorturedBroker:
     """The broker's process, killed and started again at one address; its errors are kept in `log`."""
 
-    def __init__(self, folder: Path, bug: str | None) -> None:
+    def __init__(self, folder: Path, bug: str | None, python: str | None) -> None:
         self._log = (folder / "broker.log").open("a")
         self.log = folder / "broker.log"
+        # Of another installation: then nothing of this one may be imported there.
+        self._folder = folder if python else None
+        self._environment = dict(os.environ)
+        if python:
+            self._environment.pop("PYTHONPATH", None)
         program = [str(HERE / "broken_broker.py"), bug] if bug else ["-m", "streamkit", "broker"]
-        self._command = [sys.executable, *program, "--data-dir", str(folder / "data")]
+        self.data = folder / "data"
+        self._command = [python or sys.executable, *program, "--data-dir", str(self.data)]
         for name, value in SETTINGS.items():
             self._command += ["--set", f"{name}={value}"]
         self._process: subprocess.Popen[str] | None = None
@@ -78,6 +91,8 @@ class TorturedBroker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            cwd=self._folder,
+            env=self._environment,
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -125,7 +140,13 @@ def end_load(processes: dict[str, subprocess.Popen[bytes]], patience_s: float) -
 
 
 def torture(
-    folder: Path, *, seconds: float, seed: int, bug: str | None, patience_s: float
+    folder: Path,
+    *,
+    seconds: float,
+    seed: int,
+    bug: str | None = None,
+    patience_s: float = 40,
+    python: str | None = None,
 ) -> dict[str, object]:
     """Run it once.
 
@@ -135,12 +156,13 @@ def torture(
         seed: of when it is killed, and of the load.
         bug: of `broken_broker.py`; None: the broker as it is.
         patience_s: how long the load may take to end.
+        python: the interpreter that runs the broker; None: this one.
 
     Returns:
         `violations`, a list of sentences, and `figures` by name.
     """
     generator = random.Random(seed)
-    broker = TorturedBroker(folder, bug)
+    broker = TorturedBroker(folder, bug, python)
     broker.start()
     with Admin(broker.bootstrap) as admin:
         admin.create_topics([NewTopic(name, PARTITIONS) for name in (PLAIN, LEDGER, MOVED)])
@@ -175,8 +197,12 @@ def torture(
     if checked.returncode:
         raise RuntimeError(f"the checker broke down:\n{checked.stderr}")
     report = json.loads(checked.stdout)
+    cleaned = read_offsets(broker.data / CLEANER_OFFSET_FILE)
     started = {
         "kills": kills,
+        "internal logs compacted": sum(
+            1 for tp, at in cleaned.items() if at and tp.topic[:2] == "__"
+        ),
         "slowest start, ms": round(max(starts) * 1000),
     }
     return {
@@ -192,9 +218,10 @@ def main() -> int:
     options.add_argument("--bug", help="one of broken_broker.py")
     options.add_argument("--patience", type=float, default=40, help="seconds for the load to end")
     options.add_argument("--folder", type=Path, help="keep everything here")
+    options.add_argument("--python", help="the interpreter that runs the broker")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="torture-") as temporary:
-        folder: Path = chosen.folder or Path(temporary)
+        folder: Path = (chosen.folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         report = torture(
             folder,
@@ -202,6 +229,7 @@ def main() -> int:
             seed=chosen.seed,
             bug=chosen.bug,
             patience_s=chosen.patience,
+            python=str(Path(chosen.python).absolute()) if chosen.python else None,
         )
     print(json.dumps(report, indent=2))
     return 1 if report["violations"] else 0
