@@ -72,8 +72,9 @@ _AGGREGATE = "COGROUPKSTREAM-AGGREGATE-"
 class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
     """Grouped streams that are aggregated into values of type `A` together."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, value: Serde[Any] | None = None) -> None:
         self._parts = parts
+        self._value = value
 
     def cogroup(
         self, other: circle.KGroupedStream[K, V], aggregator: Callable[[K, V, A], A]
@@ -93,7 +94,7 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
             refunded ann=40 @1   -> ann=210 @1
         """
         check_function(aggregator, "cogroup", "key", "value", "aggregate")
-        return CogroupedKStream([*self._parts, (other.grouping, aggregator)])
+        return CogroupedKStream([*self._parts, (other.grouping, aggregator)], self._value)
 
     def aggregate(
         self,
@@ -106,7 +107,7 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
         """One value a key, from `initializer()` on.
 
         Args:
-            value: type or serde of the results; by default the app's.
+            value: type or serde of the results; by default that given to `cogroup`, else the app's.
             options: see `StoreOptions`.
 
         Example:
@@ -128,7 +129,7 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
         graph = first.place.graph
         store, fields = resolve_store(graph, options, _AGGREGATE)
         key = optional_serde(options.get("key")) or first.key
-        serde = optional_serde(value) or graph.default_value
+        serde = optional_serde(value) or self._value or graph.default_value
         spec = table_store(store, key, serde, fields, options)
         plain = _plain if options.get("history") is None else _versioned
         makes = [partial(plain, initializer, aggregator) for _, aggregator in self._parts]
@@ -170,16 +171,17 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
         """
         check_windows(windows)
         if isinstance(windows, SessionWindows):
-            return SessionWindowedCogroupedKStream(self._parts, windows)
-        return TimeWindowedCogroupedKStream(self._parts, windows)
+            return SessionWindowedCogroupedKStream(self._parts, windows, self._value)
+        return TimeWindowedCogroupedKStream(self._parts, windows, self._value)
 
 
 class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K, A]):
     """Cogrouped streams by key and tumbling, hopping or sliding window."""
 
-    def __init__(self, parts: Parts, windows: TimeWindows) -> None:
+    def __init__(self, parts: Parts, windows: TimeWindows, value: Serde[Any] | None = None) -> None:
         self._parts = parts
         self._windows = windows
+        self._value = value
         self._aggregated: list[StreamNode] = []
 
     def aggregate(
@@ -193,7 +195,7 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
         """One value a key and window, from `initializer()` on.
 
         Args:
-            value: type or serde of the results; by default the app's.
+            value: type or serde of the results; by default that given to `cogroup`, else the app's.
             options: see `WindowStoreOptions`.
 
         Example:
@@ -213,7 +215,7 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
         first = self._parts[0][0]
         graph = first.place.graph
         key = optional_serde(options.get("key")) or first.key
-        serde = optional_serde(value) or graph.default_value
+        serde = optional_serde(value) or self._value or graph.default_value
         spec = window_store(graph, self._windows, options, _AGGREGATE, key, serde)
         makes = [
             windowed_operator(
@@ -278,9 +280,12 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
 class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K, A]):
     """Cogrouped streams by key and session."""
 
-    def __init__(self, parts: Parts, windows: SessionWindows) -> None:
+    def __init__(
+        self, parts: Parts, windows: SessionWindows, value: Serde[Any] | None = None
+    ) -> None:
         self._parts = parts
         self._windows = windows
+        self._value = value
         self._aggregated: list[StreamNode] = []
 
     def aggregate(
@@ -296,7 +301,7 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
 
         Args:
             merger: `f(key, one, other)` -> the aggregate of two sessions that have become one.
-            value: type or serde of the results; by default the app's.
+            value: type or serde of the results; by default that given to `cogroup`, else the app's.
             options: see `WindowStoreOptions`.
 
         Example:
@@ -320,7 +325,7 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
         first = self._parts[0][0]
         graph = first.place.graph
         key = optional_serde(options.get("key")) or first.key
-        serde = optional_serde(value) or graph.default_value
+        serde = optional_serde(value) or self._value or graph.default_value
         spec = session_store(graph, self._windows, options, _AGGREGATE, key, serde)
         makes = [
             partial(

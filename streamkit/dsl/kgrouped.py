@@ -185,17 +185,23 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             return SessionWindowedKStream(self._grouping, windows)
         return TimeWindowedKStream(self._grouping, windows)
 
-    def cogroup(self, aggregator: Callable[[K, V, A], A]) -> CogroupedKStream[K, A]:
+    def cogroup(
+        self, aggregator: Callable[[K, V, A], A], *, value: SerdeLike[A] | None = None
+    ) -> CogroupedKStream[K, A]:
         """Begin to aggregate several grouped streams into one table; this one by `aggregator`.
+
+        Args:
+            value: type or serde of the results, which also tells checkers what the aggregates of lambdas are;
+                by default what `aggregate` says.
 
         Example:
             >>> builder = StreamsBuilder()
             >>> paid = builder.stream("paid", key=str, value=int).group_by_key()
             >>> refunded = builder.stream("refunded", key=str, value=int).group_by_key()
             >>> balance = (
-            ...     paid.cogroup(lambda name, cents, total: total + cents)
+            ...     paid.cogroup(lambda name, cents, total: total + cents, value=int)
             ...     .cogroup(refunded, lambda name, cents, total: total - cents)
-            ...     .aggregate(lambda: 0, value=int, store="balance")
+            ...     .aggregate(lambda: 0, store="balance")
             ... )
             >>> balance.to_stream().to("balance")
             >>> trace(builder, ("paid", "ann", 250), ("refunded", "ann", 40))
@@ -203,7 +209,7 @@ class KGroupedStream(NamedAggregation[K, V], Generic[K, V]):
             refunded ann=40 @1   -> ann=210 @1
         """
         check_function(aggregator, "cogroup", "key", "value", "aggregate")
-        return CogroupedKStream([(self._grouping, aggregator)])
+        return CogroupedKStream([(self._grouping, aggregator)], optional_serde(value))
 
     def _table(
         self,

@@ -173,7 +173,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
             >>> builder = StreamsBuilder()
             >>> stock = builder.table("stock", key=str, value=int)
             >>> class Changed(ValueTransformer[str, int, str]):
-            ...     def transform(self, item: str, left: int) -> str:
+            ...     def transform(self, item: str, left: int | None) -> str:
             ...         return f"{left} since {self.context.record_info.timestamp_ms} ms"
             >>> stock.transform_values(Changed, value=str).to_stream().to("changes")
             >>> trace(builder, ("stock", "tea", 3, 50))
