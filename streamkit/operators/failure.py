@@ -44,6 +44,7 @@ def explain(
     context: TaskContext,
     *,
     when: str = "",
+    skips: bool = True,
 ) -> StreamkitError:
     """The error to raise instead of `error`, which becomes its cause.
 
@@ -52,6 +53,7 @@ def explain(
         start: where the record or the punctuation entered: a source, or the operator of a punctuator.
         context: its record is the one that was processed.
         when: said after the exception's type where no record is at fault ("in a punctuator").
+        skips: apps that continue after errors go on after this one.
 
     Returns:
         a `ProcessingError` that names operator, place and record; `error` itself where the data or the
@@ -76,7 +78,7 @@ def explain(
             f"  record: topic {record.topic}, partition {record.partition}, offset {record.offset}, "
             f"key {key}, value {value}"
         )
-        skip = "" if isinstance(error, SystemExit) else _HOW_TO_SKIP
+        skip = _HOW_TO_SKIP if skips and not isinstance(error, SystemExit) else ""
         lines.append(f"  nothing of this record was committed.{skip}")
     explained = ProcessingError(
         "\n".join(lines),

@@ -34,7 +34,9 @@ class FailurePolicy:
         self._continue_on_undecodable: Final = settings.on_deserialization_error == "continue"
         self._continue_on_failure: Final = settings.on_processing_error == "continue"
 
-    def judge(self, start: Operator, error: BaseException, when: str = "") -> None:
+    def judge(
+        self, start: Operator, error: BaseException, when: str = "", *, skips: bool = True
+    ) -> None:
         """Count the record if the app goes on after such errors; else raise what the user shall see.
 
         `sys.exit()` in a user's function is such an error, and none to go on after: on this thread it would
@@ -44,6 +46,7 @@ class FailurePolicy:
             start: where the record or the punctuation entered.
             error: what came out of it.
             when: said where no record is at fault.
+            skips: False: nobody is asked whether to go on, as where a record's time isn't to be had.
 
         Raises:
             SerdeError: a source can't decode the record.
@@ -56,9 +59,10 @@ class FailurePolicy:
                 raise self._located(start, error)
             context.drop(start.name, UNDECODABLE)
             return
-        explained = explain(error, start, context, when=when)
+        explained = explain(error, start, context, when=when, skips=skips)
         if (
-            self._continue_on_failure
+            skips
+            and self._continue_on_failure
             and isinstance(explained, ProcessingError)
             and not isinstance(error, SystemExit)
         ):

@@ -400,10 +400,9 @@ class Task:
                     buffer.position = position
                     buffer.head_timestamp = timestamp
                     return True
-                if buffer.source.skips_negative:
-                    self.context.drop(buffer.source.name, NEGATIVE_TIMESTAMP)
-                else:
+                if not buffer.source.skips_negative:
                     self._refuse_time(buffer, position, timestamp)
+                self.context.drop(buffer.source.name, NEGATIVE_TIMESTAMP)
                 position += 1
                 self._pass_over(buffer, position)
             if not buffer.advance_columns():
@@ -431,8 +430,8 @@ class Task:
                     timestamp: i64 = extracted
                 except (Exception, SystemExit) as error:  # noqa: BLE001  # judged, counted or raised again
                     self._point_at(buffer, position)
-                    self._failures.judge(source, error)
-                    self._pass_over(buffer, position + 1)
+                    self._failures.judge(source, error, skips=False)
+                    self._pass_over(buffer, position + 1)  # it is undecodable
                     continue
                 if timestamp < 0:
                     self.context.drop(source.name, NEGATIVE_TIMESTAMP)
@@ -447,11 +446,12 @@ class Task:
                 return False
 
     def _refuse_time(self, buffer: PartitionBuffer, position: i64, timestamp: i64) -> None:
+        """Stop, as Kafka Streams does, which asks no handler of errors about times."""
         try:
             record_time_or_fail(None, None, timestamp, buffer.partition_time)
         except TopologyError as error:
             self._point_at(buffer, position)
-            self._failures.judge(buffer.source, error)
+            self._failures.judge(buffer.source, error, skips=False)
 
     def _pass_over(self, buffer: PartitionBuffer, position: i64) -> None:
         """Be done with the record before `position`, unprocessed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from topology_json import Input, Node, answer, build
 
 
@@ -11,8 +12,8 @@ def given(key: str, value: str, timestamp: int, **rest: Any) -> Input:
     return {"topic": "in", "key": key, "value": value, "ts": timestamp, **rest}
 
 
-def steps(nodes: list[Node], *inputs: Input, source: str = "stream") -> list[Any]:
-    found: list[Any] = answer([{"op": source, "topic": "in"}, *nodes], inputs)["steps"]
+def steps(nodes: list[Node], *inputs: Input, source: str = "stream", **details: Any) -> list[Any]:
+    found: list[Any] = answer([{"op": source, "topic": "in", **details}, *nodes], inputs)["steps"]
     return found
 
 
@@ -201,3 +202,64 @@ def test_count_of_sessions_with_options_but_no_store_takes_one_number_more() -> 
         "KSTREAM-AGGREGATE-STATE-STORE-0000000002": {"gap": 5, "grace": 0},
         "KSTREAM-AGGREGATE-STATE-STORE-0000000001": {"difference": 5, "grace": 0},
     }
+
+
+def test_stores_behind_a_suppressed_table_are_named_with_the_buffer_first() -> None:
+    nodes: list[Node] = [
+        {"op": "table", "topic": "in", "store": "rows"},
+        {"op": "suppress", "of": [0], "limit": 2, "full": "emit"},
+        {"op": "table", "topic": "more", "store": "more"},
+        {"op": "table_join", "how": "inner", "of": [1, 2]},
+    ]
+    described = answer(nodes, [])["described"]
+    assert "(stores: [KTABLE-SUPPRESS-STATE-STORE-0000000003, rows])" in described
+
+
+@pytest.mark.parametrize(
+    ("deleted_at", "latest"), [(10, "m+y"), (12, "m+null")], ids=["at its time", "later"]
+)
+def test_version_that_is_taken_back_leaves_no_trace(deleted_at: int, latest: str) -> None:
+    """So what comes late is the latest, unless the deletion is a version of its own."""
+    nodes: list[Node] = [
+        {"op": "table", "topic": "in", "store": "rows", "history": 60, "kind": "versioned"},
+        {"op": "stream", "topic": "more"},
+        {"op": "stream_table_join", "how": "left", "of": [1, 0]},
+        {"op": "to", "of": [2], "topic": "out"},
+    ]
+    inputs = [
+        given("a", "x", 10),
+        {**given("a", "", deleted_at), "value": None},
+        given("a", "y", 4),
+        {**given("a", "m", 16), "topic": "more"},
+    ]
+    assert answer(nodes, inputs)["steps"] == [[], [], [], [["out", "a", latest, 16]]]
+
+
+TO: list[Node] = [{"op": "to", "of": [0], "topic": "out"}]
+
+
+def test_extractors_of_records_without_a_timestamp() -> None:
+    inputs = (given("a", "x", 7), given("a", "yy", -3), given("a", "z", 2))
+    found = {
+        name: [step[0][3] for step in steps(TO, *inputs, extractor=name) if step]
+        for name in ("partition", "skip", "beyond")
+    }
+    assert found == {"partition": [7, 7, 2], "skip": [7, 2], "beyond": [8, 10, 11]}
+
+
+@pytest.mark.parametrize("extractor", [{}, {"extractor": "fail"}, {"extractor": "partition"}])
+@pytest.mark.parametrize("go_on", [False, True])
+def test_record_whose_time_is_not_to_be_had_stops_any_app(
+    extractor: dict[str, str], go_on: bool
+) -> None:
+    """Also one that continues after errors."""
+    nodes = [{"op": "stream", "topic": "in", **extractor}, *TO]
+    found = answer(nodes, [given("a", "x", -1), given("a", "y", 3)], go_on=go_on)
+    assert "negative timestamp -1" in found["failed"]
+    assert found["steps"] == []
+
+
+def test_rows_of_a_global_table_have_the_time_that_the_program_says() -> None:
+    """Kafka Streams gives them that of their records: one of our differences (docs/decisions/0001)."""
+    nodes: list[Node] = [{"op": "global", "topic": "in", "store": "rows", "earlier": 5}]
+    assert answer(nodes, [given("a", "x", 7)])["stores"] == {"rows": [["a", "x", 2]]}

@@ -11,7 +11,11 @@ from streamkit.errors import ProcessingError, SerdeError
 from streamkit.model import EMPTY_HEADERS, Headers, Record, TaskId, TopicPartition
 from streamkit.operators.context import RecordCollector
 from streamkit.operators.process import Processor, ProcessorContext
-from streamkit.operators.timestamps import partition_time_if_negative, record_time
+from streamkit.operators.timestamps import (
+    partition_time_if_negative,
+    record_time,
+    record_time_or_fail,
+)
 from streamkit.runtime.commit import offsets_of, saved_state
 from streamkit.runtime.partition_group import Columns
 from streamkit.runtime.task import Committable, Task
@@ -209,6 +213,27 @@ def test_time_that_is_no_int_names_the_record(time: object) -> None:
         "left",
         40,
     )
+
+
+def no_time(_key: object, _value: object, _record_ms: int, _partition_ms: int) -> int:
+    raise ValueError("no time")
+
+
+@pytest.mark.parametrize(
+    "extractor", [None, record_time_or_fail, partition_time_if_negative, no_time]
+)
+def test_record_whose_time_is_not_to_be_had_stops_apps_that_continue_after_errors(
+    extractor: object,
+) -> None:
+    """In Kafka Streams, no handler is asked about timestamp extractors."""
+    task, _ = make(extractor=extractor, on_processing_error="continue")
+    task.start({})
+    task.add(LEFT, columns([(-1, "x"), (4, "a")]))
+    with pytest.raises(ProcessingError) as caught:
+        task.process(1)
+    assert (caught.value.node, caught.value.offset) == ("left-source", 0)
+    assert "on_processing_error" not in str(caught.value)
+    assert not task.context.dropped
 
 
 @pytest.mark.parametrize("extracted", [False, True])
