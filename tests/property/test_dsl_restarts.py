@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -105,17 +106,21 @@ def joined_tables(builder: sk.StreamsBuilder) -> None:
     ).to_stream().to("out")
 
 
-def joined_foreign(builder: sk.StreamsBuilder) -> None:
-    one = builder.table("one", key=str, value=int, store="ones")
-    two = builder.table("two", key=str, value=int, store="twos")
-    one.left_join(
-        two,
-        lambda a, b: [a, b],
-        foreign_key=lambda a: "ab"[a % 2],
-        value=list,
-        store="fk",
-        name="fk",
-    ).to_stream().to("out")
+def joined_by(method: str) -> Any:
+    def build(builder: sk.StreamsBuilder) -> None:
+        one = builder.table("one", key=str, value=int, store="ones")
+        two = builder.table("two", key=str, value=int, store="twos")
+        join: Any = getattr(one, method)
+        join(
+            two,
+            lambda a, b: [a, b],
+            foreign_key=lambda a: "ab"[a % 2],
+            value=list,
+            store="fk",
+            name="fk",
+        ).to_stream().to("out")
+
+    return build
 
 
 def repartitioned(builder: sk.StreamsBuilder) -> None:
@@ -207,7 +212,115 @@ class Echo(sk.Processor[str, int, str, int]):
         self.context.forward(sk.Record("echo", 0, timestamp_ms))
 
 
-TOPOLOGIES: dict[str, Callable[[sk.StreamsBuilder], None]] = {
+def named(name: str | None, value: Any) -> list[Any]:
+    return [name, value]
+
+
+def aggregated(builder: sk.StreamsBuilder) -> None:
+    """Plain aggregations, and those of a history."""
+    grouped = stream(builder).group_by_key()
+    counts = grouped.count(store="counts")
+    sums = grouped.reduce(lambda a, b: a + b, store="sums")
+    lists = grouped.aggregate(list, lambda _, n, seen: [*seen, n][-3:], value=list, store="lists")
+    versions = grouped.reduce(lambda a, b: a + b, store="versions", history=8)
+    tables: list[sk.KTable[str, Any]] = [counts, sums, lists, versions]
+    for table in tables:
+        name = table.store_name
+        table.to_stream().map_values(partial(named, name), value=list).to("out")
+
+
+class Calls(sk.ValueTransformer[str, Any, Any]):
+    """How often a key's row has changed, from a store of its own."""
+
+    def init(self, context: sk.ValueTransformerContext) -> None:
+        super().init(context)
+        self.calls: Any = context.store("calls")
+
+    def transform(self, key: str, value: Any) -> Any:
+        calls = (self.calls.get(key) or 0) + 1
+        self.calls.put(key, calls)
+        return None if value is None else [value, calls]
+
+
+def transformed(store: str | None) -> Any:
+    """The rows of a stream, each with a number."""
+
+    def build(builder: sk.StreamsBuilder) -> None:
+        calls = sk.StoreSpec("calls", sk.StoreKind.KEY_VALUE, serde_for(str), serde_for(int))
+        builder.add_state_store(calls)
+        rows = stream(builder).to_table(store="rows").filter(lambda _, value: value != 3)
+        options: dict[str, Any] = {} if store is None else {"store": store}
+        rows.transform_values(
+            Calls, stores=["calls"], value=list, name="number", **options
+        ).to_stream().to("out")
+
+    return build
+
+
+def joined_with_itself(builder: sk.StreamsBuilder) -> None:
+    one = stream(builder)
+    windows = sk.JoinWindows(before=4, after=6, grace=5)
+    one.join(one, lambda a, b: [a, b], windows=windows, store="self", value=list).to("out")
+
+
+def joined_with_a_global_table(builder: sk.StreamsBuilder) -> None:
+    """An aggregation behind it, so that there is something to restore."""
+    rows = builder.global_table("two", key=str, value=int, store="rows")
+    (
+        stream(builder)
+        .left_join_global(rows, key=lambda key, _: key, joiner=lambda a, b: [a, b], value=list)
+        .group_by_key()
+        .aggregate(list, lambda _, pair, seen: [*seen, pair][-2:], value=list, store="last")
+        .to_stream()
+        .to("out")
+    )
+
+
+def mapped_source(builder: sk.StreamsBuilder) -> None:
+    """Optimized, the source topic is the changelog of its table."""
+    rows = builder.table("one", key=str, value=int, store="rows")
+    stream(builder, "two").join(rows, lambda a, b: [a, b], value=list).to("late")
+    rows.map_values(lambda value: value * 2, store="twice").to_stream().to("out")
+
+
+def grouped_versions(builder: sk.StreamsBuilder) -> None:
+    """Late rows change the history, and no group."""
+    rows = builder.table("one", key=str, value=int, store="rows", history=500)
+    (
+        rows.group_by(lambda key, value: (str(value % 2), value), key=str, value=int, name="by")
+        .agg(total=sk.sum_of(same), n=sk.count(), store="groups")
+        .to_stream()
+        .to("out")
+    )
+
+
+def cached(builder: sk.StreamsBuilder) -> None:
+    """Tables and windows that send what is new when they commit."""
+    rows = builder.table("two", key=str, value=int, store="rows")
+    grouped = stream(builder).group_by_key()
+    counts = grouped.count(store="counts")
+    counts.join(rows, lambda n, row: [n, row], value=list, store="both").to_stream().to("out")
+    windows = grouped.windowed_by(sk.TumblingWindows(10, grace=4))
+    windows.count(store="windows").to_stream().to("late")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is run.
+
+    Attributes:
+        build: makes the topology.
+        optimize: as Kafka Streams' `topology.optimization`.
+        cached: with record caches, which send on what is new at a commit; so the run without restarts commits where
+            the other one restarts.
+    """
+
+    build: Callable[[sk.StreamsBuilder], None]
+    optimize: bool = False
+    cached: bool = False
+
+
+PROGRAMS: dict[str, Callable[[sk.StreamsBuilder], None] | Program] = {
     "tumbling": windowed(sk.TumblingWindows(10, grace=4), late=True),
     "hopping on close": windowed(sk.HoppingWindows(10, advance=3, grace=4), on_close=True),
     "sliding": windowed(sk.SlidingWindows(6, grace=8), late=True),
@@ -227,11 +340,24 @@ TOPOLOGIES: dict[str, Callable[[sk.StreamsBuilder], None]] = {
     "outer join idle": joined("outer_join", idle=2000),
     "join with a table": joined_with_table,
     "join of tables": joined_tables,
-    "foreign key": joined_foreign,
+    "foreign key": joined_by("left_join"),
     "repartitioned": repartitioned,
     "cogrouped": cogrouped,
     "punctuators": ticking,
     "one punctuation": ticking_once,
+    "aggregated": aggregated,
+    "transformed values": transformed(None),
+    "transformed values with a store": transformed("numbered"),
+    "self join": joined_with_itself,
+    "self join with one store": Program(joined_with_itself, optimize=True),
+    "inner foreign key": joined_by("join"),
+    "global table": joined_with_a_global_table,
+    "source topic as changelog": Program(mapped_source, optimize=True),
+    "groups of versions": grouped_versions,
+    "record caches": Program(cached, cached=True),
+}
+TOPOLOGIES = {
+    name: each if isinstance(each, Program) else Program(each) for name, each in PROGRAMS.items()
 }
 
 
@@ -259,7 +385,7 @@ def histories(draw: st.DrawFn) -> list[Event | Restart]:
 
 
 def run(
-    build: Callable[[sk.StreamsBuilder], None],
+    program: Program,
     history: list[Event | Restart],
     *,
     backend: str,
@@ -268,18 +394,26 @@ def run(
 ) -> tuple[list[Any], dict[str, list[Any]], Any]:
     """Outputs by step, contents of stores, and dropped records."""
     builder = sk.StreamsBuilder()
-    build(builder)
+    program.build(builder)
     steps = []
     dropped: dict[tuple[str, str], int] = {}
-    driver = RestartingDriver(builder, backend=backend, commit_every=commit_every)
+    driver = RestartingDriver(
+        builder.build(optimize=program.optimize),
+        backend=backend,
+        commit_every=commit_every,
+        statestore_cache_max_bytes=10_000_000 if program.cached else 0,
+    )
     with driver:
         read = {topic for task in driver.tasks for topic in (p.topic for p in task.inputs)}
+        read.update(node.source.topics[0] for node in driver.plan.global_stores)
         for event in history:
             if isinstance(event, Restart):
                 if restarts:
                     for key, count in driver.dropped.items():
                         dropped[key] = dropped.get(key, 0) + count
                     driver.restart(crash=event.crash)
+                elif program.cached:
+                    driver.commit()
                 continue
             if not event.topic:
                 driver.advance_wall_clock(event.time)
@@ -311,19 +445,19 @@ def _plain(entry: Any) -> Any:
 def test_restart_changes_nothing(
     name: str, history: list[Event | Restart], commit_every: int
 ) -> None:
-    build = TOPOLOGIES[name]
+    program = TOPOLOGIES[name]
     options: Any = {"backend": "memory", "commit_every": commit_every}
-    assert run(build, history, restarts=True, **options) == run(
-        build, history, restarts=False, **options
+    assert run(program, history, restarts=True, **options) == run(
+        program, history, restarts=False, **options
     )
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(name=st.sampled_from(sorted(TOPOLOGIES)), history=histories())
 def test_restart_on_rocksdb_changes_nothing(name: str, history: list[Event | Restart]) -> None:
-    build = TOPOLOGIES[name]
-    interrupted = run(build, history, restarts=True, backend="rocksdb", commit_every=2)
-    assert interrupted == run(build, history, restarts=False, backend="memory", commit_every=2)
+    program = TOPOLOGIES[name]
+    interrupted = run(program, history, restarts=True, backend="rocksdb", commit_every=2)
+    assert interrupted == run(program, history, restarts=False, backend="memory", commit_every=2)
 
 
 def test_left_join_looks_for_the_same_record_first_after_a_restart() -> None:

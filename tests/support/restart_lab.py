@@ -1,7 +1,7 @@
 """A test driver that can be stopped after a commit and started again, as a worker would be.
 
-What survives is what a worker would find: committed offsets with their metadata, the changelogs, and, after a
-clean stop, the state folder.
+What survives is what a worker would find: committed offsets with their metadata, the changelogs, source topics that
+stand for changelogs among them, and, after a clean stop, the state folder. Global stores are filled again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from streamkit.model.records import TopicPartition
+from streamkit.model.records import Headers, TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.runtime.commit import offsets_of, saved_state
 from streamkit.runtime.task import Committable, Task
@@ -32,7 +32,12 @@ class RestartingDriver(TopologyTestDriver):
         self._since_commit = 0
         self._saved: dict[TaskId, dict[TopicPartition, Committable]] = {}
         self._changelogs: dict[str, list[tuple[bytes | None, bytes | None, int]]] = {}
+        self._given: dict[str, list[tuple[bytes | None, bytes | None, int, Headers]]] = {}
+        self._restored_from: set[str] = set()
         super().__init__(source, **options)
+        self._restored_from = {
+            partition.topic for task in self._tasks for partition in task.restorable()
+        }
 
     def commit(self) -> None:
         """Commit every task, and process what that sends to topics that are read."""
@@ -50,9 +55,7 @@ class RestartingDriver(TopologyTestDriver):
         for task in self._tasks:
             self._really_commit(task)
         self._collect()
-        global_stores: dict[str, StateStore] = {}
-        for task in self._global_tasks:
-            global_stores.update(task.stores)
+        global_stores = self._restarted_global_stores()
         for number, task in enumerate(self._tasks):
             task.close()
             folder = self._task_folder(task.task_id)
@@ -65,6 +68,32 @@ class RestartingDriver(TopologyTestDriver):
             self._tasks[number] = again
             for partition in again.inputs:
                 self._readers[partition.topic] = again
+
+    def _restarted_global_stores(self) -> dict[str, StateStore]:
+        stores: dict[str, StateStore] = {}
+        for number, node in enumerate(self._plan.global_stores):
+            self._global_tasks[number].close()
+            task = self._factory.global_task(number, node, [0])
+            self._global_tasks[number] = task
+            self._readers[node.source.topics[0]] = task
+            task.start({})
+            stores.update(task.stores)
+            for given in self._given.get(node.source.topics[0], ()):
+                super()._enqueue(node.source.topics[0], *given)
+            while task.process(1_000):
+                super()._commit(task)
+            task.context.dropped.clear()  # they were counted when they came
+        return stores
+
+    def _enqueue(
+        self, topic: str, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers
+    ) -> None:
+        self._given.setdefault(topic, []).append((key, value, timestamp, headers))
+        if topic in self._restored_from:  # a source topic
+            changelog = self._changelogs.setdefault(topic, [])
+            changelog.append((key, value, timestamp))
+            self._topics._ends[topic] = len(changelog)
+        super()._enqueue(topic, key, value, timestamp, headers)
 
     def _task_folder(self, task_id: TaskId) -> Path | None:
         if self._folder is None:
