@@ -263,3 +263,29 @@ def test_rows_of_a_global_table_have_the_time_that_the_program_says() -> None:
     """Kafka Streams gives them that of their records: one of our differences (docs/decisions/0001)."""
     nodes: list[Node] = [{"op": "global", "topic": "in", "store": "rows", "earlier": 5}]
     assert answer(nodes, [given("a", "x", 7)])["stores"] == {"rows": [["a", "x", 2]]}
+
+
+@pytest.mark.parametrize(
+    ("windows", "closes_at", "first", "again"),
+    [
+        ({"difference": 6, "grace": 4}, 14, "a@4-10", "a@4-10"),
+        ({"gap": 5, "grace": 4}, 19, "a@10-10", "a@9-10"),
+    ],
+    ids=["sliding", "session"],
+)
+def test_window_that_goes_out_at_the_time_of_its_close_goes_out_again_with_late_records(
+    windows: dict[str, int], closes_at: int, first: str, again: str
+) -> None:
+    """Sliding windows and sessions still take records then."""
+    nodes: list[Node] = [
+        {"op": "aggregate", "of": [0], "how": "reduce", "windows": windows, "retention": 100},
+        {"op": "suppress_close", "of": [1]},
+        {"op": "windowed_to_stream", "of": [2]},
+        {"op": "to", "of": [3], "topic": "out"},
+    ]
+    inputs = (given("a", "x", 10), given("b", "y", closes_at), given("a", "z", 9))
+    assert steps(nodes, *inputs) == [
+        [],
+        [["out", first, "x", 10]],
+        [["out", again, "x,z", 10]],
+    ]
