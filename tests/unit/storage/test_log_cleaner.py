@@ -371,8 +371,8 @@ def test_cleaner_that_has_found_nothing_rests_for_the_backoff(
         # A shorter one holds at once, also for the rest that has begun.
         manager.reconfigure(CONFIG, producer_expiration_ms=1, cleaner_backoff_ms=backoff_ms)
         compacts()
-        for index in range(60):
-            put(log, b"k%d" % (index % 5), b"%d" % index)
+        for index in range(12):
+            put(log, b"k", b"%d" % index)
         clock.advance(backoff_ms - 1)
         assert not compacts()
         clock.advance(1)
