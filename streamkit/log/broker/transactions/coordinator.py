@@ -28,6 +28,7 @@ from dataclasses import replace
 from streamkit.log.broker.transactions.config import TransactionConfig
 from streamkit.log.broker.transactions.outcome import Outcome, Producer, ProducerReply
 from streamkit.log.broker.transactions.records import (
+    LARGEST_EPOCH,
     NO_PRODUCER_ID,
     Transaction,
     TransactionRecord,
@@ -44,7 +45,7 @@ _COMPLETE_COMMIT, _COMPLETE_ABORT = (
     TransactionState.COMPLETE_COMMIT,
     TransactionState.COMPLETE_ABORT,
 )
-_SECOND_LAST_EPOCH = 2**15 - 2
+_SECOND_LAST_EPOCH = LARGEST_EPOCH - 1
 
 
 class TransactionCoordinator:
@@ -137,8 +138,10 @@ class TransactionCoordinator:
             expected, known
         ):
             # It didn't hear of its newest epoch: an answer to InitProducerId or EndTxn got lost, or its
-            # transaction took too long and was aborted.
+            # transaction took too long and was aborted. The last epoch is for fencing, and never given out.
             producer = _producer(known)
+            if producer.epoch == LARGEST_EPOCH:
+                producer = Producer(self._new_producer_id(), 0)
         else:
             return _refused(ErrorCode.PRODUCER_FENCED)
         return self._empty(transactional_id, producer, timeout_ms, now_ms, known.producer_id)
@@ -312,9 +315,7 @@ class TransactionCoordinator:
         """The decision. From version 2 on it bears the next epoch, so that late batches are refused."""
         epoch, next_id = known.producer_epoch, NO_PRODUCER_ID
         if client_version >= 2:
-            epoch += 1
-            if known.epochs_used_up:
-                next_id = self._new_producer_id()
+            epoch, next_id = _next_epoch(known), self._successor(known)
         value = replace(
             known,
             state=_PREPARE_COMMIT if committed else _PREPARE_ABORT,
@@ -331,12 +332,20 @@ class TransactionCoordinator:
         value = replace(
             known,
             state=_PREPARE_ABORT,
-            producer_epoch=known.producer_epoch + 1,
+            producer_epoch=_next_epoch(known),
+            # Producers of before version 2 ask for another producer id.
+            next_producer_id=(
+                self._successor(known) if known.client_version >= 2 else NO_PRODUCER_ID
+            ),
             updated_ms=now_ms,
             # With version 2 a producer that then aborts it himself goes on with this epoch, as in Apache Kafka.
             client_version=known.client_version,
         )
         return TransactionRecord(transactional_id, value)
+
+    def _successor(self, known: Transaction) -> int:
+        """The producer id that takes over when the transaction is complete, or -1: there are epochs left."""
+        return self._new_producer_id() if known.epochs_used_up else NO_PRODUCER_ID
 
     def _end_of_nothing(
         self,
@@ -368,6 +377,11 @@ class TransactionCoordinator:
 
 def _producer(known: Transaction) -> Producer:
     return Producer(known.producer_id, known.producer_epoch)
+
+
+def _next_epoch(known: Transaction) -> int:
+    """The epoch under which a transaction ends; the last one stays, in a log where it was given out."""
+    return min(known.producer_epoch + 1, LARGEST_EPOCH)
 
 
 def _refused(error: ErrorCode) -> Outcome[ProducerReply]:

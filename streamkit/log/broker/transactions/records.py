@@ -26,6 +26,7 @@ from streamkit.log.protocol.messages.transaction_log import (
 from streamkit.model import TopicPartition
 
 __all__ = [
+    "LARGEST_EPOCH",
     "NO_EPOCH",
     "NO_PRODUCER_ID",
     "TRANSACTIONS_TOPIC",
@@ -42,7 +43,7 @@ TRANSACTIONS_TOPIC = "__transaction_state"
 
 NO_PRODUCER_ID = -1
 NO_EPOCH = -1
-_LARGEST_EPOCH = 2**15 - 1
+LARGEST_EPOCH = 2**15 - 1
 _VALUE_VERSION = 1
 
 
@@ -115,7 +116,7 @@ class Transaction:
     @property
     def epochs_used_up(self) -> bool:
         """The next epoch would be the last one, which is kept to fence with."""
-        return self.producer_epoch >= _LARGEST_EPOCH - 1
+        return self.producer_epoch >= LARGEST_EPOCH - 1
 
 
 @dataclass(frozen=True, slots=True)

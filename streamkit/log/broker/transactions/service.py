@@ -311,14 +311,19 @@ class TransactionService:
         self._later(self._config.abort_check_interval_ms, ("abort", ""), self._abort_timed_out)
 
     def _abort_timed_out(self) -> None:
-        for outcome in self._coordinator.abort_timed_out(self._now_ms()):
-            transactional_id = outcome.reply
-            if self._settle(transactional_id, outcome) is ErrorCode.NONE:
-                _log.info("transaction of %s was open for too long: aborted", transactional_id)
-                self._coordinator.fenced(transactional_id)
-                self.on_step(TransactionStep.PREPARED, transactional_id)
-                self._finish(transactional_id)
-        self._schedule_abort_check()
+        try:
+            for outcome in self._coordinator.abort_timed_out(self._now_ms()):
+                transactional_id = outcome.reply
+                if self._settle(transactional_id, outcome) is ErrorCode.NONE:
+                    _log.info("transaction of %s was open for too long: aborted", transactional_id)
+                    self._coordinator.fenced(transactional_id)
+                    self.on_step(TransactionStep.PREPARED, transactional_id)
+                    self._finish(transactional_id)
+        except StorageError as error:
+            # No new producer id could be had for one whose epochs are used up.
+            _log.error("transactions that are open for too long: %s", error)
+        finally:
+            self._schedule_abort_check()
 
     def _schedule_expiration_check(self) -> None:
         interval_ms = self._config.expiration_check_interval_ms

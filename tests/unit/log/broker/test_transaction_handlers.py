@@ -30,6 +30,7 @@ from streamkit.log.protocol.messages.write_txn_markers import (
     WritableTxnMarker,
     WritableTxnMarkerTopic,
 )
+from streamkit.log.storage import LogStorageError
 from streamkit.model import TopicPartition
 
 
@@ -200,6 +201,75 @@ def test_used_up_epochs_bring_a_new_producer_id(lab: BrokerLab, modern: bool) ->
     writer.write(b"w")
     assert writer.end() is NONE
     assert committed(lab) == [b"v", b"w"][1 - modern :]
+
+
+@both
+@pytest.mark.parametrize("how", ["time is up", "newer producer"])
+@pytest.mark.parametrize("goes_on", ["init", "abort"])
+def test_fencing_with_the_last_epoch_does_not_give_it_out(
+    lab: BrokerLab, modern: bool, how: str, goes_on: str
+) -> None:
+    """A transaction under the last epoch could neither be ended nor be aborted."""
+    writer = Writer(lab, "x", modern=modern)
+    writer.init()
+    first = writer.producer_id
+    lab.broker.transactions._coordinator.replay(_at_epoch(lab, "x", 32_766))
+    writer.epoch = 32_766
+    writer.write(b"v")
+    if how == "time is up":
+        lab.clock.advance(TIMEOUT_MS)
+        lab.timers.advance(TIMEOUT_MS)
+    else:
+        assert Writer(lab, "x", modern=modern).init() is ErrorCode.CONCURRENT_TRANSACTIONS
+    assert state(lab, "x") is TransactionState.COMPLETE_ABORT
+    if goes_on == "init" or not modern:
+        assert writer.init(keep=True) is NONE
+    else:
+        assert writer.end(commit=False) is NONE
+    assert writer.producer_id != first
+    assert writer.epoch == 0
+    writer.write(b"w")
+    assert writer.end() is NONE
+    assert committed(lab) == [b"w"]
+
+
+@both
+def test_transaction_under_the_last_epoch_comes_to_an_end(lab: BrokerLab, modern: bool) -> None:
+    """Earlier versions have given that epoch out: their logs may hold it."""
+    writer = Writer(lab, "x", modern=modern)
+    writer.init()
+    lab.broker.transactions._coordinator.replay(_at_epoch(lab, "x", 32_767))
+    writer.epoch = 32_767
+    writer.write(b"v")
+    lab.clock.advance(TIMEOUT_MS)
+    lab.timers.advance(TIMEOUT_MS)
+    assert state(lab, "x") is TransactionState.COMPLETE_ABORT
+    successor = Writer(lab, "x", modern=modern)
+    assert successor.init() is NONE
+    successor.write(b"w")
+    assert successor.end() is NONE
+    assert committed(lab) == [b"w"]
+
+
+def test_full_disk_does_not_end_the_search_for_what_takes_too_long(
+    lab: BrokerLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(lab, "x")
+    writer.init()
+    lab.broker.transactions._coordinator.replay(_at_epoch(lab, "x", 32_766))
+    writer.epoch = 32_766
+    writer.write(b"v")
+    lab.clock.advance(TIMEOUT_MS)
+
+    def refuse() -> int:
+        raise LogStorageError("No space left on device", path="")
+
+    with monkeypatch.context() as full:
+        full.setattr(lab.broker.transactions._coordinator, "_new_producer_id", refuse)
+        lab.timers.advance(TIMEOUT_MS)
+        assert state(lab, "x") is TransactionState.ONGOING
+    lab.timers.advance(TIMEOUT_MS)
+    assert state(lab, "x") is TransactionState.COMPLETE_ABORT
 
 
 def _at_epoch(lab: BrokerLab, transactional_id: str, epoch: int) -> TransactionRecord:
