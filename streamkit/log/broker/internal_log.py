@@ -34,7 +34,8 @@ class InternalLog:
                 yield InternalBatch(
                     producer_id, None, list(zip(columns.keys, columns.values, strict=True))
                 )
-            elif (kind := control_kind(columns.keys[0])) is not None:
+            # Compaction leaves of the last marker of a producer nothing but its header.
+            elif columns.keys and (kind := control_kind(columns.keys[0])) is not None:
                 yield InternalBatch(header.producer_id, kind is ControlKind.COMMIT, ())
 
 

@@ -18,7 +18,7 @@ from streamkit.log.broker.transactions import (
     TransactionState,
     TransactionStep,
 )
-from streamkit.log.protocol import ErrorCode
+from streamkit.log.protocol import ErrorCode, batches
 from streamkit.log.protocol.messages import (
     DescribeProducersRequest,
     DescribeTransactionsRequest,
@@ -319,6 +319,38 @@ def test_offsets_are_committed_with_the_transaction(lab: BrokerLab, modern: bool
     assert offset(lab, stable=True) == (5, NONE)
     lab.restart(cleanly=False)
     assert offset(lab, stable=True) == (5, NONE)
+
+
+def test_broker_starts_when_compaction_has_emptied_a_marker(tmp_path: Path) -> None:
+    """The last marker of an idle producer stays as a header without a record."""
+    day_ms = 86_400_000
+    lab = BrokerLab(
+        tmp_path / "data",
+        offsets_topic_num_partitions=1,
+        log_cleaner_min_cleanable_ratio=0.01,
+        producer_id_expiration_ms=7 * day_ms,
+    )
+    lab.broker.create_topic("t", 1, {})
+    log = lab.broker.partition_log
+    idle, busy = Writer(lab, "idle"), Writer(lab, "busy")
+    for writer in (idle, busy):
+        writer.init()
+        writer.commit_offset(1)
+        writer.end()
+    for day in range(2, 5):
+        log("__consumer_offsets", 0).roll(lab.clock.now_ms())
+        while lab.broker.logs.clean(lab.clock.now_ms()):
+            lab.broker.logs.wait_for_flushes()
+        lab.clock.advance(day_ms)
+        busy.commit_offset(day)
+        busy.end()
+    data = log("__consumer_offsets", 0).read(0, 1 << 20).data
+    emptied = [header for _, header in batches(data) if header.count == 0]
+    assert [header.producer_id for header in emptied] == [idle.producer_id]
+    assert emptied[0].is_control
+    lab.restart()
+    assert offset(lab, stable=True) == (4, NONE)
+    lab.close()
 
 
 def test_offsets_of_another_generation_are_refused(lab: BrokerLab) -> None:
