@@ -55,7 +55,10 @@ class _SupersededError(Exception):
 
 @dataclass(slots=True)
 class _Pass:
-    """What the steps of one pass share; all before `end` has been noted in `last_offsets`."""
+    """What the steps of one pass share; all before `end` has been noted in `last_offsets`.
+
+    What was swapped in already, before `clean_to`, needs no other pass.
+    """
 
     log: PartitionLog
     layout: int
@@ -63,6 +66,7 @@ class _Pass:
     cleanable: CleanableRange
     last_offsets: LastOffsets
     end: int
+    clean_to: int
     done: int = 0
 
     def is_step_over(self, header: BatchHeader) -> bool:
@@ -97,14 +101,15 @@ def compact(
         max_keys: keys looked at in this pass; at least those of one batch.
 
     Returns:
-        (as the generator's value) The offset up to which the log is clean; the first dirty one again
-        if the pass was given up.
+        (as the generator's value) The offset up to which the log is clean; if the pass was given up, as far
+        as it has got.
 
     Raises:
         CorruptRecordError: a segment is damaged; the log stays as it is.
         LogStorageError: the disk refused; what was swapped in before stays.
     """
-    state = _Pass(log, log.layout, now_ms, cleanable, LastOffsets(max_keys), cleanable.first_dirty)
+    start = cleanable.first_dirty
+    state = _Pass(log, log.layout, now_ms, cleanable, LastOffsets(max_keys), start, start)
     try:
         yield from _note_keys(state)
         inside = [segment for segment in log.segments if segment.base_offset < state.end]
@@ -114,7 +119,7 @@ def compact(
         for group in grouped([*inside, following], log.config):
             yield from _copy_group(state, transactions, group, run)
     except _SupersededError:
-        return cleanable.first_dirty
+        return state.clean_to
     return state.end
 
 
@@ -171,7 +176,8 @@ def _copy_group(
         # Given up, failed, or the generator was closed: nobody needs the copy.
         cleaned.delete()
         raise
-    log.replace_segments(group, cleaned, state.now_ms)
+    following = log.replace_segments(group, cleaned, state.now_ms)
+    state.clean_to = max(state.clean_to, min(following, state.end))
 
 
 def _filtered(

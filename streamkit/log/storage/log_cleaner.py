@@ -109,13 +109,8 @@ class LogCleaner:
                 self._logs[name].compacted_to = max(self._logs[name].compacted_to, result.value)
                 self._save()
             self._steps = None
-        except LogStorageError as error:
-            log.error("compaction of %s failed; it is tried again later: %s", name, error)
-            self._postponed[name] = now_ms + _RETRY_MS
-            self._steps = None
         except StreamkitError as error:
-            log.exception("compaction of %s failed; it is left alone until the next start", name)
-            self.failed[name] = error
+            self._put_aside(name, error, now_ms)
             self._steps = None
         return True
 
@@ -124,6 +119,28 @@ class LogCleaner:
         if self._steps is not None:
             self._steps.close()
             self._steps = None
+
+    def forget(self, name: TopicPartition) -> None:
+        """The log is about to be deleted: what is known of it says nothing about a later one of its name."""
+        if name == self._current:
+            self.stop()
+        self.failed.pop(name, None)
+        self._postponed.pop(name, None)
+        if self._clean_to.pop(name, None) is not None:
+            self._save()
+
+    def _put_aside(self, name: TopicPartition, error: StreamkitError, now_ms: int) -> None:
+        """Let the others go on without a log that can't be compacted."""
+        if isinstance(error, LogStorageError):
+            log.error("compaction of %s failed; it is tried again later: %s", name, error)
+            self._postponed[name] = now_ms + _RETRY_MS
+        else:
+            log.error(
+                "compaction of %s failed; it is left alone until the next start",
+                name,
+                exc_info=error,
+            )
+            self.failed[name] = error
 
     def cleanable(self, name: TopicPartition, now_ms: int) -> CleanableRange:
         """What of a log may be compacted now."""
@@ -152,7 +169,11 @@ class LogCleaner:
             partition_log = self._logs.get(name)
             if partition_log is None:
                 continue
-            found = self.cleanable(name, now_ms)
+            try:
+                found = self.cleanable(name, now_ms)
+            except StreamkitError as error:
+                self._put_aside(name, error, now_ms)
+                continue
             need = (found.overdue, found.ratio)
             if found.is_due(partition_log.config) and (self._best is None or need > self._best[1]):
                 self._best = name, need

@@ -281,6 +281,8 @@ class LogManager:
             LogStorageError: the disk refused; the log is out of service.
         """
         self._background()
+        if self._cleaner is not None:
+            self._cleaner.forget(topic_partition)
         found = self._logs.pop(topic_partition, None)
         if found is not None:
             self._background().forget(topic_partition)

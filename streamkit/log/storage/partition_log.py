@@ -420,7 +420,7 @@ class PartitionLog:
         self._snapshots.keep(self._segments.base_offsets)
         return removed
 
-    def replace_segments(self, old: Sequence[Segment], new: Segment, now_ms: int) -> None:
+    def replace_segments(self, old: Sequence[Segment], new: Segment, now_ms: int) -> int:
         """Put a compacted segment in the place of those it was made from.
 
         Args:
@@ -429,9 +429,13 @@ class PartitionLog:
                 the disk.
             now_ms: the time.
 
+        Returns:
+            Where the segment behind it begins: before that records may be missing from now on.
+
         Raises:
             LogStorageError: the disk refused; the log is closed, and recovered by the next start.
         """
+        following = self.segments[self.segments.index(old[-1]) + 1].base_offset
         try:
             self._segments.replace(old, new, now_ms + self.config.file_delete_delay_ms)
         except LogStorageError as error:
@@ -440,6 +444,8 @@ class PartitionLog:
             self._out_of_service = str(error)
             raise
         self._snapshots.keep(self._segments.base_offsets)
+        self.compacted_to = max(self.compacted_to, following)
+        return following
 
     def new_cleaned_segment(self, base_offset: int, now_ms: int) -> Segment:
         """An empty segment that isn't part of the log; for `replace_segments`."""

@@ -279,9 +279,38 @@ def test_pass_gives_up_when_segments_change(open_log: OpenLog) -> None:
     for _ in range(8):
         next(steps)
     log.remove_segments(1, 0)
-    assert finish(steps) == 0
+    assert finish(steps) < found.end
     assert all_rows(log) == [row for row in before if row.offset >= log.log_start_offset]
     assert not list(Path(log.segments[0].path).parent.glob("*.cleaned"))
+
+
+def test_pass_that_gives_up_half_way_keeps_what_it_has_done(open_log: OpenLog) -> None:
+    log = open_log(CONFIG)
+    for index in range(200):
+        put(log, b"k%d" % (index % 7), b"v%d" % index)
+    wanted = table(all_rows(log))
+    found = cleanable_range(
+        log.segments, log.config, first_dirty=0, last_stable_offset=log.end_offset, now_ms=0
+    )
+    jobs: list[FlushJob] = []
+
+    def run(job: FlushJob) -> Future[None]:
+        jobs.append(job)
+        return run_now(job) if len(jobs) == 1 else Future()
+
+    steps = compact(log, found, now_ms=0, run=run)
+    while next(steps):
+        pass
+    # The first group is swapped in, the second one is still on its way to the disk.
+    after_first = log.compacted_to
+    log.remove_segments(1, 0)
+    assert finish(steps) == after_first
+    assert 0 < after_first < found.end
+    log.config = replace(CONFIG, cleanup_policy=frozenset({"delete"}))
+    assert table(all_rows(log)) == wanted
+    log.config = CONFIG
+    assert clean(log, first_dirty=after_first) == found.end
+    assert table(all_rows(log)) == wanted
 
 
 def test_crash_at_every_file_operation_loses_nothing(
@@ -394,6 +423,49 @@ def test_damaged_segment_is_left_alone(open_manager: OpenManager, clock: ManualC
     clean_all(manager, clock.now_ms())
     assert log.size_bytes == size
     assert other.size_bytes < 1_000
+
+
+def test_segment_that_cannot_be_looked_at_holds_up_no_other_log(
+    open_manager: OpenManager, clock: ManualClock
+) -> None:
+    manager = open_manager(CONFIG)
+    log, later = manager.create(TP), manager.create(TopicPartition("zebra", 0))
+    for index in range(40):
+        put(log, b"k%d" % (index % 5), b"%d" % index)
+        put(later, b"k%d" % (index % 5), b"%d" % index)
+    manager.close()
+    path = Path(log.segments[1].path)
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    again = open_manager(CONFIG)
+    clean_all(again, clock.now_ms())
+    found = again.get(TopicPartition("zebra", 0))
+    assert found is not None
+    assert found.size_bytes < 1_000
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_log_of_a_name_that_was_there_before_is_compacted_from_its_start(
+    open_manager: OpenManager, clock: ManualClock, damaged: bool
+) -> None:
+    manager = open_manager(CONFIG)
+    log = manager.create(TP)
+    for index in range(60):
+        put(log, b"k%d" % (index % 5), b"%d" % index)
+    if damaged:
+        path = Path(log.segments[1].path)
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    clean_all(manager, clock.now_ms())
+    manager.delete(TP)
+    log = manager.create(TP)
+    for index in range(120):
+        put(log, b"k%d" % (index % 5 if index < 50 else 9), b"%d" % index)
+    clock.advance(20_000)
+    clean_all(manager, clock.now_ms())
+    assert log.size_bytes < 1_000
+    manager.delete(TP)
+    manager.wait_for_flushes()
+    checkpoint = manager.data_dir / "cleaner-offset-checkpoint"
+    assert checkpoint.read_text() == "0\n0\n"
 
 
 def test_compacted_and_deleted_log_loses_old_segments_too(
