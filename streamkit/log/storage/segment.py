@@ -339,6 +339,7 @@ class Segment(BatchFile):
             offset > self.base_offset
             and self.offset_index.load(self.size)
             and self.time_index.load(self.size)
+            and self.txn_index.is_sound()
         ):
             self.offset_index.truncate_to(offset)
             position = self.offset_index.last_position()

@@ -64,6 +64,14 @@ class TransactionIndex:
             self._saved = len(self._entries)
         return self._entries
 
+    def is_sound(self) -> bool:
+        """Whether the file, if there is one, can be read; a crash of the machine may have torn its end."""
+        try:
+            self.entries()
+        except CorruptRecordError:
+            return False
+        return True
+
     def append(self, transaction: AbortedTransaction) -> None:
         """Add a transaction whose marker was just written; `save` puts it into the file."""
         self.entries().append(transaction)

@@ -212,6 +212,28 @@ def test_index_that_points_between_batches_is_made_anew(open_log: OpenLog) -> No
     assert [rows(log.read(at, 1).data)[0].offset for at in range(40)] == list(range(40))
 
 
+@pytest.mark.parametrize("tail", [b"", b"torn", bytes(34)])
+def test_torn_transaction_index_is_made_anew(open_log: OpenLog, tail: bytes) -> None:
+    """Its last entry is on the way to the disk when the machine goes down."""
+    log = open_log()
+    for index in range(4):
+        if index == 3:
+            log.flush()
+        log.append(batch(b"v", producer=(7, 0, index), transactional=True), now_ms=0)
+        log.append(marker(ControlKind.ABORT, 7), now_ms=0, from_client=False)
+    before = log.aborted_transactions(0, log.end_offset)
+    assert len(before) == 4
+    point = log.recovery_point
+    log.begin_flush()
+    log.abandon()
+    path = Path(log.segments[0].path).with_suffix(".txnindex")
+    entries = path.read_bytes()
+    path.write_bytes(entries[: len(entries) * 3 // 4] + tail)
+    again = open_log(recovery_point=point)
+    assert again.aborted_transactions(0, again.end_offset) == before
+    assert path.read_bytes() == entries
+
+
 def test_damaged_snapshot_is_passed_over(open_log: OpenLog) -> None:
     log = open_log(SMALL)
     fill(log, 30)
