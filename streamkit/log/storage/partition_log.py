@@ -324,8 +324,9 @@ class PartitionLog:
                 whole_from=LONG_MAX if self.config.compacted else self.compacted_to,
             )
         aborted = self._segments.reader.aborted(offset, next_offset) if committed else None
+        more = bool(data) and next_offset < limit and self._segments.begins_one(next_offset)
         return ReadResult(
-            data, self.end_offset, stable, self.log_start_offset, aborted, next_offset
+            data, self.end_offset, stable, self.log_start_offset, aborted, next_offset, more
         )
 
     # ------------------------------------------------------------------ look up

@@ -40,6 +40,7 @@ class ReadResult:
             read_uncommitted.
         next_offset: where to read on: the offset after the last batch in `data`, or the offset
             that was asked for when `data` is empty.
+        more: a segment ends with `data`, and the reader may have what follows in the next one.
     """
 
     data: bytes | memoryview
@@ -48,6 +49,7 @@ class ReadResult:
     log_start_offset: int
     aborted: list[AbortedTransaction] | None
     next_offset: int
+    more: bool = False
 
 
 class TimestampOffset(NamedTuple):

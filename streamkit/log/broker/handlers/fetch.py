@@ -56,7 +56,7 @@ def fetch(
         return FetchResponse(error_code=error.code)
     read = reading.read()
     missing = request.min_bytes - reading.bytes_read
-    if missing <= 0 or reading.failed or request.max_wait_ms <= 0 or not reading.items:
+    if missing <= 0 or reading.is_due or request.max_wait_ms <= 0 or not reading.items:
         return reading.answer(read)
 
     answer: asyncio.Future[FetchResponse] = asyncio.get_running_loop().create_future()
@@ -67,7 +67,7 @@ def fetch(
         try:
             again = reading.read()
             missing = request.min_bytes - reading.bytes_read
-            if missing > 0 and not (last or reading.failed):
+            if missing > 0 and not (last or reading.is_due):
                 return missing
             answer.set_result(reading.answer(again))
         except Exception as error:  # noqa: BLE001 - goes on to the connection
@@ -83,7 +83,12 @@ def fetch(
 
 
 class _Reading:
-    """One fetch: may be read more than once until there is enough."""
+    """One fetch: may be read more than once until there is enough.
+
+    Attributes:
+        bytes_read: bytes of records in the last reading.
+        is_due: it is answered whatever its size: a partition has an error, or there is more than could be read.
+    """
 
     def __init__(self, broker: Broker, request: FetchRequest, version: int) -> None:
         self._broker = broker
@@ -97,20 +102,20 @@ class _Reading:
         self._session: FetchSession | None = found[1]
         self._incremental: bool = found[2]
         self.bytes_read = 0
-        self.failed = False
+        self.is_due = False
 
     def read(self) -> list[tuple[FetchItem, PartitionData]]:
         """Read every partition, until the answer is full."""
         left = min(self._request.max_bytes, self._broker.settings.fetch_max_bytes)
         left = self._broker.memory.room_for_answer(left)
         self.bytes_read = 0
-        self.failed = False
+        self.is_due = False
         read = []
         for item in self.items:
             try:
                 data = self._partition(item, left)
             except Exception as error:  # noqa: BLE001 - mapped to a code
-                self.failed = True
+                self.is_due = True
                 data = _failed(item, error)
             size = len(data.records or b"")
             left = max(0, left - size)
@@ -173,7 +178,7 @@ class _Reading:
                     f"{name}-{item.partition} has no leader epoch {item.last_fetched_epoch}",
                 )
             if end_offset < item.fetch_offset or epoch < item.last_fetched_epoch:
-                self.failed = True
+                self.is_due = True
                 return PartitionData(
                     partition_index=item.partition,
                     high_watermark=log.high_watermark,
@@ -189,6 +194,8 @@ class _Reading:
             min_one=self.bytes_read == 0,
             isolation=self._isolation,
         )
+        # The next segment is for the next fetch, however little this one holds.
+        self.is_due |= result.more
         aborted = result.aborted
         return PartitionData(
             partition_index=item.partition,

@@ -136,6 +136,30 @@ def test_waits_until_min_bytes_have_come(filled: BrokerLab) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("isolation_level", [0, 1])
+def test_end_of_a_segment_is_not_waited_at(lab: BrokerLab, isolation_level: int) -> None:
+    """A fetch reads one segment: what is in the next one makes it no larger."""
+
+    async def scenario() -> None:
+        lab.broker.create_topic("t", 1, {})
+        size = len(batch(b"a"))
+        options = {"max_wait_ms": 500, "min_bytes": 3 * size, "isolation_level": isolation_level}
+        lab.produce("t", 0, batch(b"a"))
+        waiting = lab.call(fetch_request("t", [(0, 0)], **options), 12)
+        lab.broker.partition_log("t", 0).roll(NOW_MS)
+        lab.produce("t", 0, batch(b"b"))
+        lab.produce("t", 0, batch(b"c"))
+        lab.timers.advance()
+        assert values(partitions(waiting.result())[0].records) == [b"a"]
+        at_once = lab.call(fetch_request("t", [(0, 0)], **options), 12)
+        assert values(partitions(at_once)[0].records) == [b"a"]
+        behind = lab.call(fetch_request("t", [(0, 1)], **options), 12)
+        assert not behind.done()
+        behind.cancel()
+
+    asyncio.run(scenario())
+
+
 def test_waiting_ends_with_its_time(filled: BrokerLab) -> None:
     async def scenario() -> None:
         answer = filled.call(fetch_request("t", [(0, 2)], max_wait_ms=500), 12)
