@@ -239,12 +239,18 @@ class Broker:
         """Take a topic and its logs away."""
         self.metadata.delete_topic(topic, self.clock.now_ms())
         for partition in range(topic.partitions):
-            self._open_logs.pop((topic.name, partition), None)
-            key = TopicPartition(topic.name, partition)
-            if self.logs.get(key) is not None or key in self.logs.failed:
-                self.logs.delete(key)
-            self.waiters.changed(key)
+            self._delete_log(TopicPartition(topic.name, partition))
         self.groups.topic_deleted(topic.name)
+
+    def _delete_log(self, key: TopicPartition) -> None:
+        """Delete the log of a topic that is gone, whatever the disk says."""
+        self._open_logs.pop(key, None)
+        if self.logs.get(key) is not None or key in self.logs.failed:
+            try:
+                self.logs.delete(key)
+            except LogStorageError as error:
+                logger.error("the next start deletes what is left of %s: %s", key, error)
+        self.waiters.changed(key)
 
     def set_topic_configs(self, topic: TopicImage, changes: Mapping[str, str | None]) -> None:
         """Change a topic's settings, which were checked; they hold at once."""

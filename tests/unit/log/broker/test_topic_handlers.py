@@ -6,6 +6,7 @@ import errno
 import os
 import uuid
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ from streamkit.log.protocol.messages.incremental_alter_configs import (
     IncrementalAlterConfigsRequest,
 )
 from streamkit.log.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
-from streamkit.log.storage import LogStorageError
+from streamkit.log.storage import LogStorageError, partition_log
 
 
 def create(lab: BrokerLab, name: str, partitions: int = 1, replicas: int = 1, **fields: Any) -> Any:
@@ -195,6 +196,29 @@ def test_deleted_topic_is_gone_with_its_records(lab: BrokerLab) -> None:
     again = lab.broker.create_topic("t", 1, {})
     assert again.topic_id != first_id
     assert lab.produce("t", 0, batch(b"new")).base_offset == 0
+
+
+def test_topic_whose_files_cannot_be_put_away_is_gone_all_the_same(
+    lab: BrokerLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.broker.create_topic("t", 2, {})
+    for partition in (0, 1):
+        lab.produce("t", partition, batch(b"old"))
+
+    def refuse(folder: Path) -> None:
+        raise LogStorageError("Input/output error", path=str(folder))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(partition_log, "put_folder_away", refuse)
+        answer = lab.call(DeleteTopicsRequest(topics=[DeleteTopicState(name="t")], timeout_ms=1))
+        assert answer.responses[0].error_code == ErrorCode.NONE
+    for partition in (0, 1):
+        refused = lab.produce("t", partition, batch(b"late"))
+        assert refused.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    lab.broker.create_topic("t", 2, {})
+    lab.restart()
+    for partition in (0, 1):
+        assert lab.produce("t", partition, batch(b"new")).base_offset == 0
 
 
 def test_topic_is_deleted_by_id(lab: BrokerLab) -> None:
