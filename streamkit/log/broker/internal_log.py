@@ -59,9 +59,10 @@ def check_records(log: PartitionLog) -> None:
         CorruptRecordError: a batch is damaged.
         LogStorageError: the disk refused.
     """
-    offset = log.log_start_offset
-    while offset < log.end_offset:
-        offset = log.read(offset, _READ_BYTES).next_offset
+    offset, following = -1, log.log_start_offset
+    # The last records may be compacted away, and those behind them cut off with damage.
+    while offset < following < log.end_offset:
+        offset, following = following, log.read(following, _READ_BYTES).next_offset
 
 
 def records_of(log: PartitionLog) -> Iterator[InternalRecord]:

@@ -5,7 +5,8 @@ nothing else changes; when retention, truncation or the end of the log comes in 
 and removes what it made. Memory is bounded by the number of keys that one pass looks at; what doesn't fit
 is left to the next pass.
 
-Each group of segments is copied into files with the suffix `.cleaned`, forced to the disk, and swapped in
+What replaces older records is forced to the disk first. Then each group of segments is copied into files with the
+suffix `.cleaned`, which are forced to the disk, and swapped in
 (see `PartitionLog.replace_segments`). A crash at any moment loses nothing: recovery removes what is
 unfinished, and finishes what is complete.
 
@@ -111,6 +112,7 @@ def compact(
     start = cleanable.first_dirty
     state = _Pass(log, log.layout, now_ms, cleanable, LastOffsets(max_keys), start, start)
     try:
+        yield from _make_durable(state, run)
         yield from _note_keys(state)
         inside = [segment for segment in log.segments if segment.base_offset < state.end]
         following = log.segments[len(inside)]
@@ -121,6 +123,22 @@ def compact(
     except _SupersededError:
         return state.clean_to
     return state.end
+
+
+def _make_durable(state: _Pass, run: Run) -> Generator[bool, None, None]:
+    """Force the dirty part to the disk: a crash must not take the records that replace others, when those are gone."""
+    log = state.log
+    if log.durable_offset < state.cleanable.end:
+        job = log.begin_flush()
+        yield from _wait_for(state, run(job))
+        log.finish_flush(job)
+
+
+def _wait_for(state: _Pass, flush: Future[None]) -> Generator[bool, None, None]:
+    while not flush.done():
+        yield False
+        state.check()
+    flush.result()
 
 
 def _note_keys(state: _Pass) -> Generator[bool, None, None]:
@@ -167,11 +185,8 @@ def _copy_group(
                     yield True
                     state.check()
         paths = tuple(cleaned.files_to_sync())
-        flush = run(FlushJob(log.topic_partition, str(log.folder), paths, state.end))
-        while not flush.done():
-            yield False
-            state.check()
-        flush.result()
+        job = FlushJob(log.topic_partition, str(log.folder), paths, state.end)
+        yield from _wait_for(state, run(job))
     except BaseException:
         # Given up, failed, or the generator was closed: nobody needs the copy.
         cleaned.delete()

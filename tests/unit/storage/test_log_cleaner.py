@@ -288,6 +288,7 @@ def test_pass_that_gives_up_half_way_keeps_what_it_has_done(open_log: OpenLog) -
     log = open_log(CONFIG)
     for index in range(200):
         put(log, b"k%d" % (index % 7), b"v%d" % index)
+    log.flush()
     wanted = table(all_rows(log))
     found = cleanable_range(
         log.segments, log.config, first_dirty=0, last_stable_offset=log.end_offset, now_ms=0
@@ -311,6 +312,31 @@ def test_pass_that_gives_up_half_way_keeps_what_it_has_done(open_log: OpenLog) -
     log.config = CONFIG
     assert clean(log, first_dirty=after_first) == found.end
     assert table(all_rows(log)) == wanted
+
+
+def test_what_replaces_older_records_is_on_the_disk_before_they_go(open_log: OpenLog) -> None:
+    """Else the machine's crash would take both: the older ones were on the disk already."""
+    log = open_log(CONFIG)
+    for index in range(100):
+        put(log, b"k%d" % (index % 7), b"v%d" % index)
+    found = cleanable_range(
+        log.segments, log.config, first_dirty=0, last_stable_offset=log.end_offset, now_ms=0
+    )
+    dirty = {segment.path for segment in log.segments[:-1]}
+    jobs: list[FlushJob] = []
+
+    def run(job: FlushJob) -> Future[None]:
+        jobs.append(job)
+        return run_now(job)
+
+    assert finish(compact(log, found, now_ms=0, run=run)) == found.end
+    assert dirty <= set(jobs[0].paths)
+    assert all(path.endswith(".cleaned") for job in jobs[1:] for path in job.paths)
+    assert log.durable_offset >= found.end
+    # There is no need for it twice.
+    jobs.clear()
+    finish(compact(log, found, now_ms=0, run=run))
+    assert all(path.endswith(".cleaned") for path in jobs[0].paths)
 
 
 def test_crash_at_every_file_operation_loses_nothing(

@@ -131,6 +131,7 @@ def compaction_begins_after(lab: BrokerLab) -> int:
     advance(lab)
     for number in range(10):
         log.append(keyed(b"%d" % number, timestamp=10 * number), now_ms=0, from_client=False)
+    log.flush()
     before = log.size_bytes
     return ms_until(lab, lambda: log.size_bytes < before or any(log.folder.glob("*.cleaned")))
 
