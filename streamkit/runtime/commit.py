@@ -19,17 +19,30 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
+from streamkit.errors import BrokerError, StreamkitError, caused_by
 from streamkit.log.client import OffsetAndMetadata
 from streamkit.model.records import TopicPartition
 from streamkit.runtime.offset_metadata import OffsetMetadata
 from streamkit.runtime.task import Committable, Task
 
-__all__ = ["CommitLog", "commit_tasks", "offsets_of", "saved_state"]
+__all__ = ["CommitLog", "OffsetsRefusedError", "commit_tasks", "offsets_of", "saved_state"]
 
 log = logging.getLogger(__name__)
 
 STEP = 2_000
 """Store entries between two chances for other threads."""
+
+
+class OffsetsRefusedError(StreamkitError):
+    """The group did not take input offsets. Outputs and changelogs are in the log, and stores are written.
+
+    Attributes:
+        refusal: what the coordinator said.
+    """
+
+    def __init__(self, refusal: BrokerError) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 class CommitLog(Protocol):
@@ -44,7 +57,11 @@ class CommitLog(Protocol):
         ...
 
     def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Commit input offsets for the group."""
+        """Commit input offsets for the group.
+
+        Raises:
+            BrokerError: the group refuses.
+        """
         ...
 
 
@@ -55,7 +72,7 @@ def commit_tasks(tasks: Collection[Task], commit_log: CommitLog) -> dict[TopicPa
         the input offsets committed.
 
     Raises:
-        CommitFailedError: the group moved on; nothing of step 3 took place.
+        OffsetsRefusedError: nothing of step 3 took place; the tasks may go on, and commit again.
         StreamkitError: outputs could not be delivered, or a store could not be written.
     """
     due = [task for task in tasks if task.commit_needed]
@@ -75,7 +92,10 @@ def commit_tasks(tasks: Collection[Task], commit_log: CommitLog) -> dict[TopicPa
     for task in due:
         offsets.update(offsets_of(task.committable()))
     if offsets:
-        commit_log.commit(offsets)
+        try:
+            commit_log.commit(offsets)
+        except BrokerError as error:
+            raise caused_by(OffsetsRefusedError(error), error) from error
     for task in due:
         task.committed()
     return {partition: offset.offset for partition, offset in offsets.items()}

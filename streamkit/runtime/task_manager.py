@@ -21,15 +21,15 @@ from types import MappingProxyType
 from typing import Protocol
 
 from streamkit.clock import Clock
-from streamkit.errors import BrokerError, DamagedStoreError, LockedError, TopologyError
-from streamkit.log.client import CommitFailedError, Consumer, RebalanceListener
+from streamkit.errors import DamagedStoreError, LockedError, TopologyError
+from streamkit.log.client import Consumer, RebalanceListener
 from streamkit.log.client.records import FetchedBatch
 from streamkit.model.records import TopicPartition
 from streamkit.model.tasks import TaskId
 from streamkit.runtime.assignment import MemberState
 from streamkit.runtime.assignor import StreamkitAssignor
 from streamkit.runtime.columns import columns_of
-from streamkit.runtime.commit import CommitLog, commit_tasks, saved_state
+from streamkit.runtime.commit import CommitLog, OffsetsRefusedError, commit_tasks, saved_state
 from streamkit.runtime.partition_group import MAX_TIMESTAMP
 from streamkit.runtime.restore import RestoreJob, RestoreThread
 from streamkit.runtime.restored_times import restored_times
@@ -178,7 +178,8 @@ class TaskManager(RebalanceListener):
         if running:
             try:
                 self._commit(running)
-            except (CommitFailedError, BrokerError) as error:
+            except OffsetsRefusedError as error:
+                # Only these: what could not be delivered may be a record of a task that stays.
                 log.warning("tasks are given up without a commit: %s", error)
         for held in leaving:
             self._release(held)
@@ -289,9 +290,8 @@ class TaskManager(RebalanceListener):
     def commit(self) -> None:
         """Commit all running tasks.
 
-        A rebalance in progress refuses commits; the tasks stay as they are for the next attempt.
-
         Raises:
+            OffsetsRefusedError: as while a rebalance is in progress; the tasks stay as they are for the next attempt.
             StreamkitError: outputs could not be delivered, or a store could not be written.
         """
         self._commit(self.running())

@@ -31,6 +31,7 @@ from streamkit.log.protocol import ErrorCode
 from streamkit.model.records import TopicPartition
 from streamkit.runtime.assignor import StreamkitAssignor
 from streamkit.runtime.collector import ProducerCollector
+from streamkit.runtime.commit import OffsetsRefusedError
 from streamkit.runtime.global_tables import GlobalTables
 from streamkit.runtime.purge import Purger
 from streamkit.runtime.restore import RestoreThread
@@ -268,13 +269,14 @@ class WorkerRun:
         begin = time.monotonic()
         try:
             self.tasks.commit()
-        except CommitFailedError as error:
-            log.warning("commit refused: %s", error)
-            return False
-        except BrokerError as error:
-            if error.code not in _RETRY_COMMIT:
-                raise
-            log.info("commit refused: %s", error)
+        except OffsetsRefusedError as error:
+            refusal = error.refusal
+            if isinstance(refusal, CommitFailedError):
+                log.warning("commit refused: %s", refusal)
+            elif refusal.code in _RETRY_COMMIT:
+                log.info("commit refused: %s", refusal)
+            else:
+                raise refusal from None
             return False
         self.status.committed(time.monotonic() - begin)
         self.purger.purge(self.tasks.committed_offsets)

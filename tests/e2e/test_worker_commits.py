@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from streamkit.dsl import StreamsBuilder
+from streamkit.errors import BrokerError
 from streamkit.log.client import Admin, CommitFailedError, Consumer, NewTopic, Producer
 from streamkit.model import TopicPartition
 from streamkit.runtime.worker import Worker
@@ -155,3 +156,28 @@ def test_consumer_that_was_dropped_can_not_commit_to_its_empty_group(
         with pytest.raises(CommitFailedError):
             consumer.commit({IN: 10})
         assert committed(admin) == 50
+
+
+def test_updates_that_a_cache_can_not_send_are_not_committed(tmp_path: Path) -> None:
+    """The commit that sends them fails as their topic isn't there: the next one must not pass for that of their input."""
+    with EmbeddedBroker(settings={"auto.create.topics.enable": "false"}) as broker:
+        with Admin(broker.bootstrap) as admin:
+            admin.create_topics([NewTopic("in", 1)])
+        give(broker)
+        builder = StreamsBuilder(default_key=str, default_value=str)
+        counts = builder.stream("in").group_by_key().count(store="counts")
+        counts.to_stream().to("missing")
+        settings = WorkerSettings(
+            GROUP,
+            broker.bootstrap,
+            tmp_path,
+            commit_interval_ms=50,
+            linger_ms=0,
+            statestore_cache_max_bytes=1 << 20,
+        )
+        worker = Worker(builder.build(), settings)
+        worker.start()
+        with pytest.raises(BrokerError, match="topic missing does not exist"):
+            worker.join(20)
+        with Admin(broker.bootstrap) as admin:
+            assert committed(admin) == -1

@@ -12,7 +12,7 @@ from streamkit.log.client import OffsetAndMetadata
 from streamkit.model import EMPTY_HEADERS, Headers, Record, TaskId, TopicPartition
 from streamkit.operators.context import RecordCollector
 from streamkit.operators.process import Processor
-from streamkit.runtime.commit import commit_tasks, offsets_of, saved_state
+from streamkit.runtime.commit import OffsetsRefusedError, commit_tasks, offsets_of, saved_state
 from streamkit.runtime.partition_group import Columns
 from streamkit.runtime.task import Committable, Task
 from streamkit.runtime.task_factory import TaskFactory
@@ -38,6 +38,7 @@ class Log(RecordCollector):
         self.events: list[str] = []
         self.committed: dict[TopicPartition, OffsetAndMetadata] = {}
         self.refuse: BrokerError | None = None
+        self.undelivered: BrokerError | None = None
         self.task: Task | None = None
 
     def send(
@@ -53,6 +54,8 @@ class Log(RecordCollector):
 
     def flush(self) -> None:
         self.events.append("flush")
+        if self.undelivered is not None:
+            raise self.undelivered
 
     def end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         assert list(partitions) == [CHANGELOG]
@@ -117,13 +120,23 @@ def test_nothing_done_is_nothing_to_commit(log: Log) -> None:
 def test_refused_offsets_are_committed_by_the_next_commit(log: Log) -> None:
     task = feed(log, 7)
     log.refuse = BrokerError("rebalance in progress", code=27)
-    with pytest.raises(BrokerError):
+    with pytest.raises(OffsetsRefusedError) as refused:
         commit_tasks([task], log)
+    assert refused.value.refusal is log.refuse
     assert task.commit_needed
     log.refuse = None
     log.events.clear()
     assert commit_tasks([task], log) == {INPUT: 8}
     assert log.events == ["flush", "commit, store at 40"], "the changelog is not written twice"
+
+
+def test_lost_output_is_no_refusal_of_offsets(log: Log) -> None:
+    """Who goes on after a refusal would commit the input of a record that was never written."""
+    task = feed(log, 7)
+    log.undelivered = BrokerError("no such topic", code=3)
+    with pytest.raises(BrokerError, match="no such topic"):
+        commit_tasks([task], log)
+    assert not log.committed
 
 
 def test_metadata_brings_the_times_back() -> None:
