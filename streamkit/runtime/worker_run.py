@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import socket
 import threading
 import time
@@ -196,7 +195,7 @@ class WorkerRun:
             self._resources.callback(self._leave)
         self.tasks.connect(self.consumer, assignor, host)
         self._waiting = self.consumer
-        self.consumer.subscribe(_subscription(self.plan), listener=self.tasks)
+        self.consumer.subscribe(self.plan.subscription, listener=self.tasks)
 
     def _leave(self) -> None:
         """Leave the group. After an error nothing may be committed on the way out."""
@@ -438,12 +437,3 @@ class WorkerRun:
     def _log_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         ends = self.admin.list_offsets(partitions)
         return {partition: end.offset for partition, end in ends.items() if end is not None}
-
-
-def _subscription(planned: TopologyPlan) -> tuple[str, ...] | re.Pattern[str]:
-    """What the consumer subscribes to: names, or one pattern for all names and patterns together."""
-    if not planned.patterns:
-        return planned.source_topics
-    names = (re.escape(topic) for topic in planned.source_topics)
-    patterns = (f"(?:{pattern.pattern})" for pattern in planned.patterns)
-    return re.compile("|".join((*names, *patterns)))

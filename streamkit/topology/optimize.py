@@ -78,7 +78,7 @@ def merge_sources(arranged: Arrangement) -> None:
     """Sources of the same topics become one: the first, with the children of all.
 
     Raises:
-        TopologyError: two sources share some but not all of their topics.
+        TopologyError: two sources share some but not all of their topics, or begin at different places.
     """
     by_topics: dict[object, SourceGraphNode] = {}
     by_topic: dict[str, SourceGraphNode] = {}
@@ -90,6 +90,7 @@ def merge_sources(arranged: Arrangement) -> None:
             identity = (node.pattern.pattern, node.pattern.flags)
         first = by_topics.get(identity)
         if first is not None:
+            _check_same_begin(first, node)
             for child in arranged.children(node):
                 arranged.link(first, child)
                 arranged.unlink(node, child)
@@ -104,6 +105,15 @@ def merge_sources(arranged: Arrangement) -> None:
                     f"by {node.name!r}: read the same topics in both, or each topic on its own"
                 )
         by_topics[identity] = node
+
+
+def _check_same_begin(one: SourceGraphNode, other: SourceGraphNode) -> None:
+    resets = one.options.offset_reset, other.options.offset_reset
+    if resets[0] != resets[1]:
+        raise TopologyError(
+            f"{one.name!r} and {other.name!r} read the same topics, with offset_reset {resets[0]!r} and "
+            f"{resets[1]!r}: a topic is read once, from one place on; give both the same"
+        )
 
 
 def optimize(arranged: Arrangement, wanted: frozenset[Optimization], names: NameCounter) -> None:

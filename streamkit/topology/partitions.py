@@ -14,12 +14,15 @@ from streamkit.errors import TopologyError
 from streamkit.model.tasks import TaskId
 from streamkit.topology.nodes import InternalTopic
 
-__all__ = ["ResolvedTopics", "resolve_partitions"]
+__all__ = ["CopartitionGroup", "ResolvedTopics", "resolve_partitions"]
 
 Part: TypeAlias = tuple[
     int, tuple[str, ...], tuple[str, ...], tuple[Pattern[str], ...], Mapping[str, str]
 ]
 """Id, source topics, sink topics, patterns and changelogs of one sub-topology."""
+
+CopartitionGroup: TypeAlias = frozenset[str | Pattern[str]]
+"""Topics, by name or by pattern, that must have one number of partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +52,22 @@ class ResolvedTopics:
 def resolve_partitions(
     parts: Sequence[Part],
     internal_topics: Mapping[str, InternalTopic],
-    copartition_groups: Collection[frozenset[str]],
+    copartition_groups: Collection[CopartitionGroup],
     known: Mapping[str, int],
 ) -> ResolvedTopics:
     """Derive what is open from `known`, the counts of external topics.
 
     Raises:
-        TopologyError: a source topic is missing, or joined topics differ.
+        TopologyError: a source topic is missing, joined topics differ, or a topic matches two patterns.
     """
     counts = dict(known)
+    patterns = [pattern for part in parts for pattern in part[3]]
+    _refuse_shared(patterns, known, internal_topics)
+    groups = [_as_topics(group, known, internal_topics) for group in copartition_groups]
     topics = {part[0]: _topics_of(part, known, internal_topics) for part in parts}
     _check_external(topics, internal_topics, counts)
-    _set_repartition_counts(parts, topics, internal_topics, copartition_groups, counts)
-    for group in copartition_groups:
+    _set_repartition_counts(parts, topics, internal_topics, groups, counts)
+    for group in groups:
         _enforce(group, internal_topics, counts)
     task_counts: dict[int, int] = {}
     for number, _, _, _, changelogs in parts:
@@ -77,13 +83,54 @@ def resolve_partitions(
 def _topics_of(
     part: Part, known: Mapping[str, int], internal_topics: Mapping[str, InternalTopic]
 ) -> tuple[str, ...]:
-    found = [
+    found = [topic for pattern in part[3] for topic in _matching(pattern, known, internal_topics)]
+    return tuple(dict.fromkeys((*part[1], *found)))
+
+
+def _matching(
+    pattern: Pattern[str], known: Mapping[str, int], internal_topics: Mapping[str, InternalTopic]
+) -> list[str]:
+    return [
         topic
-        for pattern in part[3]
         for topic in sorted(known)
         if topic not in internal_topics and pattern.fullmatch(topic)
     ]
-    return tuple(dict.fromkeys((*part[1], *found)))
+
+
+def _as_topics(
+    group: CopartitionGroup,
+    known: Mapping[str, int],
+    internal_topics: Mapping[str, InternalTopic],
+) -> frozenset[str]:
+    """The topics of a group, those included that its patterns match."""
+    topics: set[str] = set()
+    for member in group:
+        if isinstance(member, str):
+            topics.add(member)
+        else:
+            topics.update(_matching(member, known, internal_topics))
+    return frozenset(topics)
+
+
+def _refuse_shared(
+    patterns: Sequence[Pattern[str]],
+    known: Mapping[str, int],
+    internal_topics: Mapping[str, InternalTopic],
+) -> None:
+    """Of two sources that read one topic, only one would get its records.
+
+    Raises:
+        TopologyError: the patterns of two sources match one topic.
+    """
+    owners: dict[str, Pattern[str]] = {}
+    for pattern in patterns:
+        for topic in _matching(pattern, known, internal_topics):
+            if topic in owners:
+                raise TopologyError(
+                    f"topic {topic!r} matches the patterns {owners[topic].pattern!r} and "
+                    f"{pattern.pattern!r} of two sources: a topic is read by one source only"
+                )
+            owners[topic] = pattern
 
 
 def _check_external(
@@ -175,7 +222,7 @@ def _enforce(
     external = sorted(topic for topic in group if topic not in internal_topics)
     fixed = [topic for topic in repartition if internal_topics[topic].partitions is not None]
     deciding = external or fixed or repartition
-    wanted = max(counts[topic] for topic in deciding)
+    wanted = max((counts[topic] for topic in deciding), default=0)
     given = sorted({*external, *fixed})
     if any(counts[topic] != wanted for topic in given):
         listing = ", ".join(f"{topic!r} has {counts[topic]}" for topic in given)

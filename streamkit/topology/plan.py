@@ -10,7 +10,8 @@ Source: InternalTopologyBuilder, RepartitionTopics, CopartitionedTopicsEnforcer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from re import Pattern
 
@@ -26,11 +27,15 @@ from streamkit.topology.nodes import (
     SinkNode,
     SourceNode,
 )
-from streamkit.topology.partitions import ResolvedTopics, resolve_partitions
+from streamkit.topology.partitions import CopartitionGroup, ResolvedTopics, resolve_partitions
 from streamkit.topology.topology import Topology
 from streamkit.topology.wiring import Node, NodeGroup, Wiring
 
 __all__ = ["SubTopology", "TopologyPlan", "plan"]
+
+_FLAGS = {"a": re.A, "i": re.I, "m": re.M, "s": re.S, "x": re.X}
+_FLAGS_AHEAD = re.compile(r"\A\(\?[aimsux]+\)")
+"""Flags for all of a pattern, which stand at its very beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +96,14 @@ class TopologyPlan:
         sub_topologies: those that make tasks; ids may have gaps where a global store takes a number.
         global_stores: filled by every worker.
         internal_topics: repartition topics and changelogs by name; partitions None where derived.
-        copartition_groups: topics that must have one number of partitions.
+        copartition_groups: topics, by name or by pattern, that must have one number of partitions.
     """
 
     application_id: str
     sub_topologies: tuple[SubTopology, ...]
     global_stores: tuple[GlobalStoreNode, ...]
     internal_topics: Mapping[str, InternalTopic]
-    copartition_groups: tuple[frozenset[str], ...]
+    copartition_groups: tuple[CopartitionGroup, ...]
 
     @property
     def source_topics(self) -> tuple[str, ...]:
@@ -116,6 +121,14 @@ class TopologyPlan:
         """The patterns of topics that it reads."""
         return tuple(pattern for sub in self.sub_topologies for pattern in sub.patterns)
 
+    @property
+    def subscription(self) -> tuple[str, ...] | Pattern[str]:
+        """What a consumer subscribes to: names, or one pattern for all names and patterns together."""
+        if not self.patterns:
+            return self.source_topics
+        names = (re.escape(topic) for topic in self.source_topics)
+        return re.compile("|".join((*names, *map(_part, self.patterns))))
+
     def resolve(self, partitions: Mapping[str, int]) -> ResolvedTopics:
         """Partition counts of all topics.
 
@@ -126,8 +139,8 @@ class TopologyPlan:
             counts of source and internal topics, and the tasks of each sub-topology.
 
         Raises:
-            TopologyError: a source topic is missing, or topics that are joined differ in their
-                counts; the message names them.
+            TopologyError: a source topic is missing, topics that are joined differ in their counts, or a
+                topic matches the patterns of two sources; the message names them.
         """
         return resolve_partitions(
             [
@@ -235,13 +248,14 @@ def _decorated(topic: str, wiring: Wiring, application_id: str) -> str:
     return f"{application_id}-{topic}" if topic in wiring.internal_topics else topic
 
 
-def _copartition_groups(wiring: Wiring, application_id: str) -> tuple[frozenset[str], ...]:
+def _copartition_groups(wiring: Wiring, application_id: str) -> tuple[CopartitionGroup, ...]:
     """Groups that share a topic are one group."""
-    groups: list[set[str]] = []
+    groups: list[set[str | Pattern[str]]] = []
     for sources in wiring.copartitioned:
-        topics = {
+        topics: set[str | Pattern[str]] = {
             _decorated(topic, wiring, application_id) for topic in wiring.source_topics(sources)
         }
+        topics.update(wiring.source_patterns(sources))
         apart = []
         for group in groups:
             if group & topics:
@@ -249,4 +263,16 @@ def _copartition_groups(wiring: Wiring, application_id: str) -> tuple[frozenset[
             else:
                 apart.append(group)
         groups = [*apart, topics]
-    return tuple(frozenset(group) for group in groups if len(group) > 1)
+    return tuple(frozenset(group) for group in groups if len(group) > 1 or _has_pattern(group))
+
+
+def _has_pattern(group: Collection[str | Pattern[str]]) -> bool:
+    """True if the group may be more topics than its size tells."""
+    return any(not isinstance(member, str) for member in group)
+
+
+def _part(pattern: Pattern[str]) -> str:
+    """A pattern as a part of another one, its flags with it: `(?i:orders-.*)`."""
+    flags = "".join(letter for letter, flag in _FLAGS.items() if pattern.flags & flag)
+    end = "\n" if pattern.flags & re.X else ""  # it may end in a comment
+    return f"(?{flags}:{_FLAGS_AHEAD.sub('', pattern.pattern)}{end})"

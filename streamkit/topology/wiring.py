@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from re import Pattern
 from typing import TypeAlias
 
 from streamkit.errors import TopologyError
@@ -48,6 +49,7 @@ class Wiring:
         self._connected: dict[str, list[str]] = {}  # processor -> stores
         self._users: dict[str, list[str]] = {}  # store -> processors
         self._topics: dict[str, str] = {}  # topic -> source
+        self._patterns: dict[str, Pattern[str]] = {}  # source -> pattern
         self._groups = _UnionFind()
 
     # -- adding ------------------------------------------------------------------------------------
@@ -55,6 +57,8 @@ class Wiring:
     def add_source(self, node: SourceNode) -> None:
         if not node.topics and node.pattern is None:
             raise TopologyError(f"source {node.name!r} reads no topic: give one or more")
+        if node.pattern is not None:
+            self._register_pattern(node.pattern, node.name)
         self._add(node)
         for topic in node.topics:
             self._register_topic(topic, node.name)
@@ -140,6 +144,10 @@ class Wiring:
                 topics.extend(node.topics)
         return topics
 
+    def source_patterns(self, names: Iterable[str]) -> list[Pattern[str]]:
+        """Patterns of the named sources."""
+        return [self._patterns[name] for name in names if name in self._patterns]
+
     @property
     def topic_sources(self) -> Mapping[str, str]:
         return self._topics
@@ -176,7 +184,29 @@ class Wiring:
                 f"topic {topic!r} is read by source {other!r} already: use that stream or table twice "
                 "instead of a second source"
             )
+        for reader, pattern in self._patterns.items():
+            self._refuse_match(topic, source, pattern, reader)
         self._topics[topic] = source
+
+    def _register_pattern(self, pattern: Pattern[str], source: str) -> None:
+        global_sources = {node.source.name for node in self.global_stores.values()}
+        for topic, reader in self._topics.items():
+            if reader not in global_sources:
+                self._refuse_match(topic, reader, pattern, source)
+        self._patterns[source] = pattern
+
+    def _refuse_match(
+        self, topic: str, source: str, pattern: Pattern[str], pattern_source: str
+    ) -> None:
+        """Of two sources that read one topic, only one would get its records.
+
+        A pattern never reads topics of the app's own.
+        """
+        if topic not in self.internal_topics and pattern.fullmatch(topic):
+            raise TopologyError(
+                f"topic {topic!r} of source {source!r} matches the pattern {pattern.pattern!r} of source "
+                f"{pattern_source!r}, which would read it too: a topic is read by one source only"
+            )
 
 
 class _UnionFind:

@@ -73,6 +73,34 @@ def test_sources_that_share_some_of_their_topics_are_refused() -> None:
         builder.build()
 
 
+@pytest.mark.parametrize("topics", ["orders", re.compile("orders-.*")])
+def test_topics_that_begin_at_two_places_are_refused(topics: str | re.Pattern[str]) -> None:
+    builder = StreamsBuilder()
+    builder.stream(topics, offset_reset="latest").to("new")
+    builder.stream(topics).to("all")
+    with pytest.raises(TopologyError, match="with offset_reset 'latest' and None"):
+        builder.build()
+
+
+@pytest.mark.parametrize("pattern_first", [True, False])
+def test_topic_that_a_pattern_reads_too_is_refused(pattern_first: bool) -> None:
+    """Its records would come to one of the two only."""
+    builder = StreamsBuilder()
+    topics: list[str | re.Pattern[str]] = [re.compile("orders-.*"), "orders-eu"]
+    for topic in topics if pattern_first else reversed(topics):
+        builder.stream(topic).to("out")
+    with pytest.raises(TopologyError, match=r"'orders-eu'.* matches the pattern 'orders-\.\*'"):
+        builder.build()
+
+
+def test_pattern_passes_over_topics_of_the_app_and_of_global_tables() -> None:
+    builder = StreamsBuilder()
+    builder.global_table("names", store="names")
+    by_value = builder.stream(re.compile(".*")).select_key(lambda _, value: value)
+    by_value.group_by_key().count(store="counts")
+    assert len(builder.build().describe().sub_topologies) == 2
+
+
 def test_topic_as_stream_and_table_is_refused() -> None:
     builder = StreamsBuilder()
     builder.stream("in")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -113,3 +114,34 @@ def test_foreign_keys_and_global_tables_ask_for_nothing() -> None:
     )
     planned = plan(sides.builder.build(), "app")
     assert planned.resolve({"left": 4, "right": 6, "codes": 1}).task_counts
+
+
+def by_pattern(sides: Sides) -> KStream[str, str]:
+    return sides.builder.stream(re.compile("left-.*"), key=str, value=str)
+
+
+def test_topics_that_a_pattern_finds_are_checked_too() -> None:
+    sides = Sides()
+    by_pattern(sides).join(sides.table("right"), both).to("out")
+    topology = plan(sides.builder.build(), "app")
+    topology.resolve({"left-a": 3, "left-b": 3, "right": 3})
+    with pytest.raises(TopologyError, match="'left-b' has 4, 'right' has 3"):
+        topology.resolve({"left-a": 3, "left-b": 4, "right": 3})
+
+
+def test_rekeyed_side_takes_the_count_of_topics_that_a_pattern_finds() -> None:
+    """With fewer, records of some partitions would look for rows that are in no task."""
+    sides = Sides()
+    rekeyed = sides.stream("right").select_key(lambda _, value: value, key=str)
+    by_pattern(sides).join(rekeyed, both, windows=SPAN, name="j").to("out")
+    topology = plan(sides.builder.build(), "app")
+    assert topology.resolve({"left-a": 6, "right": 4}).partitions["app-j-right-repartition"] == 6
+    assert topology.resolve({"right": 4}).partitions["app-j-right-repartition"] == 4
+
+
+def test_topics_of_one_pattern_that_are_joined_with_themselves_agree() -> None:
+    sides = Sides()
+    stream = by_pattern(sides)
+    stream.join(stream, both, windows=SPAN).to("out")
+    with pytest.raises(TopologyError, match="'left-a' has 3, 'left-b' has 4"):
+        plan(sides.builder.build(), "app").resolve({"left-a": 3, "left-b": 4})

@@ -167,6 +167,47 @@ def test_pattern_reads_the_topics_that_are_there() -> None:
     assert resolved.task_counts == {0: 4}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "topic"),
+    [
+        (re.compile("orders-.*", re.I), "Orders-EU"),
+        (re.compile("(?i)orders-.*"), "Orders-EU"),
+        (re.compile("orders- .*  # of all regions", re.X), "orders-eu"),
+        (re.compile("a|orders-.*"), "orders-eu"),
+    ],
+)
+def test_subscription_matches_what_the_patterns_match(pattern: re.Pattern[str], topic: str) -> None:
+    """A worker subscribes to names and patterns as one pattern."""
+    b = StreamsBuilder()
+    b.stream(pattern, key=str, value=str).to("out")
+    stream(b, "pay.ments").to("copy")
+    subscription = planned(b).subscription
+    assert isinstance(subscription, re.Pattern)
+    assert subscription.fullmatch(topic)
+    assert subscription.fullmatch("pay.ments")
+    assert not subscription.fullmatch("pay-ments")
+    assert not subscription.fullmatch("Pay.ments")
+    assert not subscription.fullmatch("refunds")
+
+
+def test_subscription_without_patterns_is_names() -> None:
+    b = StreamsBuilder()
+    stream(b, "orders").select_key(lambda _, v: v).repartition(name="by").to("out")
+    assert planned(b).subscription == ("orders", "app-by-repartition")
+
+
+def test_topic_of_two_patterns_is_refused() -> None:
+    b = StreamsBuilder()
+    b.stream(re.compile("orders-.*"), key=str, value=str).to("out")
+    b.stream(re.compile(".*-eu"), key=str, value=str).to("copy")
+    p = planned(b)
+    assert p.resolve({"orders-us": 1, "payments-eu": 1}).task_counts == {0: 1, 1: 1}
+    with pytest.raises(
+        TopologyError, match=r"'orders-eu' matches the patterns 'orders-.*' and '.*-eu'"
+    ):
+        p.resolve({"orders-eu": 1})
+
+
 def source_of(p: TopologyPlan, number: int = 0) -> SourceNode:
     return p.sub_topologies[number].sources[0]
 
