@@ -24,6 +24,8 @@ class Serde(Generic[T]):
             may be reused instead of encoding again.
         immutable: decoded values can't be changed by who holds them, so a store may keep and share
             the value itself instead of its bytes.
+        any_bytes: whatever bytes there are, they stand for a value, never for None: those that nobody looks at
+            need not be read. Others may say None (JSON's null), or refuse what isn't theirs.
 
     Example:
         >>> class Celsius(Serde[float]):
@@ -40,11 +42,20 @@ class Serde(Generic[T]):
     name: str = ""
     canonical: bool = False
     immutable: bool = False
+    any_bytes: bool = False
 
-    def __init__(self, name: str = "", *, canonical: bool = False, immutable: bool = False) -> None:
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        canonical: bool = False,
+        immutable: bool = False,
+        any_bytes: bool = False,
+    ) -> None:
         self.name = name or type(self).__name__
         self.canonical = canonical
         self.immutable = immutable
+        self.any_bytes = any_bytes
 
     def serialize(self, topic: str, value: T) -> bytes:
         """`value` as bytes.

@@ -17,7 +17,7 @@ class BytesSerde(Serde[bytes]):
     """
 
     def __init__(self) -> None:
-        super().__init__("bytes", canonical=True, immutable=True)
+        super().__init__("bytes", canonical=True, immutable=True, any_bytes=True)
 
     def serialize(self, topic: str, value: object) -> bytes:
         if isinstance(value, bytes):

@@ -17,7 +17,8 @@ class StringSerde(Serde[str]):
     """
 
     def __init__(self) -> None:
-        super().__init__("str", canonical=True, immutable=True)
+        # Java's reads what isn't UTF-8, too.
+        super().__init__("str", canonical=True, immutable=True, any_bytes=True)
 
     def serialize(self, topic: str, value: object) -> bytes:
         if not isinstance(value, str):

@@ -234,6 +234,8 @@ def _finished(node: Node, group: NodeGroup, wiring: Wiring, application_id: str)
         if (
             children
             and not node.changes
+            and node.value_serde is not None
+            and node.value_serde.any_bytes
             and is_record_time(node.timestamp_extractor)
             and all(isinstance(child, ProcessorNode) and child.ignores_value for child in children)
         ):

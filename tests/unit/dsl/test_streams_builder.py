@@ -10,6 +10,7 @@ import pytest
 
 from streamkit import ConfigError, KStream, Record, StreamsBuilder, TopologyError
 from streamkit.serde import BytesSerde, IntegerSerde, JsonSerde, StringSerde
+from streamkit.state import TimestampedKeyValueStore
 from streamkit.testing.driver import TopologyTestDriver
 from streamkit.topology import SinkNode
 
@@ -220,6 +221,22 @@ def test_to_table_is_materialized_when_a_join_needs_it() -> None:
     assert list(builder.build().stores) == ["KSTREAM-TOTABLE-STATE-STORE-0000000002"]
     with run(builder, ("in", "k", "a", 1)) as driver:
         assert [record.value for record in driver.read_all("out")] == ["a+a"]
+
+
+@pytest.mark.parametrize("peeks", [True, False])
+def test_null_of_json_is_no_value_to_a_count(peeks: bool) -> None:
+    """Whether anybody else looks at values or not."""
+    builder = StreamsBuilder()
+    numbers = builder.stream("in", key=str)
+    if peeks:
+        numbers = numbers.peek(lambda _key, _value: None)
+    numbers.group_by_key().count(store="counts")
+    with TopologyTestDriver(builder, backend="memory") as driver:
+        for value in (b"null", b"{}", b" null"):
+            driver.pipe_raw("in", b"k", value, 0)
+        counts = driver.store("counts")
+        assert isinstance(counts, TimestampedKeyValueStore)
+        assert list(counts.all()) == [("k", (1, 0))]
 
 
 def test_print_labels_lines_with_the_operator_before(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import cloudpickle
 import pytest
 
 from streamkit import KStream, StreamsBuilder, TaskId, TopologyError, TumblingWindows
 from streamkit.operators.count import StreamCount
+from streamkit.serde import JsonSerde
 from streamkit.topology import ProcessorNode, SourceNode, TopologyPlan, plan
 
 
@@ -216,6 +218,14 @@ def test_source_of_a_count_keeps_values_as_bytes() -> None:
     b = StreamsBuilder()
     stream(b).group_by_key().count(store="s")
     assert source_of(planned(b)).value_serde is None
+
+
+@pytest.mark.parametrize("value", [int, dict, JsonSerde()])
+def test_source_of_a_count_decodes_what_may_be_no_value(value: Any) -> None:
+    """JSON's null is none, and other serdes refuse bytes that aren't theirs: such records don't count."""
+    b = StreamsBuilder()
+    b.stream("in", key=str, value=value).group_by_key().count(store="s")
+    assert source_of(planned(b)).value_serde is not None
 
 
 def test_source_decodes_values_that_somebody_looks_at() -> None:
