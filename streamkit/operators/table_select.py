@@ -39,10 +39,21 @@ class TableSelect(Operator):
             old_key, old = self._selector(key, value.old)
         has_new = new_key is not None and new is not None
         has_old = old_key is not None and old is not None
-        if has_new and has_old and old_key == new_key:
+        if has_new and has_old and _is_same(old_key, new_key):
             self.forward(new_key, Change(old, new), timestamp, headers)
             return
         if has_old:
             self.forward(old_key, Change(old, None), timestamp, headers)
         if has_new:
             self.forward(new_key, Change(None, new), timestamp, headers)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two keys are one group: to Python 1, 1.0 and True are equal, but serdes write each in its own way."""
+    if type(one) is not type(other) or one != other:
+        return False
+    if isinstance(one, (list, tuple)):
+        return all(_is_same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict):
+        return all(_is_same(value, other[name]) for name, value in one.items())
+    return True

@@ -44,6 +44,18 @@ def test_source_table_without_a_store_passes_updates_on() -> None:
     assert lab.send("a", 2, 10) == [Sent("a", Change(None, 2), 10)]
 
 
+def test_groups_are_told_apart_as_their_serdes_write_them() -> None:
+    """To Python 1, 1.0 and True are equal: a row that went from one to the other would stay counted in both."""
+    lab = Lab(TableSelect(lambda _, v: (v, v)))
+    for old, new in ((1, True), (True, 1.0), ((1, "a"), (True, "a")), ({"n": 1}, {"n": 1.0})):
+        assert lab.send("a", Change(old, new), 5) == [
+            Sent(old, Change(old, None), 5),
+            Sent(new, Change(None, new), 5),
+        ]
+    for same in (1, (1, [2]), {"n": {"m": "x"}}):
+        assert lab.send("a", Change(same, same), 6) == [Sent(same, Change(same, same), 6)]
+
+
 def test_filter_sends_a_tombstone_for_each_rejected_key_known_or_not() -> None:
     lab = Lab(TableFilter(lambda _, v: v > 10))
     assert lab.send("a", Change(None, 3), 1) == [Sent("a", Change(None, None), 1)]
