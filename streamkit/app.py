@@ -19,7 +19,13 @@ from streamkit.dsl.agents import Agent, AgentFunction, Agents, TimerFunction
 from streamkit.dsl.annotations import Annotations
 from streamkit.dsl.builder import StreamsBuilder
 from streamkit.dsl.options import GlobalTableOptions, SerdeLike, SourceTableOptions, optional_serde
-from streamkit.dsl.sources import StreamSource, TableSource, Topic
+from streamkit.dsl.sources import (
+    StreamSource,
+    TableSource,
+    Topic,
+    check_described,
+    check_same_types,
+)
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.errors import ConfigError
 from streamkit.model.records import Record
@@ -238,6 +244,9 @@ class App:
                 `KStream[str, Order]` then says how they are read, else the app's serdes do.
             name: of the source in the topology.
 
+        Raises:
+            ConfigError: the topic was read as other types before.
+
         Example:
             >>> app = App("shop")
             >>> @app.stream("orders")
@@ -258,6 +267,8 @@ class App:
 
         identity = topic.name if isinstance(topic, Topic) else topic
         stream: StreamSource[Any, Any] = self._once("stream", identity, make)
+        if isinstance(topic, Topic):
+            check_described(stream.place, topic)
         return stream
 
     @overload
@@ -287,6 +298,9 @@ class App:
             name: of the source in the topology.
             options: see `SourceTableOptions`.
 
+        Raises:
+            ConfigError: the topic was read as other types before.
+
         Example:
             >>> app = App("shop")
             >>> @app.table("stock")
@@ -305,6 +319,8 @@ class App:
             return TableSource(table.place, table.backing, open_types=open_types)
 
         table: TableSource[Any, Any] = self._once("table", str(topic), make)
+        if isinstance(topic, Topic):
+            check_described(table.place, topic)
         return table
 
     @overload
@@ -331,6 +347,9 @@ class App:
             name: of the source in the topology.
             options: see `GlobalTableOptions`.
 
+        Raises:
+            ConfigError: the topic was read as other types before.
+
         Example:
             >>> app = App("shop")
             >>> orders = app.topic("orders", key=str, value=int)
@@ -347,14 +366,19 @@ class App:
             orders a=250 @1      -> a=Ann: 250 @1
         """
         _check_topic(topic, "global_table")
+        described = topic if isinstance(topic, Topic) else self.topic(topic)
 
-        def make() -> GlobalKTable[Any, Any]:
-            described = topic if isinstance(topic, Topic) else self.topic(topic)
+        def make() -> tuple[GlobalKTable[Any, Any], Topic[Any, Any]]:
             reading = described.reading()
             reading.pop("offset_reset")
-            return self._builder.global_table(described.name, name=name, **reading, **options)
+            table = self._builder.global_table(described.name, name=name, **reading, **options)
+            return table, described
 
-        table: GlobalKTable[Any, Any] = self._once("global table", str(topic), make)
+        found: tuple[GlobalKTable[Any, Any], Topic[Any, Any]]
+        found = self._once("global table", described.name, make)
+        table, first = found
+        if isinstance(topic, Topic):
+            check_same_types(topic, (first.key, first.value), topic.offset_reset)
         return table
 
     def store(

@@ -17,7 +17,7 @@ from streamkit.serde import Serde
 from streamkit.topology.graph_nodes import SourceGraphNode, TableSourceGraphNode
 from streamkit.topology.nodes import OffsetReset, TimestampExtractor
 
-__all__ = ["StreamSource", "TableSource", "Topic"]
+__all__ = ["StreamSource", "TableSource", "Topic", "check_described", "check_same_types"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -131,14 +131,54 @@ def _retyped(place: StreamNode, key: Serde[Any] | None, value: Serde[Any] | None
     if key is options.key and value is options.value:
         return place
     if node.children:
-        raise ConfigError(
-            f"source {node.source_name!r} is read as {options.key.name} and {options.value.name} before, and as "
-            f"{key.name} and {value.name} here: say it once, with app.topic(…, key=…, value=…)"
-        )
+        raise _read_twice(node.source_name, (options.key, options.value), (key, value))
     node.options = replace(options, key=key, value=value)
     for raw_key in place.raw_keys:
         raw_key.serde = key
     return replace(place, key=key, value=value)
+
+
+def check_described(place: StreamNode, topic: Topic[Any, Any]) -> None:
+    """A stream or table that is asked for again is what it is described as.
+
+    Raises:
+        ConfigError: it is read as other types, or from another place on.
+    """
+    node = place.node
+    assert isinstance(node, (SourceGraphNode, TableSourceGraphNode))
+    check_same_types(topic, (place.key_serde, place.value_serde), node.options.offset_reset)
+
+
+def check_same_types(
+    topic: Topic[Any, Any], before: tuple[Serde[Any], Serde[Any]], offset_reset: OffsetReset | None
+) -> None:
+    """What is asked for again is what is there.
+
+    Args:
+        topic: how it is described now.
+        before, offset_reset: serdes of key and value, and where reading begins, as it was described first.
+
+    Raises:
+        ConfigError: it was described otherwise.
+    """
+    if not (_same(topic.key, before[0]) and _same(topic.value, before[1])):
+        raise _read_twice(topic.name, before, (topic.key, topic.value))
+    if topic.offset_reset != offset_reset:
+        raise ConfigError(
+            f"topic {topic.name!r} is read with offset_reset={offset_reset!r} before, and with "
+            f"{topic.offset_reset!r} here: a topic is read once, from one place on"
+        )
+
+
+def _read_twice(
+    name: str,
+    before: tuple[Serde[Any], Serde[Any]],
+    here: tuple[Serde[Any], Serde[Any]],
+) -> ConfigError:
+    return ConfigError(
+        f"{name!r} is read as {before[0].name} and {before[1].name} before, and as {here[0].name} and "
+        f"{here[1].name} here: say it once, with app.topic(…, key=…, value=…)"
+    )
 
 
 def _same(one: Serde[Any], other: Serde[Any]) -> bool:

@@ -77,6 +77,32 @@ def test_asking_for_a_topic_again_gives_the_same_stream_or_table() -> None:
     assert str(lines) == "lines"
 
 
+@pytest.mark.parametrize("kind", ["stream", "table", "global_table", "agent"])
+def test_topic_that_is_described_otherwise_the_second_time_is_refused(kind: str) -> None:
+    """The first description would read it, whatever the second one said."""
+    app = App("app")
+    read = getattr(app, kind)
+    read(app.topic("t", key=str, value=int))
+    read(app.topic("t", key=str, value=int))
+    with pytest.raises(ConfigError, match="'t' is read as str and int before, and as str and str"):
+        read(app.topic("t", key=str, value=str))
+
+
+def test_topic_that_was_read_by_its_name_alone_is_refused_as_other_types() -> None:
+    app = App("app")
+
+    @app.agent("t")
+    def see(record: Any, context: Any) -> None: ...
+
+    with pytest.raises(
+        ConfigError, match="'t' is read as json and json before, and as str and int"
+    ):
+        app.stream(app.topic("t", key=str, value=int))
+    app.stream(app.topic("t"))
+    with pytest.raises(ConfigError, match="offset_reset=None before, and with 'latest'"):
+        app.stream(app.topic("t", offset_reset="latest"))
+
+
 def test_table_decorator_and_event_time_of_a_topic() -> None:
     app = App("app")
     prices = app.topic("prices", key=str, value=int, timestamp=lambda _, price: price * 10)
