@@ -1,4 +1,8 @@
-"""A serde in the service of one store: it sees the changelog's topic, and its errors name the store."""
+"""A serde in the service of one store: it sees the changelog's topic, and its errors name the store.
+
+Where a source topic serves as changelog, others write it: `as_the_source_reads` brings what is restored to what
+the source made of it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 from streamkit.errors import SerdeError
 from streamkit.serde.base import Serde
 
-__all__ = ["BoundSerde"]
+__all__ = ["BoundSerde", "as_the_source_reads"]
 
 
 class BoundSerde:
@@ -17,9 +21,14 @@ class BoundSerde:
         serde: does it.
         store: the store's name, for messages.
         topic: its changelog topic.
+
+    Attributes:
+        canonical, any_bytes: the serde's, see `Serde`.
     """
 
     def __init__(self, serde: Serde[Any], store: str, topic: str) -> None:
+        self.canonical: bool = serde.canonical
+        self.any_bytes: bool = serde.any_bytes
         self._serde = serde
         self._store = store
         self._topic = topic
@@ -47,3 +56,21 @@ class BoundSerde:
         except SerdeError as error:
             error.node = self._store
             raise
+
+
+def as_the_source_reads(
+    keys: BoundSerde, values: BoundSerde, raw_key: bytes, value: bytes | None
+) -> tuple[bytes, bytes | None] | None:
+    """The entry of a source topic's record: its key in the store's own form, no value where that says None.
+
+    Returns:
+        None if a serde can't read the record: the source passed over it.
+    """
+    try:
+        if not keys.canonical:
+            raw_key = keys.serialize(keys.deserialize(raw_key))
+        if value is not None and not values.any_bytes and values.deserialize(value) is None:
+            value = None
+    except SerdeError:
+        return None
+    return raw_key, value

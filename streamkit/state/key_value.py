@@ -9,7 +9,7 @@ from mypy_extensions import i64
 
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
-from streamkit.state.bound_serde import BoundSerde
+from streamkit.state.bound_serde import BoundSerde, as_the_source_reads
 from streamkit.state.entries import EntryCodec
 from streamkit.state.keys import after_prefix, long_bytes
 from streamkit.state.marks import OFFSET, read_mark
@@ -49,8 +49,8 @@ class _Parts:
         )
         self.context = StoreContext()
         self.keys = BoundSerde(key_serde, spec.name, topic)
-        # A source topic's keys may be written by others, in another form than the store's own.
-        self._normalize_keys = spec.source_changelog is not None and not key_serde.canonical
+        self._values = BoundSerde(value_serde, spec.name, topic)
+        self._from_source = spec.source_changelog is not None
         self._asked_for_commit = False
 
     def put(self, raw_key: bytes, value: object, timestamp: i64) -> None:
@@ -86,8 +86,11 @@ class _Parts:
         for raw_key, value, timestamp in zip(keys, values, timestamps, strict=True):
             if raw_key is None:
                 continue
-            if self._normalize_keys:
-                raw_key = self.keys.serialize(self.keys.deserialize(raw_key))
+            if self._from_source:
+                taken = as_the_source_reads(self.keys, self._values, raw_key, value)
+                if taken is None:
+                    continue
+                raw_key, value = taken
             batch[raw_key] = codec.record_to_backend(value, timestamp)
             overlay.forget(raw_key)
         marks = {OFFSET: long_bytes(next_offset)} if next_offset >= 0 else {}

@@ -24,7 +24,7 @@ from mypy_extensions import i64
 from streamkit.errors import ConfigError
 from streamkit.serde.base import Serde
 from streamkit.state.backends.base import Backend
-from streamkit.state.bound_serde import BoundSerde
+from streamkit.state.bound_serde import BoundSerde, as_the_source_reads
 from streamkit.state.entries import EntryCodec
 from streamkit.state.keys import long_bytes
 from streamkit.state.marks import OBSERVED, OFFSET, read_mark
@@ -99,6 +99,7 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
         self._backend = backend
         self._keys = BoundSerde(key_serde, spec.name, topic)
         self._values = BoundSerde(value_serde, spec.name, topic)
+        self._from_source = spec.source_changelog is not None
         self._codec = EntryCodec(_HistorySerde(), store=spec.name, topic=topic, timestamped=False)
         self._overlay = Overlay(
             backend,
@@ -190,6 +191,11 @@ class OverlaidVersionedStore(VersionedKeyValueStore[Any, Any]):
         for raw_key, value, timestamp in zip(keys, values, timestamps, strict=True):
             if raw_key is None or timestamp < self._observed - self._history_ms:
                 continue
+            if self._from_source:
+                taken = as_the_source_reads(self._keys, self._values, raw_key, value)
+                if taken is None:
+                    continue
+                raw_key, value = taken
             if timestamp > self._observed:
                 self._observed = timestamp
             history = batch[raw_key] if raw_key in batch else self._history(raw_key)

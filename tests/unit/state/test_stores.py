@@ -18,6 +18,8 @@ from streamkit.state import (
     StoreSpec,
     TimestampedKeyValueStore,
     TimestampedWindowStore,
+    Version,
+    VersionedKeyValueStore,
     changelog_topic,
     open_store,
 )
@@ -253,6 +255,32 @@ def test_keys_of_a_source_topic_are_brought_to_the_stores_own_form() -> None:
     store.restore_batch([b'{"b": 1, "a": 2}', None], [bytes(8), b""], [5, 6], 2)
     assert store.get({"a": 2, "b": 1}) == (0, 5)
     assert store.checkpoint() == 2
+
+
+def test_records_of_a_source_topic_are_restored_as_the_source_reads_them() -> None:
+    """JSON's null deletes a row, and what can't be read was passed over."""
+    store = table(Any, Any, source_changelog="users")
+    keys = [b"1", b"2", b"1", b"2", b"{", b"3"]
+    values = [b"5", b"6", b"null", b"}", b"7", b"8"]
+    store.restore_batch([*keys], [*values], [1, 2, 3, 4, 5, 6], 6)
+    assert list(store.all()) == [(2, (6, 2)), (3, (8, 6))]
+
+
+def test_versions_from_a_source_topic_are_restored_as_the_source_reads_them() -> None:
+    spec = StoreSpec(
+        "s",
+        StoreKind.VERSIONED,
+        serde_for(Any),
+        serde_for(Any),
+        source_changelog="users",
+        history_retention_ms=100,
+    )
+    store = open_store(spec)
+    assert isinstance(store, VersionedKeyValueStore)
+    keys = [b'{"b": 1, "a": 2}', b'{"b":1, "a":2}', b"{", b"3"]
+    store.restore_batch([*keys], [b"5", b"null", b"6", b"}"], [10, 20, 30, 40], 4)
+    assert store.versions({"a": 2, "b": 1}) == [Version(5, 10, 20)]
+    assert list(store.all()) == [({"a": 2, "b": 1}, Version(5, 10, 20))]
 
 
 def test_restore_takes_the_last_record_of_a_key_and_tombstones() -> None:
