@@ -85,16 +85,16 @@ class Segments:
                 self._ids.insert(position, segment)
 
     def live_from(self, observed_ms: i64) -> i64:
-        """Where the oldest segment begins of which something is visible at `observed_ms`."""
-        lowest = observed_ms - self._retention_ms + 1
-        return 0 if lowest <= 0 else lowest - lowest % self._length_ms
+        """Where the oldest segment begins that lives at `observed_ms`.
+
+        It is the one with the last time that isn't visible any more. Source: AbstractSegments.
+        """
+        last = observed_ms - self._retention_ms
+        return 0 if last <= 0 else last - last % self._length_ms
 
     def expire(self, observed_ms: i64) -> None:
-        """Delete the segments of which nothing is visible once time has reached `observed_ms`."""
-        lowest = observed_ms - self._retention_ms + 1
-        if lowest <= 0:
-            return
-        count = bisect_left(self._ids, lowest // self._length_ms)
+        """Delete the segments that don't live any more once time has reached `observed_ms`."""
+        count = bisect_left(self._ids, self.live_from(observed_ms) // self._length_ms)
         if count:
             self._backend.delete_range(
                 long_bytes(self._ids[0]), long_bytes(self._ids[count - 1] + 1)

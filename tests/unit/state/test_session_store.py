@@ -85,6 +85,24 @@ def test_session_is_visible_by_its_end() -> None:
     assert store.fetch_session("a", 0, 50) is None
 
 
+@pytest.mark.parametrize(("observed", "lives"), [(119_999, True), (120_000, False)])
+@pytest.mark.parametrize("committed", [True, False])
+def test_closed_session_is_found_while_its_segment_lives(
+    observed: int, lives: bool, committed: bool
+) -> None:
+    """A segment of a minute lives until its last millisecond is a millisecond past the retention, as in Kafka Streams."""
+    store = sessions(60_000)
+    old = session("k", 50_000, 59_000)
+    store.put(old, 1)
+    if committed:
+        store.commit(1)
+    store.put(session("j", observed, observed), 2)
+    if committed:
+        store.commit(2)
+    assert list(store.ended_between(0, 60_000)) == ([(old, 1)] if lives else [])
+    assert list(store.fetch("k")) == []
+
+
 def test_session_that_ends_before_it_begins_is_refused() -> None:
     store = sessions(100)
     for start, end in ((5, 4), (-1, 4)):
