@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import pytest
-from conformance import Verdict, ask_program, franz_go, kafkajs, missing
+from conformance import Verdict, ask_program, franz_go, kafkajs
 from conformance_scenarios import DIFFERENCES, SCENARIOS, clients_of
 from java import JAVA_FOLDER, java_command
+from judges import need
 from kcat_scenarios import ask_kcat
 from tool_scenarios import ask_tools
 
@@ -78,8 +79,7 @@ def answers(brokers: Pair) -> Callable[[str], Answers]:
 
     def ask(client: str) -> Answers:
         if client not in known:
-            if (problem := missing(client)) is not None:
-                pytest.skip(problem)
+            need(client)
             with ThreadPoolExecutor(2) as pool:
                 ours, kafkas = pool.map(_ASK[client], (brokers.bundled, brokers.kafka))
             known[client] = (ours, kafkas)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from java import JAVA_FOLDER, java_available, run_java
+from java import JAVA_FOLDER, run_java
 from kafka_broker import KafkaBroker
 
 from streamkit.testing import EmbeddedBroker
@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.slow,
     pytest.mark.timeout(400),
-    pytest.mark.skipif(not java_available(), reason="needs a JVM"),
 ]
 SETTINGS = {
     "group.consumer.heartbeat.interval.ms": "100",

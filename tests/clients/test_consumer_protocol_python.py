@@ -19,7 +19,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in its 
     AdminClient,
     NewTopic,
 )
-from java import java_available
 from kafka_broker import KafkaBroker
 
 from streamkit.testing import EmbeddedBroker
@@ -43,13 +42,7 @@ _numbers = itertools.count(1)
     scope="module",
     params=[
         "streamkit",
-        pytest.param(
-            "kafka",
-            marks=[
-                pytest.mark.kafka,
-                pytest.mark.skipif(not java_available(), reason="needs a JVM"),
-            ],
-        ),
+        pytest.param("kafka", marks=pytest.mark.kafka),
     ],
 )
 def bootstrap(

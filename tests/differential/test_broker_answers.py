@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from java import java_available
 from kafka_broker import KafkaBroker
 from request_script import run_script
 
 from streamkit.testing import EmbeddedBroker
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = pytest.mark.kafka
 
 _ELR = "Kafka sets min.insync.replicas for all brokers when it keeps eligible leader replicas"
 _REPEATED = "Kafka answers a repeated batch's own timestamp as if it were that of its append"

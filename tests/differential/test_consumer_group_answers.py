@@ -11,7 +11,6 @@ from consumer_group_script import (
     recorded_answers,
     run_consumer_group_script,
 )
-from java import java_available
 from kafka_broker import KafkaBroker
 
 from streamkit.testing import EmbeddedBroker
@@ -24,7 +23,6 @@ def test_consumer_group_answers_are_those_recorded_of_apache_kafka() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars")
 def test_recorded_answers_are_still_apache_kafkas(tmp_path: Path) -> None:
     with KafkaBroker(tmp_path / "kafka", SETTINGS) as kafka:
         found = list(run_consumer_group_script(kafka.bootstrap))

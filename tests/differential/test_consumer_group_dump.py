@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 from consumer_group_script import SETTINGS, run_consumer_group_script
-from java import java_available, java_command
+from java import java_command
 
 from streamkit.testing import EmbeddedBroker
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = pytest.mark.kafka
 
 KINDS = {
     "3": "group epoch",

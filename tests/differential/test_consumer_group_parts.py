@@ -17,7 +17,7 @@ import pytest
 from group_lab import Topics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from java import JAVA_FOLDER, java_available, java_command
+from java import JAVA_FOLDER, java_command
 
 from streamkit.errors import BrokerError
 from streamkit.log.broker.groups.consumer.assignors import ASSIGNORS, GroupSpec, MemberSpec
@@ -25,10 +25,7 @@ from streamkit.log.broker.groups.consumer.java_order import grown, string_hash
 from streamkit.log.broker.groups.consumer.patterns import TopicPattern
 from streamkit.log.broker.groups.consumer.topics import TopicHashes
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = pytest.mark.kafka
 EXAMPLES = settings(
     max_examples=int(os.environ.get("STREAMKIT_PARTS_EXAMPLES", "100")),
     deadline=None,

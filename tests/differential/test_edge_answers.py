@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from consumer_group_script import differences
 from edge_script import SETTINGS, Step, recorded_edges, run_edge_script
-from java import java_available
 from kafka_broker import KafkaBroker
 
 from streamkit.testing import EmbeddedBroker
@@ -46,7 +45,6 @@ def test_edge_answers_are_those_recorded_of_apache_kafka() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars")
 def test_recorded_edge_answers_are_still_apache_kafkas(tmp_path: Path) -> None:
     with KafkaBroker(tmp_path / "kafka", SETTINGS) as kafka:
         found = list(run_edge_script(kafka.bootstrap))

@@ -7,15 +7,11 @@ from pathlib import Path
 
 import pytest
 from group_script import run_group_script
-from java import java_available
 from kafka_broker import KafkaBroker
 
 from streamkit.testing import EmbeddedBroker
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = pytest.mark.kafka
 
 
 def test_group_answers_are_apache_kafkas(tmp_path: Path) -> None:

@@ -11,16 +11,12 @@ from pathlib import Path
 
 import pytest
 from answer_differences import differences
-from java import java_available
 from kafka_broker import KafkaBroker
 from random_groups import GroupWorld, random_group_program
 
 from streamkit.testing import EmbeddedBroker
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = pytest.mark.kafka
 
 _SEEDS = os.environ.get("STREAMKIT_RANDOM_GROUPS", "1-5")
 _STEPS = 60

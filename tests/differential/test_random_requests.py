@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 from answer_differences import differences
-from java import java_available
 from kafka_broker import KafkaBroker
 from random_programs import Step, random_program
 from random_world import World
@@ -72,7 +71,6 @@ def test_programs_that_found_something_are_answered_as_by_apache_kafka(
 
 
 @pytest.mark.kafka
-@pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars")
 def test_random_programs_are_answered_as_by_apache_kafka(broker: str, tmp_path: Path) -> None:
     first, _, last = _SEEDS.partition("-")
     with KafkaBroker(tmp_path / "kafka") as kafka:

@@ -10,14 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from java import JAVA_FOLDER, java_available, run_java
+from java import JAVA_FOLDER, run_java
 
 import streamkit as sk
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = pytest.mark.kafka
 
 WINDOW_MS = 10
 TEXT, WHOLE = sk.serde_for(str), sk.serde_for(int)

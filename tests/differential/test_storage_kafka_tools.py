@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # not in its stubs
-from java import java_available, java_command
+from java import java_command
 from kafka_broker import KafkaBroker
 from log_batches import all_rows, batch, marker
 
@@ -20,11 +20,7 @@ from streamkit.log.protocol import Compression, ControlKind
 from streamkit.log.storage import LogConfig, LogManager
 from streamkit.model import TopicPartition
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.slow,
-    pytest.mark.skipif(not java_available(), reason="needs a JVM"),
-]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 TP = TopicPartition("events", 0)
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from java import java_available
 from oracle_cases import differences, report, smaller
 from oracle_coverage import Coverage, chains
 from oracle_operators import OPERATORS, STATEFUL
@@ -27,11 +26,7 @@ CHAIN = 5
 MOST_ROUNDS = 12
 LEAST_USES = 20
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.timeout(1200),
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

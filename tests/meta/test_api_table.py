@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from java import java_available
 from kafka_broker import KafkaBroker
 from wire_client import WireClient
 
@@ -35,7 +34,6 @@ def test_page_lists_what_the_broker_announces() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars")
 def test_page_lists_what_apache_kafka_announces(tmp_path: Path) -> None:
     with KafkaBroker(tmp_path / "kafka") as kafka:
         announced = _announced(kafka.bootstrap)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from java import java_available
 from java_api import public_methods
 
 import streamkit
@@ -90,6 +89,5 @@ def test_every_java_method_has_a_row() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars")
 def test_recorded_java_methods_are_those_of_the_jars() -> None:
     assert public_methods() == GOLDEN.read_text(encoding="utf-8").split()

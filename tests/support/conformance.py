@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Verdict", "ask_all", "ask_program", "franz_go", "kafkajs", "kcat", "locked", "missing"]
+__all__ = ["Verdict", "ask_all", "ask_program", "franz_go", "kafkajs", "kcat", "locked"]
 
 TESTS = Path(__file__).resolve().parents[1]
 _GO = TESTS / "go"
@@ -41,22 +41,6 @@ class Verdict:
 
     answer: tuple[str, ...] | None
     failure: str = ""
-
-
-def missing(client: str) -> str | None:
-    """Why the client can't be asked on this machine, or None."""
-    needed = {
-        "franz-go": ["go"],
-        "kafkajs": ["node", "npm"],
-        "java": ["java"],
-        "kafka-tools": ["java"],
-    }
-    for tool in needed.get(client, []):
-        if shutil.which(tool) is None:
-            return f"{tool} is not installed"
-    if client == "kcat" and not shutil.which("kcat") and not shutil.which("apt-get"):
-        return "neither kcat nor apt-get, to fetch it, is installed"
-    return None
 
 
 @contextmanager

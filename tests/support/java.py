@@ -18,11 +18,9 @@ _LIB = _TARGET / "lib"
 _COMPLETE = _TARGET / "lib.complete"
 
 
-def java_available() -> bool:
-    """Whether a JVM is there, and either the jars or Maven to fetch them."""
-    return shutil.which("java") is not None and (
-        _COMPLETE.exists() or shutil.which("mvn") is not None
-    )
+def jars_fetched() -> bool:
+    """Whether the jars are there, so that it takes no Maven."""
+    return _COMPLETE.exists()
 
 
 def java_classpath() -> str:

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from java import java_available
 from kafka_broker import KafkaBroker
 from streams_application import StreamsApplications
 from takeover_cases import CASES
@@ -20,11 +19,7 @@ from takeover_lab import Results, Run, Shift
 
 from streamkit.testing import EmbeddedBroker
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
 JAVA, PYTHON = Shift("java"), Shift("python")
 

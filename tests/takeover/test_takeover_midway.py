@@ -13,7 +13,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from java import java_available
 from streams_application import StreamsApplications
 from takeover_lab import Case, Results, Run, Shift
 from topology_json import Input, Node
@@ -22,11 +21,7 @@ from streamkit.errors import StreamkitError
 from streamkit.model import TopicPartition
 from streamkit.testing import EmbeddedBroker
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
-]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
 RECORDS = 1_500
 WINDOWED: Node = {

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from java import java_available
 from random_topologies import RandomChoices, free_case
 from streams_application import StreamsApplications
 from takeover_lab import Case, Results, Run, Shift
@@ -26,7 +25,6 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.timeout(3_600),
     pytest.mark.skipif(LAST == "0", reason="by hand: TAKEOVER_SEEDS=first-last"),
-    pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars"),
 ]
 
 JAVA, PYTHON = Shift("java"), Shift("python")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from java import java_available, java_command
+from java import java_command
 
 from streamkit import (
     FixedKeyProcessor,
@@ -642,8 +642,6 @@ def test_description_is_kafka_streams_text(name: str) -> None:
 
 @pytest.mark.kafka
 def test_recorded_texts_are_what_kafka_streams_prints_today() -> None:
-    if not java_available():
-        pytest.skip("no JVM")
     done = subprocess.run(
         java_command(PROGRAM), capture_output=True, text=True, check=True, timeout=100
     )

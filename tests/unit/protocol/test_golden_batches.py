@@ -7,7 +7,6 @@ from typing import Any
 
 import golden
 import pytest
-from java import java_available
 
 from streamkit.log.protocol import (
     BatchBuilder,
@@ -145,16 +144,12 @@ def test_transaction_markers_are_kafkas(kind: ControlKind) -> None:
 
 @pytest.mark.kafka
 def test_recorded_batches_are_what_kafka_builds_today() -> None:
-    if not java_available():
-        pytest.skip("no JVM, or no Maven to fetch Kafka's jars")
     assert golden.write_batches() == gzip.decompress(golden.BATCHES_FILE.read_bytes()).decode()
 
 
 @pytest.mark.kafka
 def test_kafka_reads_our_batches() -> None:
     """Every codec too: Java refuses, for one, LZ4 frames with linked blocks."""
-    if not java_available():
-        pytest.skip("no JVM, or no Maven to fetch Kafka's jars")
     lines = [line for line in LINES if line["name"] not in LACKING]
     read = golden.read_batches([_rebuilt(line) for line in lines])
     for line, seen in zip(lines, read, strict=True):

@@ -7,7 +7,6 @@ from typing import Any
 
 import golden
 import pytest
-from java import java_available
 
 from streamkit.log.protocol import decode_struct, encode_struct
 from streamkit.log.protocol.wire import info_of
@@ -63,6 +62,4 @@ def test_a_memoryview_decodes_like_bytes(name: str, kind: str) -> None:
 
 @pytest.mark.kafka
 def test_recorded_messages_are_what_kafka_writes_today() -> None:
-    if not java_available():
-        pytest.skip("no JVM, or no Maven to fetch Kafka's jars")
     assert golden.write_messages() == gzip.decompress(golden.MESSAGES_FILE.read_bytes()).decode()
