@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 import pytest
-from client_drivers import Confluent, Message, wait_until
 from java import JAVA_FOLDER, run_java
-
-from streamkit.testing.embedded_broker import EmbeddedBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
@@ -64,29 +60,3 @@ def test_java_clients_work(verdicts: dict[str, str], check: str) -> None:
 
 def test_no_check_is_forgotten(verdicts: dict[str, str]) -> None:
     assert sorted(verdicts) == sorted(CHECKS)
-
-
-def tool(main: str, *arguments: str, stdin: str | None = None) -> str:
-    """What one of Kafka's command line tools prints."""
-    return run_java(main, *arguments, stdin=stdin, timeout=60)
-
-
-def test_dump_log_decodes_our_offsets_topic(tmp_path: Path) -> None:
-    """Kafka's own decoder reads groups and offsets from the segment files."""
-    with EmbeddedBroker(
-        data_dir=tmp_path,
-        settings={"offsets.topic.num.partitions": "1", "group.min.session.timeout.ms": "1000"},
-    ) as broker:
-        driver = Confluent(broker.bootstrap)
-        driver.create_topic("t", 1)
-        driver.produce("t", [Message(b"v")])
-        member = driver.member("dumped", "t")
-        wait_until(lambda: bool(member.poll()), "a record")
-        member.commit()
-        member.close()
-    (segment,) = tmp_path.glob("__consumer_offsets-0/*.log")
-    arguments = ("--offsets-decoder", "--files", str(segment))
-    output = tool("org.apache.kafka.tools.DumpLogSegments", *arguments)
-    assert '"type":"1"' in output.replace(" ", "")
-    assert '"group":"dumped","topic":"t","partition":0' in output
-    assert '"protocolType":"consumer"' in output

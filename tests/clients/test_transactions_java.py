@@ -5,21 +5,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 import pytest
 from java import JAVA_FOLDER, run_java
-
-from streamkit.log.client import (
-    Admin,
-    ConsumerGroupMetadata,
-    NewTopic,
-    OffsetAndMetadata,
-    Producer,
-)
-from streamkit.model import TopicPartition
-from streamkit.testing import EmbeddedBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -64,43 +53,3 @@ def verdicts(bootstrap: str) -> dict[str, str]:
 )
 def test_java_transactions_work(verdicts: dict[str, str], check: str) -> None:
     assert verdicts[check] == "ok"
-
-
-def test_dump_log_decodes_our_transaction_state(tmp_path: Path) -> None:
-    """Kafka's own decoders read ids, markers and offsets of transactions from the segment files."""
-    settings = {
-        "transaction.state.log.num.partitions": "1",
-        "offsets.topic.num.partitions": "1",
-    }
-    with EmbeddedBroker(data_dir=tmp_path, settings=settings) as broker:
-        with Admin(broker.bootstrap) as admin:
-            admin.create_topics([NewTopic("t", 1)])
-        with Producer(broker.bootstrap, transactional_id="dumped") as producer:
-            producer.init_transactions()
-            for commit in (True, False):
-                producer.begin_transaction()
-                producer.send("t", b"v", partition=0).result(20)
-                offsets = {TopicPartition("t", 0): OffsetAndMetadata(1)}
-                producer.send_offsets_to_transaction(offsets, ConsumerGroupMetadata("g"))
-                if commit:
-                    producer.commit_transaction()
-                else:
-                    producer.abort_transaction()
-    found = {}
-    for topic, decoder in (
-        ("__transaction_state", "--transaction-log-decoder"),
-        ("__consumer_offsets", "--offsets-decoder"),
-        ("t", "--deep-iteration"),
-    ):
-        (segment,) = tmp_path.glob(f"{topic}-0/*.log")
-        arguments = (decoder, "--files", str(segment))
-        found[topic] = run_java("org.apache.kafka.tools.DumpLogSegments", *arguments, timeout=60)
-    states = found["__transaction_state"].replace(" ", "")
-    assert "dumped" in states
-    for status in range(6):
-        # Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort.
-        assert f'"transactionStatus":{status}' in states
-    assert '"group":"g"' in found["__consumer_offsets"]
-    for output in (found["__consumer_offsets"], found["t"]):
-        assert "endTxnMarker: COMMIT" in output
-        assert "endTxnMarker: ABORT" in output
