@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -10,9 +12,13 @@ from pathlib import Path
 import pytest
 from broker_process import BrokerProcess
 from dump_log import DECODERS, dump_log, files_of, printed_by_file
+from java import JAVA_FOLDER, run_java
 from used_folder import TOPIC, compacted_folder, used_folder
 
+from streamkit.clock import SystemClock
+from streamkit.log.broker.metadata.service import Metadata
 from streamkit.log.protocol import BatchBuilder
+from streamkit.log.storage import LogConfig, LogManager
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -110,6 +116,37 @@ def test_indexes_are_sane(folders: Callable[[str], Path], name: str, topic: str)
     indexes = [path for path in files if path.suffix in (".index", ".timeindex")]
     assert indexes
     dump_log(indexes, "--index-sanity-check")
+
+
+@pytest.mark.parametrize("name", ["used", "recovered"])
+def test_apache_kafka_knows_the_cluster_by_our_records(
+    folders: Callable[[str], Path], name: str
+) -> None:
+    """What its brokers make of the metadata log is what ours does."""
+    folder = folders(name)
+    logs = [path for path in files_of(folder, "__cluster_metadata") if path.suffix == ".log"]
+    found = json.loads(run_java(JAVA_FOLDER / "MetadataImage.java", *map(str, logs)))
+    manager = LogManager(folder, LogConfig(), SystemClock())
+    manager.open()
+    metadata = Metadata(manager, 1)
+    metadata.open(0)
+    manager.close()
+    image = metadata.image
+    configs = {
+        **{f"TOPIC {topic.name}": topic.configs for topic in image.topics.values()},
+        **{f"BROKER {broker}": settings for broker, settings in image.brokers.items()},
+        **{f"GROUP {group}": settings for group, settings in image.groups.items()},
+    }
+    assert found["topics"] == {
+        topic.name: {
+            "id": base64.urlsafe_b64encode(topic.topic_id.bytes).decode().rstrip("="),
+            "partitions": topic.partitions,
+        }
+        for topic in image.topics.values()
+    }
+    assert found["configs"] == {what: settings for what, settings in configs.items() if settings}
+    assert found["features"].items() <= image.features.items()
+    assert found["next_producer_id"] == image.next_producer_id
 
 
 @pytest.mark.parametrize("topic", ["__consumer_offsets", "__transaction_state"])
