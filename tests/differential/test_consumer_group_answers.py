@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from answer_differences import differences
 from consumer_group_script import (
     SETTINGS,
-    differences,
     recorded_answers,
     run_consumer_group_script,
 )

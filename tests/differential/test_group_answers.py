@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answer_differences import differences
 from group_script import run_group_script
 from kafka_broker import KafkaBroker
 
@@ -25,15 +25,3 @@ def test_group_answers_are_apache_kafkas(tmp_path: Path) -> None:
         for line in differences(step, kafka_said, ours_said)
     ]
     assert not lines, "\n".join(lines)
-
-
-def differences(path: str, expected: object, found: object) -> Iterator[str]:
-    """A line for each leaf that differs."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for name in expected:
-            yield from differences(f"{path}.{name}", expected[name], found[name])
-    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for index, pair in enumerate(zip(expected, found, strict=True)):
-            yield from differences(f"{path}[{index}]", *pair)
-    elif expected != found:
-        yield f"{path}: Kafka {expected!r}, ours {found!r}"

@@ -802,22 +802,6 @@ def recorded_answers() -> list[Step]:
     return [(name, answer) for name, answer in json.loads(gzip.decompress(RECORDED.read_bytes()))]
 
 
-def differences(path: str, expected: object, found: object) -> Iterator[str]:
-    """A line for each leaf of an answer that differs."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for name in expected:
-            yield from differences(f"{path}.{name}", expected[name], found[name])
-    elif (
-        isinstance(expected, list | tuple)
-        and isinstance(found, list | tuple)
-        and len(expected) == len(found)
-    ):
-        for index, pair in enumerate(zip(expected, found, strict=True)):
-            yield from differences(f"{path}[{index}]", *pair)
-    elif expected != found:
-        yield f"{path}: Kafka {expected!r}, ours {found!r}"
-
-
 def main() -> None:
     """Record Apache Kafka's answers."""
     with (
