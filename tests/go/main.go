@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	scenarioTimeout = 25 * time.Second
+	scenarioTimeout = 60 * time.Second
 	parallel        = 8
 	// Parts of a broker may hear of a new topic a little later than its leader.
 	settle = 200 * time.Millisecond
