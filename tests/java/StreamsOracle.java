@@ -3,6 +3,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -13,7 +14,12 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -27,8 +33,12 @@ import org.apache.kafka.streams.*;
 import org.apache.kafka.streams.errors.ErrorHandlerContext;
 import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.kstream.*;
+import org.apache.kafka.streams.processor.FailOnInvalidTimestamp;
+import org.apache.kafka.streams.processor.LogAndSkipOnInvalidTimestamp;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.processor.StreamPartitioner;
+import org.apache.kafka.streams.processor.UsePartitionTimeOnInvalidTimestamp;
 import org.apache.kafka.streams.processor.api.*;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.*;
@@ -37,8 +47,8 @@ import org.apache.kafka.streams.test.TestRecord;
 /**
  * Answers topologies. Each line of the input is a JSON object with "nodes" (see tests/support/topology_json.py, which
  * builds the same topology with our DSL), "inputs", and "optimize"; stores are of RocksDB. The answer is a line with "described",
- * the topology as text, "steps", the records that each input caused (an error ends them), and "stores", or with "error"
- * when no topology came about.
+ * the topology as text, "steps", the records that each input caused (an error ends them), "stores", and "printed", or
+ * with "error" when no topology came about.
  */
 public class StreamsOracle {
     static final ObjectMapper JSON = new ObjectMapper();
@@ -84,7 +94,7 @@ public class StreamsOracle {
         return root + (trace.length > 0 ? " at " + trace[0] : "");
     }
 
-    static void answer(JsonNode asked, Path folder, ObjectNode answer) {
+    static void answer(JsonNode asked, Path folder, ObjectNode answer) throws IOException {
         Properties settings = new Properties();
         settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "oracle");
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
@@ -100,7 +110,9 @@ public class StreamsOracle {
         if (asked.path("optimize").asBoolean()) settings.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(settings)));
         List<String> outputs = new ArrayList<>();
-        new Nodes(builder, asked.get("nodes"), outputs).build();
+        Nodes nodes = new Nodes(builder, asked.get("nodes"), outputs);
+        nodes.folder = folder;
+        nodes.build();
         Topology topology = builder.build(settings);
         answer.put("described", topology.describe().toString());
         Continuing.bug = null;
@@ -119,12 +131,16 @@ public class StreamsOracle {
                 }
                 ArrayNode step = steps.addArray();
                 for (String topic : outputs) read(driver, topic, step);
+                nodes.seen.forEach(step::add);
+                nodes.seen.clear();
             }
             if (answer.has("failed")) return;
             ObjectNode stores = answer.putObject("stores");
             for (JsonNode node : asked.get("nodes"))
                 if (node.hasNonNull("store")) content(driver, node, stores.putArray(node.get("store").asText()));
         }
+        ObjectNode printed = answer.putObject("printed");
+        for (Path file : nodes.printed) printed.put(file.getFileName().toString(), Files.readString(file));
     }
 
     static void give(TopologyTestDriver driver, JsonNode given) {
@@ -136,7 +152,7 @@ public class StreamsOracle {
         for (JsonNode header : given.path("headers"))
             headers.add(header.get(0).asText(), header.get(1).asText().getBytes(StandardCharsets.UTF_8));
         driver.createInputTopic(given.get("topic").asText(), new StringSerializer(), new StringSerializer())
-            .pipeInput(new TestRecord<>(text(given, "key"), text(given, "value"), headers, given.get("ts").asLong()));
+            .pipeInput(new TestRecord<>(text(given, "key"), text(given, "value"), headers, Instant.ofEpochMilli(given.get("ts").asLong())));
     }
 
     static void read(TopologyTestDriver driver, String topic, ArrayNode step) {
@@ -223,6 +239,18 @@ public class StreamsOracle {
     }
 
     static String joined(String left, String right) { return cap(left + "+" + right); }
+
+    static String joinedWithKey(String key, String left, String right) { return cap(key + ":" + left + "+" + right); }
+
+    static StreamPartitioner<String, Object> partitioner(int which) {
+        return (topic, key, value, partitions) -> {
+            if (which == 0) return Optional.of(Set.of((key == null ? 0 : key.length()) % partitions));
+            if (value == null) return Optional.empty();
+            Set<Integer> all = new TreeSet<>();
+            for (int each = 0; each < partitions; each++) all.add(each);
+            return Optional.of(((String) value).length() % 2 == 0 ? all : Set.of());
+        };
+    }
 
     static String added(int which, String value, String aggregate) {
         return which == 1 && aggregate.length() > 6 ? null : cap(aggregate + value + ";");
@@ -341,6 +369,34 @@ public class StreamsOracle {
         }
     }
 
+    static class Routing implements Processor<String, String, String, String> {
+        final String[] children;
+        ProcessorContext<String, String> context;
+
+        Routing(String... children) { this.children = children; }
+
+        @Override public void init(ProcessorContext<String, String> context) { this.context = context; }
+
+        @Override public void process(Record<String, String> record) {
+            if (record.value() == null) context.forward(record);
+            else context.forward(record, children[record.value().length() % 2]);
+        }
+    }
+
+    static class RoutingValues implements FixedKeyProcessor<String, String, String> {
+        final String[] children;
+        FixedKeyProcessorContext<String, String> context;
+
+        RoutingValues(String... children) { this.children = children; }
+
+        @Override public void init(FixedKeyProcessorContext<String, String> context) { this.context = context; }
+
+        @Override public void process(FixedKeyRecord<String, String> record) {
+            if (record.value() == null) context.forward(record);
+            else context.forward(record.withTimestamp(record.timestamp() + 1), children[record.value().length() % 2]);
+        }
+    }
+
     static class Linked implements Processor<Object, String, String, String> {
         @Override public void process(Record<Object, String> record) { }
     }
@@ -376,6 +432,13 @@ public class StreamsOracle {
         final List<String> outputs;
         boolean linked = false;
         final List<Object> built = new ArrayList<>();
+
+        /** What the nodes for_each saw since the last step. */
+        final List<ArrayNode> seen = new ArrayList<>();
+
+        /** Where the nodes print write to; null: standard output. */
+        Path folder;
+        final List<Path> printed = new ArrayList<>();
 
         Nodes(StreamsBuilder builder, JsonNode nodes, List<String> outputs) {
             this.builder = builder;
@@ -422,6 +485,14 @@ public class StreamsOracle {
 
         Consumed<String, String> consumed(JsonNode node) {
             Consumed<String, String> with = Consumed.with(TEXT, TEXT);
+            switch (node.path("extractor").asText()) {
+                case "partition": return with.withTimestampExtractor(new UsePartitionTimeOnInvalidTimestamp());
+                case "skip": return with.withTimestampExtractor(new LogAndSkipOnInvalidTimestamp());
+                case "fail": return with.withTimestampExtractor(new FailOnInvalidTimestamp());
+                case "beyond": return with.withTimestampExtractor((record, partitionTime) -> record.value() == null
+                    ? -1 : Math.max(record.timestamp(), partitionTime) + ((String) record.value()).length());
+                default:
+            }
             if (!node.has("earlier")) return with;
             long earlier = node.get("earlier").asLong();
             return with.withTimestampExtractor((record, partitionTime) -> record.timestamp() - earlier);
@@ -460,6 +531,7 @@ public class StreamsOracle {
                 case "map": return stream(node, 0).map((k, v) -> KeyValue.pair(rekeyed(f, k, v), changed(1, v)));
                 case "select_key": return stream(node, 0).selectKey((k, v) -> rekeyed(f, k, v));
                 case "flat_map_values": return stream(node, 0).flatMapValues(v -> v == null ? List.<String>of() : List.of(v, cap(v + "2")));
+                case "flat_map_values_with_key": return stream(node, 0).flatMapValues((k, v) -> v == null ? List.<String>of() : List.of(cap(k + v), v));
                 case "flat_map": return stream(node, 0).flatMap((k, v) -> v == null
                     ? List.<KeyValue<String, String>>of() : List.of(KeyValue.pair(rekeyed(f, k, v), v), KeyValue.pair(k, cap(v + "2"))));
                 case "raise": return stream(node, 0).mapValues(v -> {
@@ -467,9 +539,17 @@ public class StreamsOracle {
                     return v;
                 });
                 case "peek": return stream(node, 0).peek((k, v) -> { });
+                case "for_each": {
+                    String name = "seen" + built.size();
+                    stream(node, 0).foreach((k, v) -> seen.add(JSON.createArrayNode().add(name).add(k).add(v)));
+                    return null;
+                }
+                case "print": return print(node, f);
                 case "merge": return stream(node, 0).merge(stream(node, 1));
                 case "split": return split(node, f);
-                case "repartition": return stream(node, 0).repartition();
+                case "repartition": return node.has("partitioner")
+                    ? stream(node, 0).repartition(Repartitioned.with(TEXT, TEXT).withStreamPartitioner(partitioner(node)))
+                    : stream(node, 0).repartition();
                 case "to_table": return stored(node) ? stream(node, 0).toTable(table(node, TEXT)) : stream(node, 0).toTable();
                 case "aggregate": return aggregate(node, f);
                 case "cogroup": return cogroup(node, f);
@@ -477,8 +557,10 @@ public class StreamsOracle {
                     ? table(node, 0).filter((k, v) -> kept(f, k, v), table(node, TEXT)) : table(node, 0).filter((k, v) -> kept(f, k, v));
                 case "table_filter_not": return stored(node)
                     ? table(node, 0).filterNot((k, v) -> kept(f, k, v), table(node, TEXT)) : table(node, 0).filterNot((k, v) -> kept(f, k, v));
-                case "table_map_values": return stored(node)
-                    ? table(node, 0).mapValues(v -> changed(f, v), table(node, TEXT)) : table(node, 0).mapValues(v -> changed(f, v));
+                case "table_map_values": {
+                    ValueMapperWithKey<String, String, String> change = (k, v) -> keyed(node) ? cap(k + changed(f, v)) : changed(f, v);
+                    return stored(node) ? table(node, 0).mapValues(change, table(node, TEXT)) : table(node, 0).mapValues(change);
+                }
                 case "table_transform_values": {
                     String[] uses = node.hasNonNull("uses") ? new String[] {addStore(node, "uses")} : new String[0];
                     String used = text(node, "uses");
@@ -488,7 +570,8 @@ public class StreamsOracle {
                 }
                 case "windowed_filter": return windowed(node).filter((k, v) -> kept(f, k.key(), v));
                 case "windowed_map_values": return windowed(node).mapValues(v -> changed(f, v));
-                case "to_stream": return table(node, 0).toStream();
+                case "to_stream": return node.has("by")
+                    ? table(node, 0).toStream((k, v) -> rekeyed(node.get("by").asInt(), k, v)) : table(node, 0).toStream();
                 case "windowed_to_stream": return f == 1 ? windowed(node).toStream((k, v) -> k.key())
                     : windowed(node).toStream((k, v) -> k.key() + "@" + k.window().start() + "-" + k.window().end());
                 case "table_group": return tableGroup(node, f);
@@ -497,14 +580,16 @@ public class StreamsOracle {
                 case "stream_table_join": {
                     Joined<String, String, String> with = Joined.with(TEXT, TEXT, TEXT);
                     if (node.has("grace")) with = with.withGracePeriod(ms(node, "grace"));
-                    if (node.get("how").asText().equals("left")) return stream(node, 0).leftJoin(table(node, 1), StreamsOracle::joined, with);
-                    return stream(node, 0).join(table(node, 1), StreamsOracle::joined, with);
+                    ValueJoinerWithKey<String, String, String, String> joiner = joiner(node);
+                    if (node.get("how").asText().equals("left")) return stream(node, 0).leftJoin(table(node, 1), joiner, with);
+                    return stream(node, 0).join(table(node, 1), joiner, with);
                 }
                 case "global_join": {
                     GlobalKTable<String, String> rows = (GlobalKTable<String, String>) built.get(node.get("of").get(1).asInt());
+                    ValueJoinerWithKey<String, String, String, String> joiner = joiner(node);
                     if (node.get("how").asText().equals("left"))
-                        return stream(node, 0).leftJoin(rows, (k, v) -> rekeyed(f, k, v), StreamsOracle::joined);
-                    return stream(node, 0).join(rows, (k, v) -> rekeyed(f, k, v), StreamsOracle::joined);
+                        return stream(node, 0).leftJoin(rows, (k, v) -> rekeyed(f, k, v), joiner);
+                    return stream(node, 0).join(rows, (k, v) -> rekeyed(f, k, v), joiner);
                 }
                 case "stream_join": {
                     JoinWindows windows = JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(1000), ms(node, "grace"))
@@ -514,10 +599,11 @@ public class StreamsOracle {
                     if (node.path("unlogged").asBoolean()) with = with.withLoggingDisabled();
                     if (node.has("this")) with = with.withThisStoreSupplier(joinStore(node, "this", windows));
                     if (node.has("other")) with = with.withOtherStoreSupplier(joinStore(node, "other", windows));
+                    ValueJoinerWithKey<String, String, String, String> joiner = joiner(node);
                     switch (node.get("how").asText()) {
-                        case "inner": return stream(node, 0).join(stream(node, 1), StreamsOracle::joined, windows, with);
-                        case "left": return stream(node, 0).leftJoin(stream(node, 1), StreamsOracle::joined, windows, with);
-                        default: return stream(node, 0).outerJoin(stream(node, 1), StreamsOracle::joined, windows, with);
+                        case "inner": return stream(node, 0).join(stream(node, 1), joiner, windows, with);
+                        case "left": return stream(node, 0).leftJoin(stream(node, 1), joiner, windows, with);
+                        default: return stream(node, 0).outerJoin(stream(node, 1), joiner, windows, with);
                     }
                 }
                 case "suppress": return suppress(node);
@@ -533,6 +619,14 @@ public class StreamsOracle {
                 case "process_values": {
                     String name = addStore(node, "store");
                     return stream(node, 0).processValues(() -> new RememberingValues(name, f), name);
+                }
+                case "route": {
+                    String[] names = {"one" + built.size(), "two" + built.size()};
+                    KStream<String, String> routed = f == 0
+                        ? stream(node, 0).process(() -> new Routing(names)) : stream(node, 0).processValues(() -> new RoutingValues(names));
+                    KStream<String, String> one = routed.mapValues(v -> changed(0, v), Named.as(names[0]));
+                    KStream<String, String> two = routed.mapValues(v -> changed(1, v), Named.as(names[1]));
+                    return node.get("take").asInt() == 0 ? one : two;
                 }
                 case "punctuate": {
                     String name = addStore(node, "store");
@@ -551,18 +645,41 @@ public class StreamsOracle {
                 }
                 case "to": {
                     String topic = node.get("topic").asText();
+                    Produced<String, String> with = Produced.with(TEXT, TEXT);
+                    if (node.has("partitioner")) with = with.withStreamPartitioner(partitioner(node));
                     if (!node.path("dynamic").asBoolean()) {
-                        stream(node, 0).to(topic, Produced.with(TEXT, TEXT));
+                        stream(node, 0).to(topic, with);
                         outputs.add(topic);
                         return null;
                     }
-                    stream(node, 0).to((k, v, context) -> topic + "-" + (v == null ? 0 : v.length() % 2), Produced.with(TEXT, TEXT));
+                    stream(node, 0).to((k, v, context) -> topic + "-" + (v == null ? 0 : v.length() % 2), with);
                     outputs.add(topic + "-0");
                     outputs.add(topic + "-1");
                     return null;
                 }
                 default: throw new IllegalArgumentException("no operation " + node.get("op"));
             }
+        }
+
+        /** Whether the node's function takes the key too. */
+        static boolean keyed(JsonNode node) { return node.path("keyed").asBoolean(); }
+
+        static ValueJoinerWithKey<String, String, String, String> joiner(JsonNode node) {
+            return keyed(node) ? StreamsOracle::joinedWithKey : (k, left, right) -> joined(left, right);
+        }
+
+        static <K, V> StreamPartitioner<K, V> partitioner(JsonNode node) {
+            return (StreamPartitioner<K, V>) StreamsOracle.partitioner(node.get("partitioner").asInt());
+        }
+
+        Object print(JsonNode node, int f) {
+            Path file = folder == null ? null : folder.resolve("printed" + built.size());
+            Printed<String, String> with = file == null ? Printed.toSysOut() : Printed.toFile(file.toString());
+            if (file != null) printed.add(file);
+            if (f >= 1) with = with.withLabel("label");
+            if (f == 2) with = with.withKeyValueMapper(StreamsOracle::joined);
+            stream(node, 0).print(with);
+            return null;
         }
 
         static WindowBytesStoreSupplier joinStore(JsonNode node, String side, JoinWindows windows) {
@@ -691,9 +808,17 @@ public class StreamsOracle {
             KTable<String, String> left = table(node, 0);
             KTable<String, String> right = table(node, 1);
             ValueJoiner<String, String, String> joiner = StreamsOracle::joined;
-            java.util.function.Function<String, String> key = value -> foreign(f, value);
-            if (node.get("how").asText().equals("inner"))
-                return stored(node) ? left.join(right, key, joiner, table(node, TEXT)) : left.join(right, key, joiner);
+            BiFunction<String, String, String> both = (key, value) -> keyed(node) && value.length() == 2 ? key : foreign(f, value);
+            Function<String, String> key = value -> foreign(f, value);
+            boolean inner = node.get("how").asText().equals("inner");
+            if (node.has("partitioner")) {
+                TableJoined<String, String> with = TableJoined.with(partitioner(node), partitioner(node));
+                if (inner) return stored(node) ? left.join(right, both, joiner, with, table(node, TEXT)) : left.join(right, both, joiner, with);
+                return stored(node) ? left.leftJoin(right, both, joiner, with, table(node, TEXT)) : left.leftJoin(right, both, joiner, with);
+            }
+            if (keyed(node) && inner) return stored(node) ? left.join(right, both, joiner, table(node, TEXT)) : left.join(right, both, joiner);
+            if (keyed(node)) return stored(node) ? left.leftJoin(right, both, joiner, table(node, TEXT)) : left.leftJoin(right, both, joiner);
+            if (inner) return stored(node) ? left.join(right, key, joiner, table(node, TEXT)) : left.join(right, key, joiner);
             return stored(node) ? left.leftJoin(right, key, joiner, table(node, TEXT)) : left.leftJoin(right, key, joiner);
         }
 

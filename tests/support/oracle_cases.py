@@ -60,6 +60,10 @@ def _compared(case: Case, expected: dict[str, Any], found: dict[str, Any]) -> It
         own = found.get("stores", {}).get(store, [])
         if sorted(map(json.dumps, rows)) != sorted(map(json.dumps, own)):
             yield f"store {store}:\n  Kafka Streams {rows}\n  ours          {own}"
+    for file, lines in expected.get("printed", {}).items():
+        own = found.get("printed", {}).get(file)
+        if lines != own:
+            yield f"{file}:\n  Kafka Streams {lines!r}\n  ours          {own!r}"
 
 
 def smaller(case: Case, fails: Callable[[Case], bool], most_tries: int = 400) -> Case:
@@ -104,6 +108,9 @@ def _candidates(case: Case) -> Iterator[Case]:
             "store",
             "dynamic",
             "earlier",
+            "extractor",
+            "keyed",
+            "partitioner",
             "more",
             "retention",
             "base",
@@ -124,7 +131,7 @@ def _without(nodes: list[Node], at: int) -> list[Node] | None:
         return None
     children = [node for node in nodes if at in node.get("of", ())]
     if children:
-        streams = ("filter", "map_values", "select_key", "repartition", "peek")
+        streams = ("filter", "map_values", "select_key", "repartition", "peek", "route")
         if gone["op"] not in (*streams, "table_filter", "table_map_values", "windowed_filter"):
             return None
     if len(nodes) == 1:

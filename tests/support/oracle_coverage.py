@@ -1,7 +1,10 @@
 """What the oracle's topologies covered: each operator, and each ordered pair of operators with state.
 
+An operator gave results if a topic, a file or a function got some that had come through it, and through others with
+one operand at most. A source has to be given a record, and what goes on with it some results.
+
 A pair (A, B) is covered when B goes on with A (with operators without state, or put between for their kinds, on the
-way), A's results were written to a topic, and there was one at least: so records came from A to B.
+way), and A gave results: so records came from A to B.
 """
 
 from __future__ import annotations
@@ -10,10 +13,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from oracle_operators import OPERATORS, STATEFUL
-from topology_json import Node, topics_of
+from oracle_operators import ENDS, OPERATORS, STATEFUL, VARIANTS
+from topology_json import Input, Node, topics_of
 
-__all__ = ["Coverage", "chains"]
+__all__ = ["COUNTED", "Coverage", "chains"]
+
+COUNTED = (*ENDS, *OPERATORS, *VARIANTS)
+"""All that is counted, by name."""
+
+_ON_THEIR_OWN = ("punctuate", "link")
+"""Operations whose results need no record of the node above."""
 
 
 def chains(names: Sequence[str], length: int) -> Iterator[list[str]]:
@@ -43,7 +52,9 @@ class Coverage:
         self.failed = 0
         self.records = 0
 
-    def count(self, nodes: Sequence[Node], answered: dict[str, Any]) -> None:
+    def count(
+        self, nodes: Sequence[Node], inputs: Sequence[Input], answered: dict[str, Any]
+    ) -> None:
         """Take a case in, with what Kafka Streams answered."""
         self.cases += 1
         if "error" in answered:
@@ -53,16 +64,14 @@ class Coverage:
         rows = [row for step in answered["steps"] for row in step]
         self.records += len(rows)
         written = {row[0] for row in rows}
-        gave = {
-            at
-            for at, node in enumerate(nodes)
-            if node["op"] == "to" and written.intersection(topics_of(node))
-            for at in _tapped(nodes, node)
-        }
+        written |= {name for name, lines in answered.get("printed", {}).items() if lines}
+        filled = {name for name, content in answered.get("stores", {}).items() if content}
+        gave = _with_results(nodes, {given.get("topic") for given in inputs}, written, filled)
         for at, node in enumerate(nodes):
             name = node["name"]
-            self.used[name] += 1
-            self.gave_results[name] += at in gave
+            for each in (name, *(form for form, takes in VARIANTS.items() if takes(node))):
+                self.used[each] += 1
+                self.gave_results[each] += at in gave
             if name in STATEFUL and not node.get("between"):
                 for above in _stateful_above(nodes, node):
                     if above in gave:
@@ -77,15 +86,23 @@ class Coverage:
             if not self.pairs[first, second]
         ]
 
+    def rare(self, least_uses: int, least_results: int) -> dict[str, tuple[int, int]]:
+        """What was used less often, or gave results less often: how often."""
+        return {
+            name: (self.used[name], self.gave_results[name])
+            for name in COUNTED
+            if self.used[name] < least_uses or self.gave_results[name] < least_results
+        }
+
     def table(self) -> str:
         """A line an operator: how often it was used, gave results, and with how many others it was paired."""
         lines = [
             f"{self.cases} topologies, {self.records} records of results, {self.refused} refused, "
             f"{self.failed} stopped by Kafka Streams",
-            f"{'operator':28}{'used':>8}{'results':>9}{'before':>8}{'after':>8}",
+            f"{'operator':32}{'used':>8}{'results':>9}{'before':>8}{'after':>8}",
         ]
-        for name in OPERATORS:
-            line = f"{name:28}{self.used[name]:8}{self.gave_results[name]:9}"
+        for name in COUNTED:
+            line = f"{name:32}{self.used[name]:8}{self.gave_results[name]:9}"
             if name in STATEFUL:
                 before = sum(bool(self.pairs[name, other]) for other in STATEFUL)
                 after = sum(bool(self.pairs[other, name]) for other in STATEFUL)
@@ -96,8 +113,43 @@ class Coverage:
         return "\n".join(lines)
 
 
-def _tapped(nodes: Sequence[Node], sink: Node) -> list[int]:
-    return [at for at, node in enumerate(nodes) if node.get("tap") == sink["topic"]]
+def _with_results(
+    nodes: Sequence[Node], given: set[str | None], written: set[str], filled: set[str]
+) -> set[int]:
+    """The nodes that gave results.
+
+    Args:
+        given: topics that got records.
+        written: topics, files and functions that got results.
+        filled: stores with something in them.
+    """
+    gave: set[int] = set()
+    for at in reversed(range(len(nodes))):
+        node = nodes[at]
+        if node["op"] == "to":
+            came = bool(written.intersection(topics_of(node)))
+        elif node["op"] in ("for_each", "print"):
+            came = f"{'seen' if node['op'] == 'for_each' else 'printed'}{at}" in written
+        elif node["op"] == "global_store":
+            came = node["store"] in filled
+        elif "topic" in node:
+            came = any(
+                at in other.get("of", ()) for below, other in enumerate(nodes) if below in gave
+            )
+        else:
+            came = at in gave
+        if came:
+            gave.add(at)
+            of = node.get("of", ())
+            if len(set(of)) == 1 and node["op"] not in _ON_THEIR_OWN:
+                gave.update(of)
+            if "topic" in node and node["op"] != "to" and not _topics(node) & given:
+                gave.discard(at)
+    return gave
+
+
+def _topics(source: Node) -> set[str | None]:
+    return {source["topic"], *source.get("more", ())}
 
 
 def _stateful_above(nodes: Sequence[Node], node: Node) -> set[int]:

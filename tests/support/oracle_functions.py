@@ -5,7 +5,7 @@ Keys and values are texts or None. All texts are cut to their last characters, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from streamkit.model import Record
@@ -24,15 +24,21 @@ __all__ = [
     "Putting",
     "Remembering",
     "RememberingValues",
+    "Routing",
+    "RoutingValues",
     "Ticking",
     "Transforming",
     "added",
+    "beyond",
     "cap",
     "changed",
     "folded",
     "foreign",
+    "foreign_with_key",
     "joined",
+    "joined_with_key",
     "kept",
+    "partitioner",
     "raising",
     "rekeyed",
     "text",
@@ -113,6 +119,34 @@ def foreign(which: int) -> Callable[[str], Text]:
     return foreign_key
 
 
+def foreign_with_key(which: int) -> Callable[[str, str], Text]:
+    """The row's own key, for some values."""
+    by_value = foreign(which)
+    return lambda key, value: key if len(value) == 2 else by_value(value)
+
+
+def beyond(_key: Text, value: Text, record_time: int, partition_time: int) -> int:
+    """Event time that goes on from the partition's; records without a value have none."""
+    return -1 if value is None else max(record_time, partition_time) + len(value)
+
+
+def partitioner(which: int) -> Callable[[str, Text, Any, int], Any]:
+    """One partition by the key (0); or by the value all, none, or what is the default (1)."""
+
+    def choose(_topic: str, key: Text, value: Text, partitions: int) -> Any:
+        if which == 0:
+            return len(key or "") % partitions
+        if value is None:
+            return None
+        return [] if len(value) % 2 else range(partitions)
+
+    return choose
+
+
+def joined_with_key(key: Text, left: Text, right: Text) -> str:
+    return cap(f"{text(key)}:{text(left)}+{text(right)}")
+
+
 def joined(left: Text, right: Text) -> str:
     return cap(f"{text(left)}+{text(right)}")
 
@@ -181,6 +215,34 @@ class RememberingValues(FixedKeyProcessor[Any, Any, Any]):
         self.context.forward(joined(before, record.value))
         if self._which == 1:
             self.context.forward(record.value, timestamp_ms=record.timestamp_ms + 2)
+
+
+class Routing(Processor[Any, Any, Any, Any]):
+    """To one of two children by the length of the value; to both without a value."""
+
+    def __init__(self, children: Sequence[str]) -> None:
+        self._children = children
+
+    def process(self, record: Record[Any, Any]) -> None:
+        if record.value is None:
+            self.context.forward(record)
+        else:
+            self.context.forward(record, to=self._children[len(record.value) % 2])
+
+
+class RoutingValues(FixedKeyProcessor[Any, Any, Any]):
+    """The same, a millisecond later."""
+
+    def __init__(self, children: Sequence[str]) -> None:
+        self._children = children
+
+    def process(self, record: Record[Any, Any]) -> None:
+        value = record.value
+        if value is None:
+            self.context.forward(value)
+        else:
+            to = self._children[len(value) % 2]
+            self.context.forward(value, timestamp_ms=record.timestamp_ms + 1, to=to)
 
 
 class Ticking(Processor[Any, Any, Any, Any]):

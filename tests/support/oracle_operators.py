@@ -1,4 +1,7 @@
-"""The operators of the oracle's topologies: what each takes, what it results in, and its random details."""
+"""The operators of the oracle's topologies: what each takes, what it results in, and its random details.
+
+`VARIANTS` names what else is counted: an operator in a form of its own, by the details of its node.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["OPERATORS", "STATEFUL", "Operator"]
+__all__ = ["ENDS", "OPERATORS", "STATEFUL", "VARIANTS", "Operator"]
 
 Detail = Callable[[Any, int], dict[str, Any]]
 """Part of a node, from `Choices` and the node's number."""
@@ -19,8 +22,8 @@ class Operator:
     Attributes:
         takes: kinds of its operands: "stream", "table" (with history or not), "versioned" (with history),
             "windowed", "open" (windowed, not final yet), "changes" (table or windowed), "global", "same" as
-            the first.
-        gives: kind of its result; "same" as the first operand.
+            the first, "another" stream at times.
+        gives: kind of its result; "same" as the first operand; "end" if there is none.
         node: what stands in its node in any case.
         details: the rest of its node.
         stateful: it keeps state or reads that of others.
@@ -70,8 +73,23 @@ def _by(choices: Any, _number: int) -> dict[str, Any]:
     return {"by": choices.pick((None, None, 0, 1, 3))}
 
 
-def _two_by(choices: Any, _number: int) -> dict[str, Any]:
-    return {"by": [choices.pick((None, None, 0, 1)) for _ in range(2)]}
+def _keyed(choices: Any, _number: int) -> dict[str, Any]:
+    """Its function takes the key too."""
+    return {"keyed": True} if choices.chance(40) else {}
+
+
+def _partitioner(most: int, percent: int) -> Detail:
+    return lambda choices, _: (
+        {"partitioner": choices.number(0, most)} if choices.chance(percent) else {}
+    )
+
+
+def _to_stream_by(choices: Any, _number: int) -> dict[str, Any]:
+    return {"by": choices.pick((0, 1, 3))} if choices.chance(20) else {}
+
+
+def _by_each(choices: Any, _number: int) -> dict[str, Any]:
+    return {"by": [choices.pick((None, None, 0, 1)) for _ in range(3)]}
 
 
 def _tumbling(choices: Any, _number: int) -> dict[str, Any]:
@@ -166,6 +184,7 @@ _F2, _F3, _F4 = _one_of("f", 1), _one_of("f", 2), _one_of("f", 3)
 _FOLD = (_how("count", "reduce", "aggregate"), _F2, _by)
 _IN_WINDOW, _IN_SESSION = (_stored("window"), _retention), (_stored("session"), _retention)
 _S, _T, _W = ("stream",), ("table",), ("windowed",)
+_TWO_STREAMS = (("stream", "stream"), "stream")
 
 
 def _stateless(
@@ -186,7 +205,12 @@ def _windowed(windows: Detail, kind: str, **rest: Any) -> Operator:
 
 
 def _cogroup(gives: str, *details: Detail) -> Operator:
-    return _stateful("cogroup", ("stream", "stream"), gives, _F2, _two_by, *details)
+    return _stateful("cogroup", ("stream", "stream", "another"), gives, _F2, _by_each, *details)
+
+
+def _foreign(how: str) -> Operator:
+    details = (_F3, _keyed, _partitioner(0, 30), _row_store)
+    return _stateful("fk_join", ("table", "table"), "table", *details, how=how)
 
 
 OPERATORS: dict[str, Operator] = {
@@ -198,22 +222,26 @@ OPERATORS: dict[str, Operator] = {
     "map": _stateless("map", _S, "stream", _F4),
     "select_key": _stateless("select_key", _S, "stream", _F4),
     "flat_map_values": _stateless("flat_map_values", _S, "stream"),
+    "flat_map_values_with_key": _stateless("flat_map_values_with_key", _S, "stream"),
     "flat_map": _stateless("flat_map", _S, "stream", _F4),
     "raise": _stateless("raise", _S, "stream", _raises),
     "peek": _stateless("peek", _S, "stream"),
     "merge": _stateless("merge", ("stream", "stream"), "stream"),
     "split": _stateless("split", _S, "stream", _F3, _one_of("take", 2)),
-    "repartition": _stateless("repartition", _S, "stream"),
+    "route": _stateless("route", _S, "stream", _F2, _one_of("take", 1)),
+    "repartition": _stateless("repartition", _S, "stream", _partitioner(1, 70)),
+    "for_each": _stateless("for_each", _S, "end"),
+    "print": _stateless("print", _S, "end", _F3),
     # tables
     "to_table": _stateful("to_table", _S, "table", _row_store),
     "to_table_versioned": _stateful("to_table", _S, "versioned", _history),
-    "to_stream": _stateless("to_stream", _T, "stream"),
+    "to_stream": _stateless("to_stream", _T, "stream", _to_stream_by),
     "windowed_to_stream": _stateless("windowed_to_stream", _W, "stream", _F2),
     "windowed_filter": _stateless("windowed_filter", _W, "windowed", _F3),
     "windowed_map_values": _stateless("windowed_map_values", _W, "windowed", _F3),
     "table_filter": _stateful("table_filter", _T, "table", _F3, _row_store),
     "table_filter_not": _stateful("table_filter_not", _T, "table", _span("f", 1, 2), _row_store),
-    "table_map_values": _stateful("table_map_values", _T, "table", _F3, _row_store),
+    "table_map_values": _stateful("table_map_values", _T, "table", _F3, _keyed, _row_store),
     "table_transform_values": _stateful("table_transform_values", _T, "table", _F3, _used_store),
     "table_group": _stateful(
         "table_group", _T, "table", _how("count", "reduce", "aggregate"), _F4, _row_store
@@ -236,40 +264,42 @@ OPERATORS: dict[str, Operator] = {
     "cogroup_session": _cogroup("windowed", _sessions, *_IN_SESSION),
     # joins
     "stream_join_inner": _stateful(
-        "stream_join", ("stream", "stream"), "stream", _join_span, _join_stores, how="inner"
+        "stream_join", *_TWO_STREAMS, _keyed, _join_span, _join_stores, how="inner"
     ),
     "stream_join_left": _stateful(
-        "stream_join", ("stream", "stream"), "stream", _join_span, _join_stores, how="left"
+        "stream_join", *_TWO_STREAMS, _keyed, _join_span, _join_stores, how="left"
     ),
     "stream_join_outer": _stateful(
-        "stream_join", ("stream", "stream"), "stream", _join_span, _join_stores, how="outer"
+        "stream_join", *_TWO_STREAMS, _keyed, _join_span, _join_stores, how="outer"
     ),
     "self_join": _stateful(
         "stream_join",
         ("stream", "same"),
         "stream",
+        _keyed,
         _join_span,
         _join_stores,
         _how("inner", "left", "outer"),
     ),
     "stream_table_join_inner": _stateful(
-        "stream_table_join", ("stream", "table"), "stream", how="inner"
+        "stream_table_join", ("stream", "table"), "stream", _keyed, how="inner"
     ),
     "stream_table_join_left": _stateful(
-        "stream_table_join", ("stream", "table"), "stream", how="left"
+        "stream_table_join", ("stream", "table"), "stream", _keyed, how="left"
     ),
     "stream_table_join_grace": _stateful(
         "stream_table_join",
         ("stream", "versioned"),
         "stream",
+        _keyed,
         _how("inner", "left"),
         _span("grace", 0, 14),
     ),
     "global_join_inner": _stateful(
-        "global_join", ("stream", "global"), "stream", _global_key, how="inner"
+        "global_join", ("stream", "global"), "stream", _global_key, _keyed, how="inner"
     ),
     "global_join_left": _stateful(
-        "global_join", ("stream", "global"), "stream", _global_key, how="left"
+        "global_join", ("stream", "global"), "stream", _global_key, _keyed, how="left"
     ),
     "table_join_inner": _stateful(
         "table_join", ("table", "table"), "table", _row_store, how="inner"
@@ -278,10 +308,8 @@ OPERATORS: dict[str, Operator] = {
     "table_join_outer": _stateful(
         "table_join", ("table", "table"), "table", _row_store, how="outer"
     ),
-    "fk_join_inner": _stateful(
-        "fk_join", ("table", "table"), "table", _F3, _row_store, how="inner"
-    ),
-    "fk_join_left": _stateful("fk_join", ("table", "table"), "table", _F3, _row_store, how="left"),
+    "fk_join_inner": _foreign("inner"),
+    "fk_join_left": _foreign("left"),
     # suppression
     "suppress_limit": _stateful(
         "suppress", ("changes",), "same", _span("limit", 0, 20), full="emit"
@@ -306,3 +334,48 @@ OPERATORS: dict[str, Operator] = {
 }
 
 STATEFUL = [name for name, operator in OPERATORS.items() if operator.stateful]
+
+ENDS = (
+    "stream_source",
+    "table_source",
+    "versioned_source",
+    "global_source",
+    "global_store_source",
+    "to",
+    "to_dynamic",
+)
+"""What streams and tables begin and end with."""
+
+
+def _is(op: str, detail: str, *among: object) -> Callable[[Mapping[str, Any]], bool]:
+    """Nodes of that operation with a detail, or with one of these values of it."""
+    return lambda node: node["op"] == op and detail in node and (not among or node[detail] in among)
+
+
+def _extractor(name: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda node: node.get("extractor") == name
+
+
+VARIANTS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    **{
+        f"{op} with key": _is(op, "keyed")
+        for op in (
+            "table_map_values",
+            "stream_join",
+            "stream_table_join",
+            "global_join",
+            "fk_join",
+        )
+    },
+    "to_stream with a new key": _is("to_stream", "by"),
+    "cogroup of three": lambda node: node["op"] == "cogroup" and len(node["of"]) == 3,
+    "repartition by a partitioner": _is("repartition", "partitioner"),
+    "fk_join by partitioners": _is("fk_join", "partitioner"),
+    "to: one partition": _is("to", "partitioner", 0),
+    "to: several or no partitions": _is("to", "partitioner", 1),
+    "route of values": _is("route", "f", 1),
+    "store with history": lambda node: "history" in node and node["op"] != "table",
+    "extractor: earlier": lambda node: "earlier" in node,
+    **{f"extractor: {name}": _extractor(name) for name in ("partition", "skip", "fail", "beyond")},
+}
+"""Forms of operators that are counted, too: which nodes are of each."""

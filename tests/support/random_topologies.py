@@ -119,7 +119,7 @@ def free_case(choices: Choices) -> Case:
     build = _Build(choices)
     build.source("stream")
     for kind in ("stream", "table", "versioned", "global", "global_store"):
-        if choices.chance(40):
+        if choices.chance(60 if kind == "global_store" else 40):
             build.source(kind)
     for _ in range(choices.number(1, MOST_OPERATORS)):
         build.any_operator()
@@ -142,6 +142,7 @@ class _Build:
         self._nodes: list[Node] = []
         self._kinds: list[str] = []
         self._topics: list[str] = []
+        self._extractors: dict[str, str] = {}
         self._used: set[int] = set()
         self._final: set[int] = set()  # windowed tables that hold final results only
 
@@ -162,8 +163,13 @@ class _Build:
             node.update(history=choices.pick((20, 60)), kind="versioned")
         if kind == "global_store":
             node["kind"] = "plain"
-        if not kind.startswith("global") and choices.chance(10):
-            node["earlier"] = choices.number(1, 20)
+        if not kind.startswith("global") and choices.chance(20):
+            extractor = choices.pick(("earlier", "partition", "skip", "fail", "beyond"))
+            if extractor == "earlier":
+                node["earlier"] = choices.number(1, 20)
+            else:
+                node["extractor"] = extractor
+                self._extractors.update(dict.fromkeys([topic, *node.get("more", ())], extractor))
         return self._add(node, kind, f"{kind}_source")
 
     def operator(self, name: str, at: int | None) -> int:
@@ -196,13 +202,19 @@ class _Build:
             self.tap(made)
 
     def _operate(self, name: str, operator: Operator, first: int) -> int:
-        others = (
-            first if kind == "same" else self._second(kind, first) for kind in operator.takes[1:]
-        )
-        of = [first, *others]
+        of = [first]
+        for kind in operator.takes[1:]:
+            if kind == "same":
+                of.append(first)
+            elif kind != "another":
+                of.append(self._second(kind, first))
+            elif self._choices.chance(30):
+                of.append(self._second("stream", first))
         node: Node = {**operator.node, "of": of}
         for detail in operator.details:
             node.update(detail(self._choices, len(self._nodes)))
+        if isinstance(node.get("by"), list):
+            node["by"] = node["by"][: len(of)]
         self._used.update(of)
         gives = self._kinds[first] if operator.gives == "same" else operator.gives
         if "history" in node or (
@@ -261,7 +273,7 @@ class _Build:
 
     def tap(self, at: int) -> None:
         """Write what the node results in to a topic."""
-        if "tap" in self._nodes[at]:
+        if "tap" in self._nodes[at] or self._kinds[at] == "end":
             return
         end, kind = at, self._kinds[at]
         if kind != "stream":
@@ -272,7 +284,12 @@ class _Build:
         sink: Node = {"op": "to", "of": [end], "topic": f"out{at}"}
         if self._choices.chance(10):
             sink["dynamic"] = True
+        if self._choices.chance(10):
+            sink["partitioner"] = self._choices.number(0, 1)
         self._add(sink, "end", "to_dynamic" if sink.get("dynamic") else "to")
+        if self._choices.chance(7):
+            name = self._choices.pick(("for_each", "print"))
+            self._operate(name, OPERATORS[name], end)
 
     def _add(self, node: Node, kind: str, name: str) -> int:
         node["name"] = name
@@ -328,7 +345,7 @@ class _Build:
             for _ in range(choices.number(most // 2 if until_later else 1, most))
         ]
         if ordered:
-            given.sort(key=lambda one: one.get("ts", one.get("sorted", 0)) + one.get("late", 0))
+            given.sort(key=lambda one: one.get("sorted", one.get("ts", 0)) + one.get("late", 0))
         for one in given:
             one.pop("late", None)
             one.pop("sorted", None)
@@ -349,6 +366,9 @@ class _Build:
             else choices.pick(("x", "yy", "azz", "bbbb", "c", "")),
             "ts": time,
         }
+        extractor = self._extractors.get(given["topic"])
+        if extractor is not None and choices.chance(3 if extractor == "fail" else 20):
+            given.update(ts=-choices.number(1, 5), sorted=time)
         if ordered and choices.chance(20):
             given["late"] = choices.number(1, 20)
         if choices.chance(15):

@@ -2,12 +2,16 @@
 
 A topology is a list of nodes. Each has an `op`, the numbers of the nodes that it goes on `of`, and what its operator
 takes; `f` and `by` choose one of a few functions (`oracle_functions.py`). Counts are written as texts. An input is
-a record, or `advance`: milliseconds that the wall clock goes on.
+a record, or `advance`: milliseconds that the wall clock goes on. What the nodes `for_each` see stands behind the records
+of a step, and what the nodes `print` write to files is compared in the end.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from oracle_functions import (
@@ -17,16 +21,22 @@ from oracle_functions import (
     Putting,
     Remembering,
     RememberingValues,
+    Routing,
+    RoutingValues,
     Text,
     Ticking,
     Transforming,
     added,
+    beyond,
     cap,
     changed,
     folded,
     foreign,
+    foreign_with_key,
     joined,
+    joined_with_key,
     kept,
+    partitioner,
     raising,
     rekeyed,
     text,
@@ -45,6 +55,11 @@ from streamkit.dsl import (
     UntilWindowCloses,
 )
 from streamkit.errors import StreamkitError
+from streamkit.operators.timestamps import (
+    partition_time_if_negative,
+    record_time,
+    record_time_or_fail,
+)
 from streamkit.serde import serde_for
 from streamkit.state import (
     KeyValueStore,
@@ -57,6 +72,7 @@ from streamkit.state import (
     VersionedKeyValueStore,
 )
 from streamkit.testing import TopologyTestDriver
+from streamkit.topology import Topology
 
 __all__ = ["Input", "Node", "answer", "build"]
 
@@ -74,10 +90,29 @@ def answer(
     cache: bool = False,
 ) -> dict[str, Any]:
     """What our test driver says, in the oracle's form; `go_on`: behind errors of processing."""
-    try:
-        topology = build(nodes).build(optimize=optimize)
-    except StreamkitError as error:
-        return {"error": repr(error)}
+    with tempfile.TemporaryDirectory(prefix="streamkit-printed-") as folder:
+        seen: list[list[Any]] = []
+        try:
+            topology = build(nodes, seen, Path(folder)).build(optimize=optimize)
+        except StreamkitError as error:
+            return {"error": repr(error)}
+        found = _run(nodes, inputs, topology, seen, backend, go_on, cache)
+        found["printed"] = {
+            file.name: file.read_text(encoding="utf-8").replace("None", "null")
+            for file in Path(folder).iterdir()
+        }
+    return found
+
+
+def _run(
+    nodes: Sequence[Node],
+    inputs: Sequence[Input],
+    topology: Topology,
+    seen: list[list[Any]],
+    backend: str,
+    go_on: bool,
+    cache: bool,
+) -> dict[str, Any]:
     outputs = [topic for node in nodes if node["op"] == "to" for topic in topics_of(node)]
     found: dict[str, Any] = {"described": str(topology.describe()), "steps": []}
     # The application's name is part of topics' names, whose length counts in bounded buffers.
@@ -94,7 +129,9 @@ def answer(
             except StreamkitError as error:
                 found["failed"] = repr(error)
                 return found
-            found["steps"].append([row for topic in outputs for row in _read(driver, topic)])
+            read = [row for topic in outputs for row in _read(driver, topic)]
+            found["steps"].append(read + seen)
+            seen.clear()
         found["stores"] = {
             node["store"]: list(_content(driver.store(node["store"])))
             for node in nodes
@@ -160,13 +197,21 @@ def _content(store: StateStore) -> Iterator[list[Any]]:
 # -- the operators -----------------------------------------------------------------------------------
 
 
-def build(nodes: Sequence[Node]) -> StreamsBuilder:
-    """The topology of these nodes."""
+def build(
+    nodes: Sequence[Node], seen: list[list[Any]] | None = None, folder: Path | None = None
+) -> StreamsBuilder:
+    """The topology of these nodes.
+
+    Args:
+        seen: takes what the nodes `for_each` see.
+        folder: where the nodes `print` write files; None: to standard output.
+    """
     builder = StreamsBuilder(default_key=str, default_value=str)
     built: list[Any] = []
+    around = {"seen": [] if seen is None else seen, "folder": folder}
     for number, node in enumerate(nodes):
         of = [built[above] for above in node.get("of", ())]
-        built.append(_OPERATORS[node["op"]](builder, {**node, "number": number}, *of))
+        built.append(_OPERATORS[node["op"]](builder, {**node, **around, "number": number}, *of))
     return builder
 
 
@@ -176,6 +221,8 @@ def _store(node: Node) -> dict[str, Any]:
 
 def _source(node: Node) -> dict[str, Any]:
     earlier = node.get("earlier")
+    if "extractor" in node:
+        return {"key": str, "value": str, "timestamp_extractor": _EXTRACTORS[node["extractor"]]}
     if earlier is None:
         return {"key": str, "value": str}
 
@@ -183,6 +230,14 @@ def _source(node: Node) -> dict[str, Any]:
         return record_time - int(earlier)
 
     return {"key": str, "value": str, "timestamp_extractor": extract}
+
+
+_EXTRACTORS = {
+    "partition": partition_time_if_negative,
+    "skip": record_time,
+    "fail": record_time_or_fail,
+    "beyond": beyond,
+}
 
 
 def _stream(builder: StreamsBuilder, node: Node) -> Any:
@@ -222,6 +277,26 @@ def _flat_map(_builder: StreamsBuilder, node: Node, stream: Any) -> Any:
         return [] if value is None else [(rekey(key, value), value), (key, cap(value + "2"))]
 
     return stream.flat_map(spread, key=str, value=str)
+
+
+def _flat_map_values_with_key(_builder: StreamsBuilder, _node: Node, stream: Any) -> Any:
+    return stream.flat_map_values_with_key(
+        lambda key, value: [] if value is None else [cap(text(key) + value), value], value=str
+    )
+
+
+def _for_each(_builder: StreamsBuilder, node: Node, stream: Any) -> None:
+    name = f"seen{node['number']}"
+    stream.for_each(lambda key, value: node["seen"].append([name, key, value]))
+
+
+def _print(_builder: StreamsBuilder, node: Node, stream: Any) -> None:
+    folder = node["folder"]
+    stream.print(
+        label="label" if node["f"] >= 1 else None,
+        mapper=joined if node["f"] == 2 else None,
+        file=None if folder is None else folder / f"printed{node['number']}",
+    )
 
 
 def _spread(value: Text) -> list[str]:
@@ -327,22 +402,37 @@ def _table_join(_builder: StreamsBuilder, node: Node, left: Any, right: Any) -> 
 
 def _foreign_join(_builder: StreamsBuilder, node: Node, left: Any, right: Any) -> Any:
     method = left.left_join if node["how"] == "left" else left.join
-    return method(right, joined, foreign_key=foreign(node["f"]), value=str, **_store(node))
+    options: dict[str, Any] = {"foreign_key": foreign(node["f"])}
+    if node.get("keyed"):
+        options = {"foreign_key_with_key": foreign_with_key(node["f"])}
+    if "partitioner" in node:
+        chosen = partitioner(node["partitioner"])
+        options.update(partitioner=chosen, other_partitioner=chosen)
+    return method(right, joined, value=str, **options, **_store(node))
+
+
+def _joiner(node: Node) -> dict[str, Any]:
+    """How streams are joined: with or without the key."""
+    if node.get("keyed"):
+        return {"joiner": joined_with_key, "with_key": True}
+    return {"joiner": joined}
 
 
 def _stream_table_join(_builder: StreamsBuilder, node: Node, stream: Any, table: Any) -> Any:
     method = stream.left_join if node["how"] == "left" else stream.join
-    return method(table, joined, value=str, grace=node.get("grace"))
+    return method(table, value=str, grace=node.get("grace"), **_joiner(node))
 
 
 def _global_join(_builder: StreamsBuilder, node: Node, stream: Any, table: Any) -> Any:
     method = stream.left_join_global if node["how"] == "left" else stream.join_global
-    return method(table, key=rekeyed(node["f"]), joiner=joined, value=str)
+    return method(table, key=rekeyed(node["f"]), value=str, **_joiner(node))
 
 
 def _stream_join(_builder: StreamsBuilder, node: Node, left: Any, right: Any) -> Any:
     windows = JoinWindows(before=node["before"], after=node["after"], grace=node["grace"])
-    options: dict[str, Any] = {"log": False} if node.get("unlogged") else {}
+    options: dict[str, Any] = _joiner(node)
+    if node.get("unlogged"):
+        options["log"] = False
     if "base" in node:
         options["store"] = node["base"]
     for side in ("this", "other"):
@@ -350,9 +440,9 @@ def _stream_join(_builder: StreamsBuilder, node: Node, left: Any, right: Any) ->
             backend = "memory" if node[side].endswith("memory") else None
             options[f"{side}_store"] = StoreSpec(node[side], StoreKind.WINDOW, backend=backend)
     if node["how"] == "inner":
-        return left.join(right, joined, windows=windows, value=str, **options)
+        return left.join(right, windows=windows, value=str, **options)
     method = left.left_join if node["how"] == "left" else left.outer_join
-    return method(right, joined, windows=windows, value=str, every=0, **options)
+    return method(right, windows=windows, value=str, every=0, **options)
 
 
 def _suppress(_builder: StreamsBuilder, node: Node, table: Any) -> Any:
@@ -383,6 +473,18 @@ def _process_values(builder: StreamsBuilder, node: Node, stream: Any) -> Any:
     )
 
 
+def _route(_builder: StreamsBuilder, node: Node, stream: Any) -> Any:
+    names = [f"{place}{node['number']}" for place in ("one", "two")]
+    if node["f"] == 0:
+        routed = stream.process(lambda: Routing(names), key=str, value=str)
+    else:
+        routed = stream.process_values(lambda: RoutingValues(names), value=str)
+    children = [
+        routed.map_values(changed(which), value=str, name=name) for which, name in enumerate(names)
+    ]
+    return children[node["take"]]
+
+
 def _punctuate(builder: StreamsBuilder, node: Node, stream: Any) -> Any:
     store = _add_store(builder, node["store"])
     return stream.process(
@@ -401,13 +503,29 @@ def _link(builder: StreamsBuilder, node: Node, source: Any) -> None:
     stream.process(Idle, stores=["linked"], key=str, value=str)
 
 
+def _partitioned(node: Node) -> dict[str, Any]:
+    return {"partitioner": partitioner(node["partitioner"])} if "partitioner" in node else {}
+
+
 def _to(_builder: StreamsBuilder, node: Node, stream: Any) -> Any:
     topic = node["topic"]
+    write = partial(stream.to, key=str, value=str, **_partitioned(node))
     if node.get("dynamic"):
-        return stream.to(
-            lambda _key, value, _info: f"{topic}-{len(value or '') % 2}", key=str, value=str
-        )
-    return stream.to(topic, key=str, value=str)
+        return write(lambda _key, value, _info: f"{topic}-{len(value or '') % 2}")
+    return write(topic)
+
+
+def _table_map_values(_builder: StreamsBuilder, node: Node, table: Any) -> Any:
+    change = changed(node["f"])
+    if not node.get("keyed"):
+        return table.map_values(change, value=str, **_store(node))
+    return table.map_values_with_key(
+        lambda key, value: cap(text(key) + text(change(value))), value=str, **_store(node)
+    )
+
+
+def _to_stream(_builder: StreamsBuilder, node: Node, table: Any) -> Any:
+    return table.to_stream(rekeyed(node["by"]), key=str) if "by" in node else table.to_stream()
 
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
@@ -422,26 +540,29 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "map": _map,
     "select_key": lambda _, node, stream: stream.select_key(rekeyed(node["f"]), key=str),
     "flat_map_values": lambda _, node, stream: stream.flat_map_values(_spread, value=str),
+    "flat_map_values_with_key": _flat_map_values_with_key,
     "flat_map": _flat_map,
     "raise": lambda _, node, stream: stream.map_values(raising(node["at"]), value=str),
     "peek": lambda _, node, stream: stream.peek(lambda _key, _value: None),
+    "for_each": _for_each,
+    "print": _print,
     "merge": lambda _, node, left, right: left.merge(right),
     "split": _split,
-    "repartition": lambda _, node, stream: stream.repartition(key=str, value=str),
+    "repartition": lambda _, node, stream: stream.repartition(
+        key=str, value=str, **_partitioned(node)
+    ),
     "to_table": lambda _, node, stream: stream.to_table(**_store(node)),
     "aggregate": _aggregate,
     "cogroup": _cogroup,
     "table_filter": lambda _, node, table: table.filter(kept(node["f"]), **_store(node)),
     "table_filter_not": lambda _, node, table: table.filter_not(kept(node["f"]), **_store(node)),
-    "table_map_values": lambda _, node, table: table.map_values(
-        changed(node["f"]), value=str, **_store(node)
-    ),
+    "table_map_values": _table_map_values,
     "table_transform_values": _transform_values,
     "windowed_filter": lambda _, node, table: table.filter(
         lambda key, value: kept(node["f"])(key.key, value)
     ),
     "windowed_map_values": lambda _, node, table: table.map_values(changed(node["f"]), value=str),
-    "to_stream": lambda _, node, table: table.to_stream(),
+    "to_stream": _to_stream,
     "windowed_to_stream": _windowed_to_stream,
     "table_group": _table_group,
     "table_join": _table_join,
@@ -455,6 +576,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     ),
     "process": _process,
     "process_values": _process_values,
+    "route": _route,
     "punctuate": _punctuate,
     "link": _link,
     "to": _to,

@@ -37,7 +37,11 @@ def drawn(seed: int) -> Case | None:
     nodes = case["nodes"]
     if any(node["op"].startswith("global") or node.get("clock") == "wall" for node in nodes):
         return None
-    inputs = [each for each in case["inputs"] if "advance" not in each and not each.get("headers")]
+    inputs = [
+        each
+        for each in case["inputs"]
+        if "advance" not in each and not each.get("headers") and each["ts"] >= 0
+    ]
     found = answer(nodes, inputs, backend="memory", optimize=case["optimize"])
     if len(inputs) < 4 or "error" in found or "failed" in found:
         return None
