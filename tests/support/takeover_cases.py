@@ -58,6 +58,11 @@ def _windowed(how: str, windows: dict[str, int], kind: str = "window", **more: o
     }
 
 
+def _cogroup(windows: dict[str, int] | None = None, **more: object) -> Node:
+    node: Node = {"op": "cogroup", "of": [0, 1], "f": 0, "by": [None, None], **more}
+    return node if windows is None else {**node, "windows": windows}
+
+
 _STREAM: Node = {"op": "stream", "topic": "in"}
 _STREAM2: Node = {"op": "stream", "topic": "in2"}
 _TABLE: Node = {"op": "table", "topic": "in", "store": "left"}
@@ -85,6 +90,15 @@ _TWO_STREAMS = (
 _TWO_TABLES = (
     "in a=x@0 b=yy@5 in2 a=X@3 x=P@4 y=Q@6 c=Y@6 in c=xzz@8 a=yx@9 in2 x=PP@10 b=B@11",
     "in a=xx@12 in2 x=PPP@13 y=-@14 in b=-@15 in2 a=-@16 y=R@17 in c=yy@10 d=x@18 in2 d=D@19 x=-@20",
+)
+# Of two partitions, murmur2 puts these letters into the second and these pairs into the first: by their length.
+_PLACED_TABLES = (
+    "in d=fxx@0 ab=gyy@5 f=xx@6 in2 f=F@3 g=G@4 d=D@6 in d=ghz@8 ab=dyx@9 in2 g=GG@10 ab=AB@11",
+    "in ab=xx@12 in2 g=GGG@13 f=-@14 in d=-@15 in2 ab=-@16 f=R@17 in f=dyy@18 h=gxx@19 in2 h=H@19 g=-@20",
+)
+_KEYED_INPUTS = (
+    "in a=x@0 b=yy@3 a=azz@7 c=x@8 d=xx@9 d=-@10 a=-@11",
+    "in d=yy@13 b=azzz@9 c=yy@14 d=x@15 d=bbbb@21 b=-@30",
 )
 
 _LATE = ("in a=x@0 b=yy@3 a=azz@7 c=x@30", "in a=late@6 b=yy@31 b=late@2 c=x@33 a=x@60")
@@ -201,6 +215,54 @@ CASES: dict[str, Case] = {
         *_STREAM_INPUTS,
     ),
     **{
+        f"suppressed table, bound by {bound}": _case(
+            [
+                _TABLE,
+                {"op": "suppress", "of": [0], "limit": 40, bound: most, "full": "emit"},
+                *_end(1),
+            ],
+            *_STREAM_INPUTS,
+        )
+        for bound, most in (("records", 2), ("bytes", 150))
+    },
+    "unlimited windows": _case(
+        [_STREAM, _windowed("reduce", {"from": 5}), *_end(1, windowed=True)],
+        *_STREAM_INPUTS,
+    ),
+    "cogroup": _case(
+        [_STREAM, _STREAM2, _cogroup(by=[0, None], store="both"), *_end(2)],
+        *_TWO_STREAMS,
+    ),
+    "cogroup of windows": _case(
+        [
+            _STREAM,
+            _STREAM2,
+            _cogroup({"size": 10, "advance": 5, "grace": 20}),
+            *_end(2, windowed=True),
+        ],
+        *_TWO_STREAMS,
+    ),
+    "cogroup of sessions": _case(
+        [
+            _STREAM,
+            _STREAM2,
+            _cogroup({"gap": 4, "grace": 40}, store="both"),
+            *_end(2, windowed=True),
+        ],
+        *_TWO_STREAMS,
+    ),
+    **{
+        f"transformed values{name}": _case(
+            [
+                _TABLE,
+                {"op": "table_transform_values", "of": [0], "f": 0, "uses": "calls", **stored},
+                *_end(1),
+            ],
+            *_STREAM_INPUTS,
+        )
+        for name, stored in (("", {}), (" with a store", {"store": "numbered"}))
+    },
+    **{
         f"{how} join of streams": _case(
             [
                 _STREAM,
@@ -224,7 +286,7 @@ CASES: dict[str, Case] = {
             [_TABLE, _TABLE2, {"op": "table_join", "of": [0, 1], "how": how}, *_end(2)],
             *_TWO_TABLES,
         )
-        for how in ("inner", "outer")
+        for how in ("inner", "left", "outer")
     },
     **{
         f"{how} join by a foreign key": _case(
@@ -314,6 +376,28 @@ CASES: dict[str, Case] = {
             _to(2),
         ],
         *_LATE_STREAMS,
+    ),
+    # To one partition, to all of them or to none, to that of a producer.
+    "partitioners": _case(
+        [
+            _STREAM,
+            {"op": "repartition", "of": [0], "partitioner": 1},
+            {"op": "process", "of": [1], "f": 0, "store": "memory"},
+            {**_to(2), "partitioner": 0},
+            {"op": "to", "of": [0], "topic": "some", "partitioner": 1},
+        ],
+        *_KEYED_INPUTS,
+        partitions=2,
+    ),
+    "join by a foreign key, by partitioners": _case(
+        [
+            _TABLE,
+            _TABLE2,
+            {"op": "fk_join", "of": [0, 1], "how": "left", "f": 0, "keyed": True, "partitioner": 0},
+            *_end(2),
+        ],
+        *_PLACED_TABLES,
+        partitions=2,
     ),
     "two partitions": _case(
         [
