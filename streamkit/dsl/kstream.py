@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Generic, Literal, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 
 from streamkit.dsl.functions import check_function, check_supplier
 from streamkit.dsl.kgrouped import KGroupedStream
@@ -149,15 +149,26 @@ class KStream(
         )
         return KStream(behind)
 
+    @overload
     def late_records(
         self, side: Literal["left", "right"], *, name: str | None = None
+    ) -> KStream[K, Any]: ...
+
+    @overload
+    def late_records(self, side: KStream[K, V2], *, name: str | None = None) -> KStream[K, V2]: ...
+
+    def late_records(
+        self, side: Literal["left", "right"] | KStream[K, Any], *, name: str | None = None
     ) -> KStream[K, Any]:
         """Of a join of two streams: one side's records that came too late to wait for partners.
 
         They met the partners that were there, and go on as they came, with one header more, `late`.
 
+        Args:
+            side: "left" or "right", or the stream itself that was joined, which tells its type too.
+
         Raises:
-            TopologyError: this stream isn't a join of two streams.
+            TopologyError: this stream isn't a join of two streams, or not of that one and another.
 
         Example:
             >>> builder = StreamsBuilder()
@@ -165,7 +176,7 @@ class KStream(
             >>> right = builder.stream("right", key=str, value=str)
             >>> joined = left.join(right, lambda l, r: l + r, windows=JoinWindows(10), value=str)
             >>> joined.to("pairs")
-            >>> joined.late_records("right").to("late")
+            >>> joined.late_records(right).to("late")
             >>> trace(builder, ("left", "k", "a", 100), ("right", "k", "b", 95),
             ...       ("right", "k", "c", 20))
             left k=a @100        -> -
@@ -173,7 +184,8 @@ class KStream(
             right k=c @20        -> late: k=c @20
             dropped: 1 (late)
         """
-        return KStream(late_records_of_join(self._place, side, name))
+        of = side if isinstance(side, str) else side.place
+        return KStream(late_records_of_join(self._place, of, name))
 
     # -- tables ------------------------------------------------------------------------------------
 

@@ -38,14 +38,19 @@ def late_records(aggregated: StreamNode | None, grouping: Grouping, name: str | 
     return _late_place(place, node, name)
 
 
-def late_records_of_join(joined: StreamNode, side: str, name: str | None) -> StreamNode:
+def late_records_of_join(
+    joined: StreamNode, side: str | StreamNode, name: str | None
+) -> StreamNode:
     """The place behind one side's records that come too late for later partners.
+
+    Args:
+        side: "left", "right" or the place of the stream that is that side.
 
     Raises:
         ConfigError: no side of that name.
-        TopologyError: `joined` is no join of two streams.
+        TopologyError: `joined` is no join of two streams, or not of that one and another.
     """
-    if side not in ("left", "right"):
+    if isinstance(side, str) and side not in ("left", "right"):
         raise ConfigError(f"a join has a 'left' and a 'right' side, no {side!r}")
     node = joined.node
     if not isinstance(node, StreamJoinGraphNode):
@@ -53,6 +58,8 @@ def late_records_of_join(joined: StreamNode, side: str, name: str | None) -> Str
             "late_records of a stream needs the join of two streams itself: "
             "joined = left.join(right, …); joined.late_records('left')"
         )
+    if isinstance(side, StreamNode):
+        side = _side_of(node, side)
     keeper = node.left_window if side == "left" else node.right_window
     (window,) = {
         child for parent in node.parents for child in parent.children if child.name == keeper
@@ -67,6 +74,15 @@ def late_records_of_join(joined: StreamNode, side: str, name: str | None) -> Str
         sources=joined.sources,
     )
     return _late_place(place, window, name)
+
+
+def _side_of(join: StreamJoinGraphNode, stream: StreamNode) -> str:
+    left, right = (each is stream.node for each in join.joined)
+    if left and right:
+        raise TopologyError("late_records of a stream joined with itself: say 'left' or 'right'")
+    if not left and not right:
+        raise TopologyError("late_records of a stream that is not joined here")
+    return "left" if left else "right"
 
 
 def late_records_of_part(

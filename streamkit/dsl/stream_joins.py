@@ -52,6 +52,7 @@ def join_streams(
     if store is not None:
         check_name(store)
     fields = store_fields(options)
+    joined = (left.node, right.node)
     this_store, other_store = options.get("this_store"), options.get("other_store")
     if this_store is not None and other_store is not None and this_store.name == other_store.name:
         raise ConfigError(f"this_store and other_store are both called {this_store.name!r}")
@@ -148,6 +149,7 @@ def join_streams(
         ),
         pending=pending,
         emits_null_keys=keeps_left or keeps_right,
+        joined=joined,
     )
     graph.add(node, left.node, right.node)
     return StreamNode(

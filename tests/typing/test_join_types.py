@@ -64,7 +64,9 @@ def test_joins_of_streams() -> None:
         ),
         KStream[int, tuple[int, Order | None, Payment | None]],
     )
-    assert_type(both.late_records("left"), KStream[int, Any])
+    assert_type(both.late_records(orders), KStream[int, Order])
+    assert_type(both.late_records(paid, name="late"), KStream[int, Payment])
+    assert_type(both.late_records("left", name="also-late"), KStream[int, Any])
 
 
 def test_joins_of_tables_by_key() -> None:

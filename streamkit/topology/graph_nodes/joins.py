@@ -25,6 +25,7 @@ class StreamJoinGraphNode(GraphNode):
         make_self_join: the one operator, under that name, of a stream joined with itself through one store.
         pending: the store of records that wait for a partner, if any do.
         emits_null_keys: a left or outer join.
+        joined: the nodes of the streams that the program joins, before any repartition topic.
 
     Attributes:
         is_self_join: the left side's window store serves both sides; set when the whole graph is known.
@@ -40,9 +41,11 @@ class StreamJoinGraphNode(GraphNode):
         make_self_join: MakeOperator,
         pending: StoreSpec | None,
         emits_null_keys: bool,
+        joined: tuple[GraphNode, GraphNode],
     ) -> None:
         super().__init__(name)
         self.emits_null_keys = emits_null_keys
+        self.joined = joined
         self.is_self_join = False
         self._sides = (left, right)
         self._make_merge = make_merge

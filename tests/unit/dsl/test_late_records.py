@@ -185,9 +185,37 @@ def test_late_records_of_a_join_of_a_stream_with_itself() -> None:
 def test_late_records_need_a_join_and_one_of_its_sides() -> None:
     _, out = joined()
     with pytest.raises(ConfigError, match="'left' and a 'right' side, no 'both'"):
-        out.late_records("both")  # type: ignore[arg-type]  # that is what is tested
+        out.late_records("both")  # type: ignore[call-overload]  # that is what is tested
     with pytest.raises(TopologyError, match="needs the join of two streams itself"):
         out.filter(lambda _, pair: bool(pair)).late_records("left")
+
+
+def test_side_of_a_join_may_be_said_by_its_stream() -> None:
+    """Also where keys were changed and a repartition topic lies between."""
+    builder = sk.StreamsBuilder()
+    left = builder.stream("left", key=str, value=str)
+    right = builder.stream("right", key=str, value=int).select_key(lambda key, _: key, key=str)
+    windows = sk.JoinWindows(10, grace=5)
+    both = left.join(right, lambda a, b: [a, b], windows=windows, name="join", store="join")
+    both.late_records(left).map_values(str.upper, value=str).to("late-left")
+    both.late_records(right, name="late").map_values(lambda n: n + 1, value=int).to("late-right")
+    with TopologyTestDriver(builder) as driver:
+        for topic, value in (("left", "x"), ("right", 1)):
+            driver.pipe_input(topic, "k", value, timestamp_ms=100)
+            driver.pipe_input(topic, "k", value, timestamp_ms=10)
+        assert [record.value for record in driver.read_all("late-left")] == ["X"]
+        assert [record.value for record in driver.read_all("late-right")] == [2]
+
+
+def test_stream_that_says_the_side_is_one_of_two() -> None:
+    builder = sk.StreamsBuilder()
+    one = builder.stream("one", key=str, value=str)
+    windows = sk.JoinWindows(10)
+    out = one.join(one, lambda a, b: a + b, windows=windows)
+    with pytest.raises(TopologyError, match="joined with itself: say 'left' or 'right'"):
+        out.late_records(one)
+    with pytest.raises(TopologyError, match="a stream that is not joined here"):
+        out.late_records(builder.stream("other", key=str, value=str))
 
 
 @pytest.mark.parametrize("windows", [sk.TumblingWindows(10), sk.SessionWindows(5)], ids=str)
