@@ -78,7 +78,8 @@ class KStream(
                 `RecordInfo`.
             key, value: types or serdes; by default the stream's.
             partitioner: `f(topic, key, value, partitions)` -> a partition or several, see
-                `StreamPartitioner`; by default murmur2 of the key, as every Kafka producer's.
+                `StreamPartitioner`; by default murmur2 of the key, as every Kafka producer's; of a windowed key
+                without its window, so that all windows of a key are in one partition.
 
         Example:
             >>> builder = StreamsBuilder()

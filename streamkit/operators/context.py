@@ -63,6 +63,10 @@ class RecordCollector:
         """How many partitions `topic` has; for stream partitioners."""
         raise NotImplementedError
 
+    def partition_of(self, topic: str, key: bytes) -> int:
+        """The partition of `topic` that records of that key go to."""
+        raise NotImplementedError
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Cancellable:

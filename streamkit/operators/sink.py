@@ -28,6 +28,7 @@ class SinkOperator(Operator):
         key_serde, value_serde: None: keys and values are bytes already.
         partitioner: `f(topic, key, value, partitions)` -> a partition, several (the record goes to each; none:
             it is dropped), or None, which leaves it to the producer; None: murmur2 of the key.
+        window_bytes: without a partitioner: how many bytes at the end of the key don't choose the partition.
         reuse_raw_key: send the source record's key bytes instead of encoding the key again.
         changes: values are changes of a table on their way to an aggregation.
     """
@@ -40,6 +41,7 @@ class SinkOperator(Operator):
         *,
         topic_extractor: Any = None,
         partitioner: Any = None,
+        window_bytes: i64 = 0,
         reuse_raw_key: bool = False,
         changes: bool = False,
     ) -> None:
@@ -49,6 +51,7 @@ class SinkOperator(Operator):
         self._key_serde: Final[Any] = key_serde
         self._value_serde: Final[Any] = value_serde
         self._partitioner: Final[Any] = partitioner
+        self._window_bytes: Final[i64] = window_bytes
         self._reuse_raw_key: Final = reuse_raw_key
         self._changes: Final = changes
 
@@ -89,10 +92,14 @@ class SinkOperator(Operator):
             error.node = self.name
             raise
         if partitions is None:
-            self.context.collector.send(topic, -1, raw_key, raw_value, timestamp, headers)
-            return
-        for partition in partitions:
+            partition: i64 = -1
+            if self._window_bytes > 0 and raw_key is not None:
+                base_key = raw_key[: len(raw_key) - self._window_bytes]
+                partition = self.context.collector.partition_of(topic, base_key)
             self.context.collector.send(topic, partition, raw_key, raw_value, timestamp, headers)
+            return
+        for chosen in partitions:
+            self.context.collector.send(topic, chosen, raw_key, raw_value, timestamp, headers)
 
     def _partitions(self, topic: str, key: object, value: object) -> list[int] | None:
         """The partitions that the user's partitioner wants; None leaves it to the producer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from streamkit.log.client import Producer
+from streamkit.log.client.partitioner import partition_for_key
 from streamkit.model.records import Headers
 from streamkit.operators.context import RecordCollector
 
@@ -37,3 +38,6 @@ class ProducerCollector(RecordCollector):
 
     def partitions_for(self, topic: str) -> int:
         return self._producer.partitions_for(topic)
+
+    def partition_of(self, topic: str, key: bytes) -> int:
+        return partition_for_key(key, self._producer.partitions_for(topic))

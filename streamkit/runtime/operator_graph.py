@@ -101,6 +101,7 @@ def _make_sink(node: SinkNode) -> SinkOperator:
         node.value_serde,
         topic_extractor=None if topic is not None else node.topic,
         partitioner=node.partitioner,
+        window_bytes=node.window_bytes,
         reuse_raw_key=node.reuse_raw_key,
         changes=node.changes,
     )

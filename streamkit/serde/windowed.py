@@ -17,10 +17,22 @@ from streamkit.model.windowed import Window, Windowed
 from streamkit.serde.base import Serde
 from streamkit.serde.failures import unreadable, unwritable
 
-__all__ = ["SessionWindowedSerde", "TimeWindowedSerde"]
+__all__ = ["SessionWindowedSerde", "TimeWindowedSerde", "window_bytes"]
 
 _START: Final = Struct(">q")
 _END_START: Final = Struct(">qq")
+
+
+def window_bytes(serde: Serde[Any]) -> int:
+    """How many bytes at the end of a key are its window; 0 of keys that aren't windowed.
+
+    Example:
+        >>> window_bytes(TimeWindowedSerde(StringSerde(), 10)), window_bytes(StringSerde())
+        (8, 0)
+    """
+    if isinstance(serde, TimeWindowedSerde):
+        return _START.size
+    return _END_START.size if isinstance(serde, SessionWindowedSerde) else 0
 
 
 class TimeWindowedSerde(Serde[Any]):

@@ -41,6 +41,9 @@ class DriverTopics(RecordCollector):
     def partitions_for(self, topic: str) -> int:  # noqa: ARG002
         return 1
 
+    def partition_of(self, topic: str, key: bytes) -> int:  # noqa: ARG002
+        return 0
+
     def pop(self, topic: str) -> Record[bytes | None, bytes | None] | None:
         records = self._unread.get(topic)
         if not records:

@@ -162,6 +162,7 @@ class SinkNode:
     Attributes:
         key_serde, value_serde: None: keys and values are bytes already.
         partitioner: None: murmur2 of the key, as Kafka's producer.
+        window_bytes: how many bytes at the end of the key are its window, which doesn't choose the partition.
         reuse_raw_key: the source record's key bytes are what `key_serde` would write.
         changes: values are `Change`s, written as Kafka Streams writes them between a table and its
             aggregation.
@@ -173,6 +174,7 @@ class SinkNode:
     key_serde: Serde[Any] | None = None
     value_serde: Serde[Any] | None = None
     partitioner: StreamPartitioner | None = None
+    window_bytes: int = 0
     reuse_raw_key: bool = False
     changes: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from streamkit.clock import ManualClock
+from streamkit.log.client.partitioner import partition_for_key
 from streamkit.model import EMPTY_HEADERS, Headers, TaskId
 from streamkit.operators.base import Operator
 from streamkit.operators.context import RecordCollector, TaskContext
@@ -66,6 +67,9 @@ class Collector(RecordCollector):
 
     def partitions_for(self, topic: str) -> int:
         return 4
+
+    def partition_of(self, topic: str, key: bytes) -> int:
+        return partition_for_key(key, 4)
 
 
 class Lab:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from operator_lab import Lab, Sent, Written
 
 from streamkit.errors import SerdeError, TopologyError
-from streamkit.model import Change, RecordInfo
+from streamkit.log.client.partitioner import partition_for_key
+from streamkit.model import Change, RecordInfo, Window, Windowed
 from streamkit.operators.change_codec import decode_change, encode_change
 from streamkit.operators.sink import SinkOperator
 from streamkit.operators.source import SourceOperator
@@ -24,6 +25,7 @@ from streamkit.operators.timestamps import (
     wall_clock_time,
 )
 from streamkit.serde import IntegerSerde, StringSerde
+from streamkit.serde.windowed import TimeWindowedSerde
 
 
 def source(*arguments: Any, **options: Any) -> tuple[Lab, SourceOperator]:
@@ -116,6 +118,24 @@ def test_partitioner_decides_or_leaves_it_to_the_producer() -> None:
 
     assert written(sink(), "any", "v")[0].partition == -1
     assert written(sink(), "last", "v")[0].partition == 3
+
+
+def test_windows_of_one_key_go_to_one_partition() -> None:
+    """As in Kafka Streams, where a topic of windowed keys is partitioned by the keys alone."""
+    serde = TimeWindowedSerde(StringSerde(), 10)
+    for key in ("ann", "bob", "cid"):
+        partitions = {
+            written(
+                SinkOperator("out", serde, StringSerde(), window_bytes=8),
+                Windowed(key, Window(start, start + 10)),
+                "v",
+            )[0].partition
+            for start in range(0, 200, 10)
+        }
+        assert partitions == {partition_for_key(key.encode(), 4)}
+    assert written(SinkOperator("out", serde, StringSerde(), window_bytes=8), None, "v") == [
+        Written("out", -1, None, b"v", 3, ())
+    ]
 
 
 def test_partitioner_may_send_a_record_to_several_partitions_or_to_none() -> None:

@@ -8,7 +8,14 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from streamkit import KStream, StreamsBuilder, TaskId, TopologyError, TumblingWindows
+from streamkit import (
+    KStream,
+    SessionWindows,
+    StreamsBuilder,
+    TaskId,
+    TopologyError,
+    TumblingWindows,
+)
 from streamkit.operators.count import StreamCount
 from streamkit.serde import JsonSerde
 from streamkit.topology import ProcessorNode, SourceNode, TopologyPlan, plan
@@ -241,6 +248,27 @@ def test_source_decodes_values_that_tell_the_time() -> None:
     timed = b.stream("in", key=str, value=str, timestamp=lambda _, v: int(v))
     timed.group_by_key().count(store="s")
     assert source_of(planned(b)).value_serde is not None
+
+
+def test_topics_of_windowed_keys_are_partitioned_by_the_keys_alone() -> None:
+    """As in Kafka Streams; its repartition topics keep windows apart, as records of a window meet behind them."""
+    b = StreamsBuilder()
+    grouped = stream(b).group_by_key()
+    windows = grouped.windowed_by(TumblingWindows(10)).count(store="w").to_stream()
+    windows.to("windows")
+    windows.to("first", partitioner=lambda *_: 0)
+    windows.repartition(name="again").to("again", value=int)
+    grouped.windowed_by(SessionWindows(10)).count(store="s").to_stream().to("sessions")
+    grouped.count(store="c").to_stream().to("counts")
+    sinks = [sink for sub in planned(b).sub_topologies for sink in sub.sinks]
+    assert {sink.topic: sink.window_bytes for sink in sinks} == {
+        "windows": 8,
+        "first": 0,
+        "app-again-repartition": 0,
+        "again": 8,
+        "sessions": 16,
+        "counts": 0,
+    }
 
 
 def count_node(p: TopologyPlan) -> StreamCount:
