@@ -34,6 +34,7 @@ __all__ = [
     "META_PROPERTIES_FILE",
     "PARTITION_METADATA_FILE",
     "RECOVERY_POINT_FILE",
+    "is_damaged",
     "read_leader_epochs",
     "read_meta_properties",
     "read_offsets",
@@ -69,6 +70,11 @@ def read_offsets(path: Path) -> dict[TopicPartition, int]:
             return {}
         offsets[TopicPartition(fields[0], int(fields[1]))] = int(fields[2])
     return offsets
+
+
+def is_damaged(path: Path, has_entries: bool) -> bool:
+    """Whether a checkpoint that yields nothing says anything but that it has no entries."""
+    return not has_entries and (read_text(str(path)) or "").split() not in ([], ["0", "0"])
 
 
 def write_offsets(path: Path, offsets: Mapping[TopicPartition, int]) -> None:

@@ -27,6 +27,7 @@ from streamkit.log.storage.checkpoints import (
     META_PROPERTIES_FILE,
     PARTITION_METADATA_FILE,
     RECOVERY_POINT_FILE,
+    is_damaged,
     read_leader_epochs,
     read_meta_properties,
     read_offsets,
@@ -291,7 +292,7 @@ class _Partition:
 
     def _check_epochs(self) -> None:
         path = self._folder / LEADER_EPOCH_FILE
-        if _is_damaged(path, bool(read_leader_epochs(path))):
+        if is_damaged(path, bool(read_leader_epochs(path))):
             self._found.add("warning", path, "is damaged, and counts as empty")
         for epoch, start in read_leader_epochs(path):
             if start > self.result.end_offset:
@@ -303,7 +304,7 @@ class _Partition:
 def _check_checkpoints(found: Checkup) -> None:
     for name in (RECOVERY_POINT_FILE, LOG_START_FILE, CLEANER_OFFSET_FILE):
         offsets = read_offsets(found.data_dir / name)
-        if _is_damaged(found.data_dir / name, bool(offsets)):
+        if is_damaged(found.data_dir / name, bool(offsets)):
             found.add("warning", name, "is damaged, and counts as empty")
         for topic_partition, offset in offsets.items():
             partition = found.partitions.get(topic_partition)
@@ -324,10 +325,3 @@ def _forget_compacted_gaps(found: Checkup) -> None:
     for name, partition in found.partitions.items():
         clean_to = compacted.get(name, 0)
         partition.gaps = [gap for gap in partition.gaps if gap[1] >= clean_to]
-
-
-def _is_damaged(path: Path, has_entries: bool) -> bool:
-    """Whether a checkpoint that yields nothing says anything but that it has no entries."""
-    if has_entries or not path.exists():
-        return False
-    return path.read_bytes().split() not in ([], [b"0", b"0"])

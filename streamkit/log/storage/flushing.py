@@ -130,9 +130,9 @@ class Flusher:
         """The log is gone: nobody waits for its job."""
         self._jobs.pop(name, None)
 
-    def save_offsets(self, path: Path, offsets: Mapping[TopicPartition, int]) -> None:
-        """Replace a checkpoint in the background."""
-        self._saver.submit(_save_offsets, path, offsets)
+    def save_offsets(self, path: Path, offsets: Mapping[TopicPartition, int]) -> Future[None]:
+        """Replace a checkpoint in the background; what comes back is done when that is."""
+        return self._saver.submit(_save_offsets, path, offsets)
 
     def wait_for_checkpoints(self) -> None:
         """Wait until the checkpoints that are being replaced are."""

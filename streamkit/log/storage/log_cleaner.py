@@ -3,13 +3,15 @@
 One pass runs at a time. The broker's loop calls `LogManager.clean` often and for a few milliseconds; between
 passes all compacted logs are looked at, and the one with the largest dirty share is taken. Up to where
 each log is clean stands in `cleaner-offset-checkpoint`, in Kafka's format; without it a log counts as
-dirty from its start, which costs time and nothing else.
+dirty from its start, which costs time and nothing else. A log that stands there may have gaps: recovery goes by
+that, so it is there before anything is taken out for the first time.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 
 from streamkit.errors import StreamkitError
@@ -55,6 +57,7 @@ class LogCleaner:
         "_left",
         "_logs",
         "_looking",
+        "_marking",
         "_max_keys",
         "_postponed",
         "_steps",
@@ -84,6 +87,8 @@ class LogCleaner:
         self._steps: Steps | None = None
         self._due_ms = 0
         self._looking = False
+        # Saves, before the first pass over a log, that its records may be missing from then on.
+        self._marking: Future[None] | None = None
         self._left: list[TopicPartition] = []
         self._best: tuple[TopicPartition, tuple[bool, float]] | None = None
         self._postponed: dict[TopicPartition, int] = {}
@@ -100,6 +105,8 @@ class LogCleaner:
             # Longer than it ever rests: the clock has gone back.
             rests = 0 < self._due_ms - now_ms <= self.backoff_ms
             return not rests and self._look(now_ms)
+        if self._marking is not None and not self._marking.done():
+            return False
         name = self._current
         try:
             return next(self._steps)
@@ -191,6 +198,9 @@ class LogCleaner:
         found = self.cleanable(self._current, now_ms)
         if not found.is_due(partition_log.config):
             return True
+        if self._current not in self._clean_to:
+            self._clean_to[self._current] = found.first_dirty
+            self._marking = self._save()
         self._steps = compact(
             partition_log,
             found,
@@ -200,6 +210,6 @@ class LogCleaner:
         )
         return True
 
-    def _save(self) -> None:
+    def _save(self) -> Future[None]:
         offsets = {name: offset for name, offset in self._clean_to.items() if name in self._logs}
-        self._flusher.save_offsets(self._checkpoint, offsets)
+        return self._flusher.save_offsets(self._checkpoint, offsets)

@@ -23,9 +23,11 @@ from random import Random
 from streamkit.clock import Clock
 from streamkit.errors import ClosedError, StorageError
 from streamkit.log.storage.checkpoints import (
+    CLEANER_OFFSET_FILE,
     LOG_START_FILE,
     META_PROPERTIES_FILE,
     RECOVERY_POINT_FILE,
+    is_damaged,
     read_meta_properties,
     read_offsets,
     remove_clean_shutdown,
@@ -175,12 +177,21 @@ class LogManager:
             points = read_offsets(self.data_dir / RECOVERY_POINT_FILE)
             self._saved_starts, self._saved_points = starts, points
             with _without_garbage_collection():
+                # Where a log was compacted records may be missing.
+                compacted = read_offsets(self.data_dir / CLEANER_OFFSET_FILE)
+                is_known = not is_damaged(self.data_dir / CLEANER_OFFSET_FILE, bool(compacted))
                 for folder, name in self._folders():
                     config = (configs or {}).get(name.topic, self.defaults)
                     point = None if clean else points.get(name, 0)
                     try:
                         self._logs[name] = self._open_log(
-                            folder, name, config, now_ms, starts.get(name, 0), point
+                            folder,
+                            name,
+                            config,
+                            now_ms,
+                            starts.get(name, 0),
+                            point,
+                            gapless=is_known and name in points and name not in compacted,
                         )
                     except StorageError as error:
                         log.error(
@@ -484,6 +495,8 @@ class LogManager:
         log_start_offset: int,
         recovery_point: int | None,
         topic_id: uuid.UUID | None = None,
+        *,
+        gapless: bool = False,
     ) -> PartitionLog:
         return PartitionLog(
             folder,
@@ -493,6 +506,7 @@ class LogManager:
             topic_id=topic_id,
             log_start_offset=log_start_offset,
             recovery_point=recovery_point,
+            gapless=gapless,
             producer_expiration_ms=self._producer_expiration_ms,
             now_ms=now_ms,
             random=self._random,

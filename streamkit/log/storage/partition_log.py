@@ -73,6 +73,7 @@ class PartitionLog:
         topic_id: uuid.UUID | None = None,
         log_start_offset: int = 0,
         recovery_point: int | None = None,
+        gapless: bool = False,
         producer_expiration_ms: int = 86_400_000,
         now_ms: int = 0,
         random: Random | None = None,
@@ -93,6 +94,7 @@ class PartitionLog:
             log_start_offset=log_start_offset,
             recovery_point=recovery_point,
             now_ms=now_ms,
+            gapless=gapless,
         )
         self._opened = opened
         self._random = random if random is not None else Random()

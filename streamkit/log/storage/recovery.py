@@ -2,7 +2,7 @@
 
 After a clean stop nothing is scanned but the tail behind the active segment's last index entry. After
 a crash everything from the recovery point on is: each batch's checksum is checked; at the first
-torn or damaged one the log is cut, later segments are dropped, and the indexes, the producer state and
+torn, damaged or missing one the log is cut, later segments are dropped, and the indexes, the producer state and
 the leader epochs of that part are made anew. What lies before the recovery point was forced to the disk
 and is taken as it is.
 
@@ -82,6 +82,7 @@ def open_folder(
     log_start_offset: int,
     recovery_point: int | None,
     now_ms: int,
+    gapless: bool = False,
 ) -> OpenedLog:
     """Open the segments of a folder, and recover them if need be.
 
@@ -94,6 +95,7 @@ def open_folder(
         log_start_offset: first offset of the log, as far as it is known.
         recovery_point: all before it is on the disk; None after a clean stop.
         now_ms: the time.
+        gapless: no record may be missing behind the recovery point: the log was never compacted.
     """
     listing = _list(folder)
     segments = [
@@ -114,7 +116,7 @@ def open_folder(
         load_producers(opened, states, log_start_offset, now_ms)
         return opened
     if recovery_point is not None:
-        _recover(opened, states, epochs, recovery_point, now_ms)
+        _recover(opened, states, epochs, recovery_point, now_ms, gapless=gapless)
     else:
         try:
             opened.end_offset = segments[-1].open_active()
@@ -145,6 +147,8 @@ def _recover(
     epochs: LeaderEpochs,
     recovery_point: int,
     now_ms: int,
+    *,
+    gapless: bool = False,
 ) -> None:
     segments = opened.segments
     first = max(
@@ -160,6 +164,11 @@ def _recover(
             position, offset = 0, segment.base_offset
         size = segment.size
         damage = segment.recover(position, offset, _taker(segment, states, epochs, now_ms))
+        end = max(states.end_offset, segment.base_offset)
+        if damage is None and gapless and index + 1 < len(segments) and end >= recovery_point:
+            following = segments[index + 1].base_offset
+            # The machine has kept the name of the next segment, and not the end of this one.
+            damage = segment.missing(end, following) if following > end else None
         if damage is not None:
             cut = size - segment.size
             opened.bytes_cut += cut

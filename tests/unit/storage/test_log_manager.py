@@ -75,6 +75,36 @@ def test_logs_survive_a_clean_stop(open_manager: OpenManager, tmp_path: Path) ->
     assert list(manager.partitions()) == [TP]
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_log_ends_where_the_machine_has_lost_the_end_of_a_segment(
+    open_manager: OpenManager, compacted: bool
+) -> None:
+    """The name of the segment behind it is on the disk, and perhaps its records: they would follow a hole."""
+    manager = open_manager(LogConfig(segment_bytes=200))
+    log = manager.create(TP)
+    for index in range(4):
+        log.append(batch(b"%d" % index), now_ms=0)
+    manager.flush_all()
+    flushed = log.end_offset
+    for index in range(4, 12):
+        log.append(batch(b"%d" % index), now_ms=0)
+    lost = next(segment for segment in log.segments if segment.base_offset >= flushed)
+    manager.abandon()
+    Path(lost.path).write_bytes(b"")
+    if compacted:
+        # There it may have been emptied by compaction.
+        checkpoint = manager.data_dir / "cleaner-offset-checkpoint"
+        checkpoint.write_text(f"0\n1\n{TP.topic} {TP.partition} 0\n")
+    again = open_manager().get(TP)
+    assert again is not None
+    if compacted:
+        assert again.end_offset == 12
+        return
+    assert again.end_offset == lost.base_offset
+    assert [row.value for row in all_rows(again)] == [b"%d" % i for i in range(lost.base_offset)]
+    assert again.append(batch(b"on"), now_ms=0).base_offset == lost.base_offset
+
+
 def test_logs_survive_a_kill(open_manager: OpenManager) -> None:
     manager = open_manager()
     manager.create(TP).append(batch(b"a", b"b"), now_ms=0)
