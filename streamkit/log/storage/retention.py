@@ -46,13 +46,14 @@ def _too_old(segments: Sequence[Segment], retention_ms: int, now_ms: int) -> int
     if retention_ms < 0:
         return 0
     count = 0
-    for segment in segments:
+    for index, segment in enumerate(segments):
         if segment.size == 0:
-            break
+            # Compacted away: it goes with what comes behind it.
+            continue
         timestamp = segment.largest_timestamp()[0]
         if now_ms - (timestamp if timestamp >= 0 else segment.modified_ms()) <= retention_ms:
             break
-        count += 1
+        count = index + 1
     return count
 
 
@@ -61,9 +62,10 @@ def _too_large(segments: Sequence[Segment], retention_bytes: int) -> int:
         return 0
     excess = sum(segment.size for segment in segments) - retention_bytes
     count = 0
-    for segment in segments[:-1]:
+    for segment in segments:
         excess -= segment.size
-        if excess < 0:
+        # The last one is empty, or goes only if nothing is to remain.
+        if excess < 0 or (segment is segments[-1] and segment.size == 0):
             break
         count += 1
     return count

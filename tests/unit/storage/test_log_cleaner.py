@@ -510,6 +510,21 @@ def test_compacted_and_deleted_log_loses_old_segments_too(
     assert log.end_offset == 100
 
 
+def test_segment_that_compaction_has_emptied_does_not_hold_up_retention(
+    open_manager: OpenManager, clock: ManualClock
+) -> None:
+    policy = frozenset({"compact", "delete"})
+    manager = open_manager(replace(CONFIG, cleanup_policy=policy, retention_ms=5_000))
+    log = manager.create(TP)
+    for index in range(30):
+        put(log, b"k" if index < 20 else b"k%d" % index, b"v" * 20)
+    clean_all(manager, clock.now_ms())
+    assert log.segments[0].size == 0
+    manager.apply_retention(6_001)
+    assert all_rows(log) == []
+    assert log.log_start_offset == log.end_offset == 30
+
+
 def test_compaction_for_which_there_is_no_space_is_tried_again(
     open_manager: OpenManager, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

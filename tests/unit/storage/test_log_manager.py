@@ -317,6 +317,20 @@ def test_retention_by_size(open_manager: OpenManager, clock: ManualClock) -> Non
     assert 400 <= log.size_bytes < 400 + size
 
 
+def test_retention_of_no_bytes_leaves_none(open_manager: OpenManager, clock: ManualClock) -> None:
+    manager = open_manager(LogConfig(segment_bytes=200, retention_bytes=0))
+    log = manager.create(TP)
+    for _ in range(5):
+        log.append(batch(b"x" * 50), now_ms=0)
+    assert manager.apply_retention(clock.now_ms()) > 0
+    assert (log.log_start_offset, log.end_offset, log.size_bytes) == (5, 5, 0)
+    assert manager.apply_retention(clock.now_ms()) == 0
+    layout = log.layout
+    manager.apply_retention(clock.now_ms())
+    assert log.layout == layout
+    assert log.append(batch(b"y"), now_ms=0).base_offset == 5
+
+
 def test_retention_after_delete_records(open_manager: OpenManager, clock: ManualClock) -> None:
     policy = frozenset({"compact"})
     manager = open_manager(LogConfig(segment_bytes=200, retention_ms=1, cleanup_policy=policy))
