@@ -131,9 +131,13 @@ def compaction_begins_after(lab: BrokerLab) -> int:
     advance(lab)
     for number in range(10):
         log.append(keyed(b"%d" % number, timestamp=10 * number), now_ms=0, from_client=False)
-    log.flush()
-    before = log.size_bytes
-    return ms_until(lab, lambda: log.size_bytes < before or any(log.folder.glob("*.cleaned")))
+    logs = lab.broker.logs
+
+    def has_begun() -> bool:
+        logs.wait_for_flushes()
+        return (logs.data_dir / "cleaner-offset-checkpoint").exists()
+
+    return ms_until(lab, has_begun)
 
 
 def keyed(value: bytes, timestamp: int) -> bytes:
