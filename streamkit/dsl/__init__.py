@@ -34,6 +34,7 @@ from streamkit.dsl.windows import (
     SlidingWindows,
     TumblingWindows,
     UnlimitedWindows,
+    Windows,
 )
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "UnlimitedWindows",
     "UntilTimeLimit",
     "UntilWindowCloses",
+    "Windows",
     "count",
     "count_distinct",
     "distinct",

@@ -176,7 +176,7 @@ class CogroupedKStream(CogroupedAggregation[K], Generic[K, A]):
 
 
 class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K, A]):
-    """Cogrouped streams by key and tumbling, hopping or sliding window."""
+    """Cogrouped streams by key and window of time: any but sessions."""
 
     def __init__(self, parts: Parts, windows: TimeWindows, value: Serde[Any] | None = None) -> None:
         self._parts = parts

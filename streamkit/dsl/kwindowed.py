@@ -34,6 +34,7 @@ from streamkit.dsl.window_tables import (
     windowed_operator,
 )
 from streamkit.dsl.windows.durations import to_ms
+from streamkit.dsl.windows.own import Windows
 from streamkit.dsl.windows.session import SessionWindows
 from streamkit.dsl.windows.sliding import SlidingWindows
 from streamkit.dsl.windows.unlimited import UnlimitedWindows
@@ -92,7 +93,7 @@ class _Windowed(NamedAggregation[Windowed[K], V], Generic[K, V]):
 
 
 class TimeWindowedKStream(_Windowed[K, V]):
-    """A stream's records by key and tumbling, hopping or sliding window.
+    """A stream's records by key and window of time: any but sessions.
 
     Null values are folded like any other, except in sliding windows, which drop them.
     """
@@ -114,7 +115,7 @@ class TimeWindowedKStream(_Windowed[K, V]):
                 0: at each record.
 
         Raises:
-            TopologyError: unlimited windows, which never close.
+            TopologyError: unlimited windows, which never close, or windows of one's own.
 
         Example:
             >>> builder = StreamsBuilder()
@@ -129,6 +130,11 @@ class TimeWindowedKStream(_Windowed[K, V]):
         """
         if isinstance(self._windows, UnlimitedWindows):
             raise TopologyError("unlimited windows never close: use the updates of their table")
+        if isinstance(self._windows, Windows):
+            raise TopologyError(
+                "emit_on_close works for windows of one length, not for those of "
+                f"{type(self._windows).__name__}: suppress(UntilWindowCloses()) has their final results"
+            )
         return TimeWindowedKStream(self._grouping, self._windows, to_ms(every, "every"))
 
     def count(

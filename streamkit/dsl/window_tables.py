@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, get_args
 from streamkit.dsl.options import resolve_store
 from streamkit.dsl.windows.durations import to_ms
 from streamkit.dsl.windows.hopping import HoppingWindows
+from streamkit.dsl.windows.own import Windows, check_own_windows
 from streamkit.dsl.windows.session import SessionWindows
 from streamkit.dsl.windows.sliding import SlidingWindows
 from streamkit.dsl.windows.tumbling import TumblingWindows
@@ -16,6 +17,7 @@ from streamkit.dsl.windows.unlimited import UnlimitedWindows
 from streamkit.errors import ConfigError
 from streamkit.operators.base import Operator
 from streamkit.operators.fold import Fold
+from streamkit.operators.own_window import OwnWindowAggregate
 from streamkit.operators.sliding_window import SlidingWindowAggregate
 from streamkit.operators.time_window import TimeWindowAggregate, UnlimitedWindowAggregate
 from streamkit.serde import Serde
@@ -34,17 +36,22 @@ __all__ = [
     "windowed_operator",
 ]
 
-TimeWindows: TypeAlias = TumblingWindows | HoppingWindows | SlidingWindows | UnlimitedWindows
+TimeWindows: TypeAlias = (
+    TumblingWindows | HoppingWindows | SlidingWindows | UnlimitedWindows | Windows
+)
 
 
 def check_windows(windows: object) -> None:
     """
     Raises:
-        ConfigError: they are no windows, or those of a join.
+        ConfigError: they are no windows, those of a join, or one's own with lengths that are none.
     """
+    if isinstance(windows, Windows):
+        check_own_windows(windows)
     if not isinstance(windows, (*get_args(TimeWindows), SessionWindows)):
         raise ConfigError(
-            f"windowed_by takes windows such as TumblingWindows(timedelta(hours=1)), not {windows!r}"
+            "windowed_by takes windows such as TumblingWindows(timedelta(hours=1)), or windows of a class of "
+            f"your own, of sk.Windows, not {windows!r}"
         )
 
 
@@ -58,7 +65,7 @@ def window_store(
     *,
     on_close: bool = False,
 ) -> StoreSpec:
-    """The store of a table by tumbling, hopping or sliding windows."""
+    """The store of a table by windows of time."""
     store, fields = resolve_store(graph, options, prefix)
     if isinstance(windows, SlidingWindows):
         size = windows.difference_ms
@@ -130,6 +137,16 @@ def windowed_operator(
         )
     if isinstance(windows, UnlimitedWindows):
         return partial(UnlimitedWindowAggregate, start_ms=windows.start_ms, make_fold=make_fold)
+    if isinstance(windows, Windows):
+        return partial(
+            OwnWindowAggregate,
+            windows_for=windows.windows_for,
+            kind=type(windows).__name__,
+            size_ms=windows.size_ms,
+            grace_ms=windows.grace_ms,
+            make_fold=make_fold,
+            idle_ms=windows.idle_ms,
+        )
     return partial(
         TimeWindowAggregate,
         size_ms=windows.size_ms,

@@ -268,6 +268,9 @@ class _NotingWindows(TimestampedWindowStore[Any, Any]):
     def fetch_raw(self, raw_key: bytes, start_ms: i64) -> tuple[Any, int] | None:
         return self._store.fetch_raw(raw_key, start_ms)
 
+    def expired(self, start_ms: i64) -> bool:
+        return self._store.expired(start_ms)
+
     def fetch_range(
         self, key: Any, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[int, tuple[Any, int]]]:

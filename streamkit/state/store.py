@@ -375,6 +375,10 @@ class TimestampedWindowStore(StateStore, Generic[K, V]):
         """Like `put`, with the key as its serde writes it."""
         raise NotImplementedError
 
+    def expired(self, start_ms: i64) -> bool:
+        """True if a window that starts then can't be seen any more, be it put or not."""
+        raise NotImplementedError
+
     def fetch_range(
         self, key: K, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[int, tuple[V, int]]]:

@@ -172,6 +172,9 @@ class OverlaidTimestampedWindowStore(TimestampedWindowStore[Any, Any]):
     def put_raw(self, raw_key: bytes, value: object, start_ms: i64, timestamp: i64) -> None:
         self._parts.put(raw_key, value, start_ms, timestamp)
 
+    def expired(self, start_ms: i64) -> bool:
+        return start_ms < self._parts.overlay.visible_from()
+
     def fetch_range(
         self, key: object, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[int, tuple[Any, int]]]:

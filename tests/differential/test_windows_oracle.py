@@ -108,6 +108,69 @@ def test_joins_with_window_stores_in_memory(oracle: StreamsOracle, how: str) -> 
         assert any(agree(oracle, nodes, inputs))
 
 
+OWN_WINDOWS: tuple[dict[str, Any], ...] = (
+    {"lengths": [10, 10, 10, 10, 10], "grace": 0},
+    {"lengths": [50, 7, 30, 20, 10], "grace": 0},
+    {"lengths": [50, 7, 30, 20, 10], "grace": 4},
+    {"lengths": [3, 39], "grace": 15},
+)
+
+
+@pytest.mark.parametrize("windows", OWN_WINDOWS, ids=str)
+@pytest.mark.parametrize("how", ["count", "reduce", "aggregate"])
+@pytest.mark.parametrize("final", [False, True])
+def test_windows_of_ones_own(
+    oracle: StreamsOracle, windows: dict[str, Any], how: str, final: bool
+) -> None:
+    """Lengths that differ, windows that overlap, and records in none of them."""
+    nodes: list[Node] = [
+        {"op": "stream", "topic": "in"},
+        {"op": "aggregate", "of": [0], "how": how, "f": 1, "windows": windows, "store": "own"},
+        {"op": "windowed_to_stream", "of": [1]},
+        {"op": "to", "of": [2], "topic": "out"},
+    ]
+    if final:
+        nodes.insert(2, {"op": "suppress_close", "of": [1]})
+        nodes[3]["of"], nodes[4]["of"] = [2], [3]
+    times = (1, 12, 25, 19, 4, 33, 48, 36, 51, 49, 8, 64, 90, 71, 130, 101, 300)
+    inputs = [given("ab"[at % 2], f"v{at}", at) for at in times]
+    inputs[5]["value"] = None
+    inputs[8]["key"] = None
+    assert any(agree(oracle, nodes, inputs))
+
+
+def test_both_refuse_to_emit_windows_of_ones_own_on_close(oracle: StreamsOracle) -> None:
+    nodes: list[Node] = [
+        {"op": "stream", "topic": "in"},
+        {"op": "aggregate", "of": [0], "how": "count", "windows": OWN_WINDOWS[0], "on_close": True},
+        {"op": "windowed_to_stream", "of": [1]},
+        {"op": "to", "of": [2], "topic": "out"},
+    ]
+    assert "only supported for TimeWindows" in oracle.ask({"nodes": nodes, "inputs": []})["error"]
+    assert "emit_on_close works for windows of one length" in answer(nodes, [])["error"]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+@pytest.mark.parametrize("final", [False, True])
+def test_days_of_a_time_zone(oracle: StreamsOracle, zone: str, final: bool) -> None:
+    """Also those of 23 and 25 hours, and the first, which is cut off at 0."""
+    hour = 3_600_000
+    nodes: list[Node] = [
+        {"op": "stream", "topic": "in"},
+        {"op": "aggregate", "of": [0], "how": "count", "windows": {"zone": zone, "grace": hour}},
+        {"op": "windowed_to_stream", "of": [1]},
+        {"op": "to", "of": [2], "topic": "out"},
+    ]
+    if final:
+        nodes.insert(2, {"op": "suppress_close", "of": [1]})
+        nodes[3]["of"], nodes[4]["of"] = [2], [3]
+    inputs = [given("a", "x", 1)]
+    for change in (1_710_046_800_000, 1_711_760_400_000, 1_729_983_600_000, 1_730_606_400_000):
+        inputs += [given("ab"[at % 2], "x", change + at * hour) for at in range(0, 60, 3)]
+        inputs += [given("a", "x", change + at * hour) for at in (58, 56, 55)]
+    assert any(agree(oracle, nodes, inputs))
+
+
 @pytest.mark.parametrize("start", [0, 5])
 def test_unlimited_windows(oracle: StreamsOracle, start: int) -> None:
     nodes: list[Node] = [

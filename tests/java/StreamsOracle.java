@@ -11,7 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneId;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,6 +38,7 @@ import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.kstream.*;
 import org.apache.kafka.streams.processor.FailOnInvalidTimestamp;
 import org.apache.kafka.streams.processor.LogAndSkipOnInvalidTimestamp;
+import org.apache.kafka.streams.kstream.internals.TimeWindow;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.processor.StreamPartitioner;
@@ -172,16 +176,22 @@ public class StreamsOracle {
         String name = node.get("store").asText();
         switch (node.path("kind").asText("table")) {
             case "session":
-                try (KeyValueIterator<Windowed<String>, Object> all = driver.<String, Object>getSessionStore(name).fetch(null, (String) null)) {
-                    all.forEachRemaining(row -> rows.addArray().add(row.key.key()).add(row.key.window().start())
-                        .add(row.key.window().end()).add(String.valueOf(row.value)));
-                }
+                SessionStore<String, Object> sessions = driver.getSessionStore(name);
+                for (var found : List.of(sessions.fetch(null, (String) null), sessions.backwardFetch("a", "k"),
+                        sessions.findSessions("a", "k", 10, 40), sessions.backwardFindSessions("a", "b", 10, 40)))
+                    try (found) {
+                        found.forEachRemaining(row -> rows.addArray().add(row.key.key()).add(row.key.window().start())
+                            .add(row.key.window().end()).add(String.valueOf(row.value)));
+                    }
                 break;
             case "window":
-                try (KeyValueIterator<Windowed<String>, ValueAndTimestamp<Object>> all = driver.<String, Object>getTimestampedWindowStore(name).all()) {
-                    all.forEachRemaining(row -> rows.addArray().add(row.key.key()).add(row.key.window().start())
-                        .add(String.valueOf(row.value.value())).add(row.value.timestamp()));
-                }
+                WindowStore<String, ValueAndTimestamp<Object>> windows = driver.getTimestampedWindowStore(name);
+                for (var found : List.of(windows.all(), windows.backwardAll(), windows.backwardFetch("a", "k", at(5), at(50)),
+                        windows.backwardFetchAll(at(5), at(50))))
+                    try (found) {
+                        found.forEachRemaining(row -> rows.addArray().add(row.key.key()).add(row.key.window().start())
+                            .add(String.valueOf(row.value.value())).add(row.value.timestamp()));
+                    }
                 break;
             case "versioned":
                 VersionedKeyValueStore<String, Object> store = driver.getVersionedKeyValueStore(name);
@@ -203,6 +213,8 @@ public class StreamsOracle {
                 }
         }
     }
+
+    static Instant at(long time) { return Instant.ofEpochMilli(time); }
 
     static String text(JsonNode node, String field) {
         return node.hasNonNull(field) ? node.get(field).asText() : null;
@@ -394,6 +406,64 @@ public class StreamsOracle {
         @Override public void process(FixedKeyRecord<String, String> record) {
             if (record.value() == null) context.forward(record);
             else context.forward(record.withTimestamp(record.timestamp() + 1), children[record.value().length() % 2]);
+        }
+    }
+
+    /** Windows of somebody's own, with 0 as the least start; each names the longest of its lengths as the size. */
+    abstract static class Own extends Windows<TimeWindow> {
+        final long size;
+        final long grace;
+
+        Own(long size, long grace) {
+            this.size = size;
+            this.grace = grace;
+        }
+
+        @Override public long size() { return size; }
+
+        @Override public long gracePeriodMs() { return grace; }
+    }
+
+    /** The calendar days of a time zone. */
+    static class Days extends Own {
+        final ZoneId zone;
+
+        Days(ZoneId zone, long grace) {
+            super(Duration.ofHours(25).toMillis(), grace);
+            this.zone = zone;
+        }
+
+        @Override public Map<Long, TimeWindow> windowsFor(long timestamp) {
+            LocalDate day = Instant.ofEpochMilli(timestamp).atZone(zone).toLocalDate();
+            long start = Math.max(0, day.atStartOfDay(zone).toInstant().toEpochMilli());
+            return Map.of(start, new TimeWindow(start, day.plusDays(1).atStartOfDay(zone).toInstant().toEpochMilli()));
+        }
+    }
+
+    /** Every 50 ms: window number n from 10 * n on, as long as the n-th of the lengths; those that start last come first. */
+    static class Unequal extends Own {
+        final List<Long> lengths = new ArrayList<>();
+
+        Unequal(JsonNode lengths, long grace) {
+            super(longest(lengths), grace);
+            for (JsonNode length : lengths) this.lengths.add(length.asLong());
+        }
+
+        static long longest(JsonNode lengths) {
+            long longest = 0;
+            for (JsonNode length : lengths) longest = Math.max(longest, length.asLong());
+            return longest;
+        }
+
+        @Override public Map<Long, TimeWindow> windowsFor(long timestamp) {
+            long turn = timestamp - timestamp % 50;
+            Map<Long, TimeWindow> found = new LinkedHashMap<>();
+            for (int number = lengths.size() - 1; number >= 0; number--) {
+                long start = turn + 10 * number;
+                if (start <= timestamp && timestamp < start + lengths.get(number))
+                    found.put(start, new TimeWindow(start, start + lengths.get(number)));
+            }
+            return found;
         }
     }
 
@@ -717,6 +787,8 @@ public class StreamsOracle {
         }
 
         static Windows<? extends Window> windows(JsonNode given) {
+            if (given.has("zone")) return new Days(ZoneId.of(given.get("zone").asText()), given.get("grace").asLong());
+            if (given.has("lengths")) return new Unequal(given.get("lengths"), given.get("grace").asLong());
             if (given.has("from")) return UnlimitedWindows.of().startOn(Instant.ofEpochMilli(given.get("from").asLong()));
             TimeWindows windows = TimeWindows.ofSizeAndGrace(ms(given, "size"), ms(given, "grace"));
             return given.has("advance") ? windows.advanceBy(ms(given, "advance")) : windows;

@@ -112,6 +112,28 @@ def test_record_updates_every_window_that_it_is_in_and_that_is_open(
     assert found == Result(found.steps, late, missed, dict(held))
 
 
+class SameWindows(sk.Windows):
+    """A class of somebody's own that says what hopping windows are."""
+
+    def __init__(self, windows: sk.HoppingWindows) -> None:
+        self.size_ms = windows.size_ms
+        self.grace_ms = windows.grace_ms
+        self.windows = windows
+
+    def windows_for(self, timestamp_ms: int) -> list[sk.Window]:
+        return self.windows.windows_for(timestamp_ms)
+
+
+@settings(max_examples=60, deadline=None)
+@given(records=streams(), lengths=fixed_windows())
+def test_own_windows_that_are_hopping_windows_give_what_those_give(
+    records: list[Given], lengths: tuple[int, int, int]
+) -> None:
+    size, advance, grace = lengths
+    hopping = sk.HoppingWindows(size, advance=advance, grace=grace)
+    assert run(SameWindows(hopping), records) == run(hopping, records)
+
+
 @settings(max_examples=60, deadline=None)
 @given(records=streams(), lengths=fixed_windows(), tumbling=st.booleans())
 def test_closed_windows_go_out_once_and_in_order(

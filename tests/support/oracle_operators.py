@@ -114,8 +114,19 @@ def _unlimited(choices: Any, _number: int) -> dict[str, Any]:
     return {"windows": {"from": choices.number(0, 30)}}
 
 
+def _own(choices: Any, _number: int) -> dict[str, Any]:
+    """Of one length: where lengths differ, suppress and caches show the longest in place of a window's own."""
+    length = choices.number(1, 50)
+    lengths = [length] * choices.number(1, 5)
+    return {"windows": {"lengths": lengths, "grace": choices.pick((0, 5, 20))}}
+
+
 def _time_windows(choices: Any, number: int) -> dict[str, Any]:
     return dict(choices.pick((_tumbling, _hopping, _sliding))(choices, number))
+
+
+def _windows_of_time(choices: Any, number: int) -> dict[str, Any]:
+    return dict(choices.pick((_time_windows, _time_windows, _own))(choices, number))
 
 
 def _retention(choices: Any, _number: int) -> dict[str, Any]:
@@ -253,6 +264,7 @@ OPERATORS: dict[str, Operator] = {
     "aggregate_tumbling": _windowed(_tumbling, "window"),
     "aggregate_hopping": _windowed(_hopping, "window"),
     "aggregate_sliding": _windowed(_sliding, "window"),
+    "aggregate_own": _windowed(_own, "window"),
     "aggregate_session": _windowed(_sessions, "session"),
     "aggregate_unlimited": _stateful(
         "aggregate", _S, "windowed", *_FOLD, _unlimited, _stored("window"), final=True
@@ -260,7 +272,7 @@ OPERATORS: dict[str, Operator] = {
     "aggregate_on_close": _windowed(_time_windows, "window", on_close=True, final=True),
     "session_on_close": _windowed(_sessions, "session", on_close=True, final=True),
     "cogroup": _cogroup("table", _row_store),
-    "cogroup_windowed": _cogroup("windowed", _time_windows, *_IN_WINDOW),
+    "cogroup_windowed": _cogroup("windowed", _windows_of_time, *_IN_WINDOW),
     "cogroup_session": _cogroup("windowed", _sessions, *_IN_SESSION),
     # joins
     "stream_join_inner": _stateful(

@@ -41,6 +41,7 @@ from oracle_functions import (
     rekeyed,
     text,
 )
+from oracle_windows import Days, Unequal
 
 from streamkit.dsl import (
     HoppingWindows,
@@ -180,8 +181,14 @@ def _content(store: StateStore) -> Iterator[list[Any]]:
         for key, value in store.all():
             yield [key, str(value)]
     elif isinstance(store, TimestampedWindowStore):
-        for window, (value, timestamp) in store.all():
-            yield [window.key, window.start_ms, str(value), timestamp]
+        for windows in (
+            store.all(),
+            store.all(reverse=True),
+            store.fetch_keys("a", "k", 5, 50, reverse=True),
+            store.fetch_all(5, 50, reverse=True),
+        ):
+            for window, (value, timestamp) in windows:
+                yield [window.key, window.start_ms, str(value), timestamp]
     elif isinstance(store, VersionedKeyValueStore):
         for key in KEYS:
             for time in range(0, LAST_TIME + 1, 4):
@@ -190,8 +197,14 @@ def _content(store: StateStore) -> Iterator[list[Any]]:
                     yield [key, time, str(found.value), found.from_ms]
     else:
         assert isinstance(store, SessionStore)
-        for window, value in store.all():
-            yield [window.key, window.start_ms, window.end_ms, str(value)]
+        for sessions in (
+            store.all(),
+            store.fetch_keys("a", "k", reverse=True),
+            store.find_sessions_of_keys("a", "k", 10, 40),
+            store.find_sessions_of_keys("a", "b", 10, 40, reverse=True),
+        ):
+            for window, value in sessions:
+                yield [window.key, window.start_ms, window.end_ms, str(value)]
 
 
 # -- the operators -----------------------------------------------------------------------------------
@@ -316,10 +329,14 @@ def _split(_builder: StreamsBuilder, node: Node, stream: Any) -> Any:
     return branches[name + ("one", "two")[node["take"]]]
 
 
-def _windows(given: Mapping[str, int]) -> Any:
+def _windows(given: Mapping[str, Any]) -> Any:
     if "from" in given:
         return UnlimitedWindows(start=given["from"])
     grace = given["grace"]
+    if "zone" in given:
+        return Days(given["zone"], grace_ms=grace)
+    if "lengths" in given:
+        return Unequal(given["lengths"], grace_ms=grace)
     if "gap" in given:
         return SessionWindows(given["gap"], grace=grace)
     if "difference" in given:

@@ -2,6 +2,7 @@
 
 from streamkit.dsl.windows.hopping import HoppingWindows
 from streamkit.dsl.windows.join import JoinWindows
+from streamkit.dsl.windows.own import Windows
 from streamkit.dsl.windows.session import SessionWindows
 from streamkit.dsl.windows.sliding import SlidingWindows
 from streamkit.dsl.windows.tumbling import TumblingWindows
@@ -14,4 +15,5 @@ __all__ = [
     "SlidingWindows",
     "TumblingWindows",
     "UnlimitedWindows",
+    "Windows",
 ]
