@@ -15,6 +15,7 @@ from streamkit.model.records import EMPTY_HEADERS, Headers, Record, RecordInfo
 from streamkit.model.tasks import TaskId
 from streamkit.operators.base import Operator
 from streamkit.operators.context import Cancellable, TaskContext
+from streamkit.state.store import KeyValueStore
 
 __all__ = [
     "ContextServices",
@@ -331,7 +332,7 @@ class GlobalStoreUpdater(Operator):
     def init(self, context: TaskContext) -> None:
         super().init(context)
         store: Any = context.store(self._store_name)
-        if hasattr(store, "put_if_absent"):  # a plain store: no timestamps
+        if isinstance(store, KeyValueStore):  # a plain one: no timestamps
             self._put = lambda key, value, _timestamp: store.put(key, value)
         else:
             self._put = store.put

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from mypy_extensions import i64
@@ -143,6 +143,17 @@ class OverlaidTimestampedKeyValueStore(TimestampedKeyValueStore[Any, Any]):
     def put_raw(self, raw_key: bytes, value: object, timestamp: i64) -> None:
         self._parts.put(raw_key, value, timestamp)
 
+    def put_all(self, entries: Iterable[tuple[Any, Any, int]]) -> None:
+        for key, value, timestamp in entries:
+            self._parts.put(self._keys.serialize(key), value, timestamp)
+
+    def put_if_absent(self, key: object, value: object, timestamp: i64) -> tuple[Any, int] | None:
+        raw_key = self._keys.serialize(key)
+        before = self.get_raw(raw_key)
+        if before is None:
+            self._parts.put(raw_key, value, timestamp)
+        return before
+
     def delete(self, key: object, timestamp: i64) -> tuple[Any, int] | None:
         raw_key = self._keys.serialize(key)
         before = self.get_raw(raw_key)
@@ -241,6 +252,10 @@ class OverlaidKeyValueStore(KeyValueStore[Any, Any]):
 
     def put_raw(self, raw_key: bytes, value: object) -> None:
         self._parts.put(raw_key, value, self._parts.context.timestamp)
+
+    def put_all(self, entries: Iterable[tuple[Any, Any]]) -> None:
+        for key, value in entries:
+            self.put_raw(self._keys.serialize(key), value)
 
     def put_if_absent(self, key: object, value: object) -> Any:
         raw_key = self._keys.serialize(key)

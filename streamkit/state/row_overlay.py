@@ -171,13 +171,15 @@ class RowOverlay:
 
     def live_range(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[bytes, int, object]]:
         """As `range`, with what isn't visible any more but whose segment still lives."""
-        return self._range(max(from_ms, self._segments.live_from(self.observed)), to_ms)
+        return self._range(max(from_ms, self._segments.live_from(self.observed)), to_ms, False)
 
-    def range(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[bytes, int, object]]:
+    def range(
+        self, from_ms: i64, to_ms: i64, reverse: bool = False
+    ) -> Iterator[tuple[bytes, int, object]]:
         """(key, place, entry) of all keys with a time in [from_ms, to_ms], by segment, key and place."""
-        return self._range(max(from_ms, self.visible_from()), to_ms)
+        return self._range(max(from_ms, self.visible_from()), to_ms, reverse)
 
-    def _range(self, low: i64, to_ms: i64) -> Iterator[tuple[bytes, int, object]]:
+    def _range(self, low: i64, to_ms: i64, reverse: bool) -> Iterator[tuple[bytes, int, object]]:
         high = min(to_ms, self.observed)
         if low > high:
             return iter([])
@@ -186,10 +188,10 @@ class RowOverlay:
             self._collect(uncommitted, self._sealed, low, high)
         self._collect(uncommitted, self._active, low, high)
         items = list(uncommitted.items())
-        items.sort(key=_first)
+        items.sort(key=_first, reverse=reverse)
         bottom, top = self._segments.bounds(low, high)
-        committed = self._backend.range(bottom, top)
-        return _in_time(merged(items, committed, self._codec, False), self._layout, low, high)
+        committed = self._backend.range(bottom, top, reverse=reverse)
+        return _in_time(merged(items, committed, self._codec, reverse), self._layout, low, high)
 
     def entries(self) -> i64:
         """How many entries wait for a commit."""

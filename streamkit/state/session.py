@@ -74,10 +74,26 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         return found
 
     def find_sessions(
-        self, key: object, earliest_end_ms: i64, latest_start_ms: i64
+        self, key: object, earliest_end_ms: i64, latest_start_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[Windowed[Any], Any]]:
         found = self.find_raw(self._keys.serialize(key), earliest_end_ms, latest_start_ms)
+        if reverse:
+            found.reverse()
         return iter([(Windowed(key, Window(start, end)), value) for start, end, value in found])
+
+    def find_sessions_of_keys(
+        self,
+        low: object,
+        high: object,
+        earliest_end_ms: i64,
+        latest_start_ms: i64,
+        *,
+        reverse: bool = False,
+    ) -> Iterator[tuple[Windowed[Any], Any]]:
+        first = None if low is None else self._keys.serialize(low)
+        last = None if high is None else self._keys.serialize(high)
+        entries = self._overlay.range(max(earliest_end_ms, 0), _FOREVER, reverse)
+        return self._within(entries, first, last, latest_start_ms)
 
     def fetch_session(self, key: object, start_ms: i64, end_ms: i64) -> Any:
         entry = self._overlay.lookup(
@@ -85,8 +101,13 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         )
         return self._value(entry)
 
-    def fetch(self, key: object) -> Iterator[tuple[Windowed[Any], Any]]:
-        return self.find_sessions(key, 0, _FOREVER)
+    def fetch(self, key: object, *, reverse: bool = False) -> Iterator[tuple[Windowed[Any], Any]]:
+        return self.find_sessions(key, 0, _FOREVER, reverse=reverse)
+
+    def fetch_keys(
+        self, low: object, high: object, *, reverse: bool = False
+    ) -> Iterator[tuple[Windowed[Any], Any]]:
+        return self.find_sessions_of_keys(low, high, 0, _FOREVER, reverse=reverse)
 
     def ended_between(
         self, earliest_ms: i64, latest_ms: i64
@@ -95,8 +116,8 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
         found.sort(key=_by_place)
         return self._decoded(iter(found))
 
-    def all(self) -> Iterator[tuple[Windowed[Any], Any]]:
-        return self._decoded(self._overlay.range(0, _FOREVER))
+    def all(self, *, reverse: bool = False) -> Iterator[tuple[Windowed[Any], Any]]:
+        return self._decoded(self._overlay.range(0, _FOREVER, reverse))
 
     def put(self, session: Windowed[Any], value: object) -> None:
         window = session.window
@@ -169,6 +190,23 @@ class OverlaidSessionStore(SessionStore[Any, Any]):
             key = self._keys.deserialize(raw_key)
             window = Window(place & _MAX_TIME, place >> _TIME_BITS)
             yield Windowed(key, window), self._value(entry)
+
+    def _within(
+        self,
+        entries: Iterator[tuple[bytes, int, object]],
+        first: bytes | None,
+        last: bytes | None,
+        latest_start: i64,
+    ) -> Iterator[tuple[Windowed[Any], Any]]:
+        for raw_key, place, entry in entries:
+            start = place & _MAX_TIME
+            if (
+                start <= latest_start
+                and (first is None or raw_key >= first)
+                and (last is None or raw_key <= last)
+            ):
+                window = Window(start, place >> _TIME_BITS)
+                yield Windowed(self._keys.deserialize(raw_key), window), self._value(entry)
 
 
 def _by_place(entry: tuple[bytes, int, object]) -> tuple[int, bytes]:

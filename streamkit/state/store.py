@@ -18,7 +18,7 @@ operator that gets and puts the same key encodes it once, or reuses the source r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from mypy_extensions import i64, mypyc_attr
@@ -214,6 +214,10 @@ class KeyValueStore(StateStore, Generic[K, V]):
         """Like `put`, with the key as its serde writes it."""
         raise NotImplementedError
 
+    def put_all(self, entries: Iterable[tuple[K, V | None]]) -> None:
+        """`put` each (key, value), in order."""
+        raise NotImplementedError
+
     def put_if_absent(self, key: K, value: V) -> V | None:
         """Set the value of `key` unless it has one; the value it had."""
         raise NotImplementedError
@@ -263,6 +267,14 @@ class TimestampedKeyValueStore(StateStore, Generic[K, V]):
 
     def put_raw(self, raw_key: bytes, value: V | None, timestamp: i64) -> None:
         """Like `put`, with the key as its serde writes it."""
+        raise NotImplementedError
+
+    def put_all(self, entries: Iterable[tuple[K, V | None, int]]) -> None:
+        """`put` each (key, value, timestamp), in order."""
+        raise NotImplementedError
+
+    def put_if_absent(self, key: K, value: V, timestamp: i64) -> tuple[V, int] | None:
+        """Set value and timestamp of `key` unless it has some; those it had."""
         raise NotImplementedError
 
     def delete(self, key: K, timestamp: i64) -> tuple[V, int] | None:
@@ -334,16 +346,22 @@ class WindowStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def fetch_keys(
-        self, low: K | None, high: K | None, from_ms: i64, to_ms: i64
+        self, low: K | None, high: K | None, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[Windowed[K], V]]:
-        """Windows of the keys with `low` <= key bytes <= `high` that start in [from_ms, to_ms]."""
+        """Windows of the keys with `low` <= key bytes <= `high` that start in [from_ms, to_ms].
+
+        None as a key: open at that end. They come by segment of time, key bytes and start, as in Kafka Streams;
+        with `reverse` the other way round.
+        """
         raise NotImplementedError
 
-    def fetch_all(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[Windowed[K], V]]:
-        """Windows of all keys that start in [from_ms, to_ms]."""
+    def fetch_all(
+        self, from_ms: i64, to_ms: i64, *, reverse: bool = False
+    ) -> Iterator[tuple[Windowed[K], V]]:
+        """Windows of all keys that start in [from_ms, to_ms], in the order of `fetch_keys`."""
         raise NotImplementedError
 
-    def all(self) -> Iterator[tuple[Windowed[K], V]]:
+    def all(self, *, reverse: bool = False) -> Iterator[tuple[Windowed[K], V]]:
         """Every visible window."""
         raise NotImplementedError
 
@@ -386,16 +404,21 @@ class TimestampedWindowStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def fetch_keys(
-        self, low: K | None, high: K | None, from_ms: i64, to_ms: i64
+        self, low: K | None, high: K | None, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[Windowed[K], tuple[V, int]]]:
-        """Windows of the keys with `low` <= key bytes <= `high` that start in [from_ms, to_ms]."""
+        """Windows of the keys with `low` <= key bytes <= `high` that start in [from_ms, to_ms].
+
+        None as a key: open at that end. In the order of `WindowStore.fetch_keys`.
+        """
         raise NotImplementedError
 
-    def fetch_all(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[Windowed[K], tuple[V, int]]]:
-        """Windows of all keys that start in [from_ms, to_ms]."""
+    def fetch_all(
+        self, from_ms: i64, to_ms: i64, *, reverse: bool = False
+    ) -> Iterator[tuple[Windowed[K], tuple[V, int]]]:
+        """Windows of all keys that start in [from_ms, to_ms], in the order of `fetch_keys`."""
         raise NotImplementedError
 
-    def all(self) -> Iterator[tuple[Windowed[K], tuple[V, int]]]:
+    def all(self, *, reverse: bool = False) -> Iterator[tuple[Windowed[K], tuple[V, int]]]:
         """Every visible window."""
         raise NotImplementedError
 
@@ -406,7 +429,8 @@ class SessionStore(StateStore, Generic[K, V]):
 
     A session's start and end are the times of its first and last record, both inclusive. Visible are
     sessions whose end lies above the highest end ever put, minus the retention; a put below that is
-    ignored. Sessions come in the order of their ends.
+    ignored. Sessions of one key come in the order of their ends, those of several keys by segment of time, key
+    bytes and end, as in Kafka Streams; with `reverse` the other way round.
     """
 
     def raw_key(self, key: K) -> bytes:
@@ -414,9 +438,21 @@ class SessionStore(StateStore, Generic[K, V]):
         raise NotImplementedError
 
     def find_sessions(
-        self, key: K, earliest_end_ms: i64, latest_start_ms: i64
+        self, key: K, earliest_end_ms: i64, latest_start_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[Windowed[K], V]]:
         """Sessions of `key` with end >= `earliest_end_ms` and start <= `latest_start_ms`."""
+        raise NotImplementedError
+
+    def find_sessions_of_keys(
+        self,
+        low: K | None,
+        high: K | None,
+        earliest_end_ms: i64,
+        latest_start_ms: i64,
+        *,
+        reverse: bool = False,
+    ) -> Iterator[tuple[Windowed[K], V]]:
+        """As `find_sessions`, of the keys with `low` <= key bytes <= `high`; None: open at that end."""
         raise NotImplementedError
 
     def find_raw(
@@ -429,8 +465,14 @@ class SessionStore(StateStore, Generic[K, V]):
         """The value of one session."""
         raise NotImplementedError
 
-    def fetch(self, key: K) -> Iterator[tuple[Windowed[K], V]]:
+    def fetch(self, key: K, *, reverse: bool = False) -> Iterator[tuple[Windowed[K], V]]:
         """Every visible session of `key`."""
+        raise NotImplementedError
+
+    def fetch_keys(
+        self, low: K | None, high: K | None, *, reverse: bool = False
+    ) -> Iterator[tuple[Windowed[K], V]]:
+        """Every visible session of the keys with `low` <= key bytes <= `high`; None: open at that end."""
         raise NotImplementedError
 
     def ended_between(self, earliest_ms: i64, latest_ms: i64) -> Iterator[tuple[Windowed[K], V]]:
@@ -440,7 +482,7 @@ class SessionStore(StateStore, Generic[K, V]):
         """
         raise NotImplementedError
 
-    def all(self) -> Iterator[tuple[Windowed[K], V]]:
+    def all(self, *, reverse: bool = False) -> Iterator[tuple[Windowed[K], V]]:
         """Every visible session."""
         raise NotImplementedError
 

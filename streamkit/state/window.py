@@ -108,11 +108,11 @@ class _Parts:
         ]
 
     def fetch_keys(
-        self, low: object, high: object, from_ms: i64, to_ms: i64
+        self, low: object, high: object, from_ms: i64, to_ms: i64, reverse: bool
     ) -> Iterator[tuple[Windowed[Any], tuple[Any, int]]]:
         first = None if low is None else self.keys.serialize(low)
         last = None if high is None else self.keys.serialize(high)
-        return self._within(self.overlay.range(from_ms, to_ms), first, last)
+        return self._within(self.overlay.range(from_ms, to_ms, reverse), first, last)
 
     def seal(self) -> SealedGeneration | None:
         self._asked_for_commit = False
@@ -182,17 +182,17 @@ class OverlaidTimestampedWindowStore(TimestampedWindowStore[Any, Any]):
         return iter(parts.fetch_range(self._keys.serialize(key), from_ms, to_ms, reverse))
 
     def fetch_keys(
-        self, low: object, high: object, from_ms: i64, to_ms: i64
+        self, low: object, high: object, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[Windowed[Any], tuple[Any, int]]]:
-        return self._parts.fetch_keys(low, high, from_ms, to_ms)
+        return self._parts.fetch_keys(low, high, from_ms, to_ms, reverse)
 
     def fetch_all(
-        self, from_ms: i64, to_ms: i64
+        self, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[Windowed[Any], tuple[Any, int]]]:
-        return self._parts.fetch_keys(None, None, from_ms, to_ms)
+        return self._parts.fetch_keys(None, None, from_ms, to_ms, reverse)
 
-    def all(self) -> Iterator[tuple[Windowed[Any], tuple[Any, int]]]:
-        return self._parts.fetch_keys(None, None, 0, _FOREVER)
+    def all(self, *, reverse: bool = False) -> Iterator[tuple[Windowed[Any], tuple[Any, int]]]:
+        return self._parts.fetch_keys(None, None, 0, _FOREVER, reverse)
 
     def init(self, context: StoreContext) -> None:
         self._parts.context = context
@@ -284,15 +284,17 @@ class OverlaidWindowStore(WindowStore[Any, Any]):
         return found
 
     def fetch_keys(
-        self, low: object, high: object, from_ms: i64, to_ms: i64
+        self, low: object, high: object, from_ms: i64, to_ms: i64, *, reverse: bool = False
     ) -> Iterator[tuple[Windowed[Any], Any]]:
-        return _values(self._parts.fetch_keys(low, high, from_ms, to_ms))
+        return _values(self._parts.fetch_keys(low, high, from_ms, to_ms, reverse))
 
-    def fetch_all(self, from_ms: i64, to_ms: i64) -> Iterator[tuple[Windowed[Any], Any]]:
-        return _values(self._parts.fetch_keys(None, None, from_ms, to_ms))
+    def fetch_all(
+        self, from_ms: i64, to_ms: i64, *, reverse: bool = False
+    ) -> Iterator[tuple[Windowed[Any], Any]]:
+        return _values(self._parts.fetch_keys(None, None, from_ms, to_ms, reverse))
 
-    def all(self) -> Iterator[tuple[Windowed[Any], Any]]:
-        return _values(self._parts.fetch_keys(None, None, 0, _FOREVER))
+    def all(self, *, reverse: bool = False) -> Iterator[tuple[Windowed[Any], Any]]:
+        return _values(self._parts.fetch_keys(None, None, 0, _FOREVER, reverse))
 
     def init(self, context: StoreContext) -> None:
         self._parts.context = context

@@ -235,6 +235,13 @@ class KeyValueMachine(StoreMachine):
         else:
             self.live[key] = value
 
+    @rule(keys=st.lists(KEYS, max_size=3), data=st.data())
+    def put_all(self, keys: list[str], data: st.DataObject) -> None:
+        entries = [(key, data.draw(st.none() | self.values)) for key in keys]
+        self.store.put_all(entries)
+        self.live.update(entries)
+        self.live = {key: value for key, value in self.live.items() if value is not None}
+
     @rule(key=KEYS, data=st.data())
     def put_if_absent(self, key: str, data: st.DataObject) -> None:
         value = data.draw(self.values)
@@ -296,6 +303,21 @@ class TimestampedKeyValueMachine(StoreMachine):
             self.live.pop(key, None)
         else:
             self.live[key] = (value, timestamp)
+
+    @rule(keys=st.lists(KEYS, max_size=3), data=st.data(), timestamp=TIMES)
+    def put_all(self, keys: list[str], data: st.DataObject, timestamp: int) -> None:
+        entries = [(key, data.draw(st.none() | self.values), timestamp) for key in keys]
+        self.store.put_all(iter(entries))
+        for key, value, _ in entries:
+            self.live.pop(key, None)
+            if value is not None:
+                self.live[key] = (value, timestamp)
+
+    @rule(key=KEYS, data=st.data(), timestamp=TIMES)
+    def put_if_absent(self, key: str, data: st.DataObject, timestamp: int) -> None:
+        value = data.draw(self.values)
+        assert self.store.put_if_absent(key, value, timestamp) == self.live.get(key)
+        self.live.setdefault(key, (value, timestamp))
 
     @rule(key=KEYS, timestamp=TIMES)
     def delete(self, key: str, timestamp: int) -> None:
@@ -377,6 +399,7 @@ class TimestampedWindowMachine(StoreMachine):
         }
         found = list(self.store.fetch_keys(low, high, first, last))
         assert {(key.key, key.start_ms): entry for key, entry in found} == expected
+        assert list(self.store.fetch_keys(low, high, first, last, reverse=True)) == found[::-1]
         assert len(found) == len(expected)
 
     def shown(self, entry: Any) -> Any:
@@ -389,6 +412,9 @@ class TimestampedWindowMachine(StoreMachine):
                 expected = None if entry is None else self.shown(entry)
                 assert self.store.fetch(key, start) == expected
         found = list(self.store.all())
+        assert list(self.store.all(reverse=True)) == found[::-1]
+        some = list(self.store.fetch_all(10, 60_000))
+        assert list(self.store.fetch_all(10, 60_000, reverse=True)) == some[::-1]
         assert {(key.key, key.start_ms): entry for key, entry in found} == {
             window: self.shown(entry) for window, entry in self.live.items()
         }
@@ -443,7 +469,9 @@ class DuplicatesMachine(TimestampedWindowMachine):
             for (name, start), values in self.live.items()
             if by_bytes(low) <= by_bytes(name) <= by_bytes(high) and first <= start <= last
         }
-        assert grouped(self.store.fetch_keys(low, high, first, last)) == expected
+        found = list(self.store.fetch_keys(low, high, first, last))
+        assert grouped(found) == expected
+        assert list(self.store.fetch_keys(low, high, first, last, reverse=True)) == found[::-1]
 
     def check(self) -> None:
         for key in ("", "a", "b"):
@@ -504,7 +532,33 @@ class SessionMachine(StoreMachine):
             )
             if name == key and end >= earliest_end and start <= latest_start
         ]
-        assert list(self.store.find_sessions(key, earliest_end, latest_start)) == expected
+        find = self.store.find_sessions
+        assert list(find(key, earliest_end, latest_start)) == expected
+        assert list(find(key, earliest_end, latest_start, reverse=True)) == expected[::-1]
+
+    @rule(low=st.none() | KEYS, high=st.none() | KEYS, earliest_end=STARTS, latest_start=STARTS)
+    def find_sessions_of_keys(
+        self, low: str | None, high: str | None, earliest_end: int, latest_start: int
+    ) -> None:
+        of_keys = {
+            session: value
+            for session, value in self.live.items()
+            if (low is None or by_bytes(session[0]) >= by_bytes(low))
+            and (high is None or by_bytes(session[0]) <= by_bytes(high))
+        }
+        expected = {
+            session: value
+            for session, value in of_keys.items()
+            if session[2] >= earliest_end and session[1] <= latest_start
+        }
+        find, span = self.store.find_sessions_of_keys, (earliest_end, latest_start)
+        found = list(find(low, high, *span))
+        assert by_session(found) == expected
+        assert len(found) == len(expected)
+        assert list(find(low, high, *span, reverse=True)) == found[::-1]
+        fetched = list(self.store.fetch_keys(low, high))
+        assert by_session(fetched) == of_keys
+        assert list(self.store.fetch_keys(low, high, reverse=True)) == fetched[::-1]
 
     @rule(earliest=STARTS, latest=STARTS)
     def ended_between(self, earliest: int, latest: int) -> None:
@@ -539,12 +593,17 @@ class SessionMachine(StoreMachine):
             assert self.store.fetch_session(key, start, end) == value
         assert self.store.fetch_session("a", 0, 7) is None
         found = list(self.store.all())
-        assert {
-            (session.key, session.start_ms, session.end_ms): value for session, value in found
-        } == self.live
+        assert by_session(found) == self.live
         assert len(found) == len(self.live)
+        assert list(self.store.all(reverse=True)) == found[::-1]
         of_one = [session.key for session, _ in self.store.fetch("a")]
         assert of_one == ["a"] * sum(name == "a" for name, _, _ in self.live)
+        assert list(self.store.fetch("a", reverse=True)) == list(self.store.fetch("a"))[::-1]
+
+
+def by_session(entries: Any) -> dict[tuple[str, int, int], Any]:
+    """Values by key, start and end."""
+    return {(session.key, session.start_ms, session.end_ms): value for session, value in entries}
 
 
 class VersionedMachine(StoreMachine):

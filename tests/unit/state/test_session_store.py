@@ -118,3 +118,24 @@ def test_changelog_key_that_is_too_short_is_refused() -> None:
 def test_session_store_needs_a_retention() -> None:
     with pytest.raises(ConfigError, match="retention_ms"):
         open_store(StoreSpec("s", StoreKind.SESSION, serde_for(str), serde_for(int)))
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_sessions_of_several_keys_come_by_segment_key_and_end_or_the_other_way_round(
+    committed: bool,
+) -> None:
+    """A segment is a minute here. Bounds of keys are in the order of bytes, both inclusive."""
+    store = sessions(100_000)
+    for key, start, end in (("a", 1, 70_000), ("b", 5, 9), ("a", 3, 8), ("a", 2, 4), ("c", 1, 2)):
+        store.put(session(key, start, end), end)
+    if committed:
+        store.commit(1)
+    in_order = [("a", 4), ("a", 8), ("b", 9), ("a", 70_000)]
+    for reverse in (False, True):
+        expected = in_order[::-1] if reverse else in_order
+        found = store.fetch_keys("a", "b", reverse=reverse)
+        assert [(each.key, end) for each, end in found] == expected
+        found = store.find_sessions_of_keys("a", "b", 8, 3, reverse=reverse)
+        assert [(each.key, end) for each, end in found] == [
+            each for each in expected if each in (("a", 8), ("a", 70_000))
+        ]

@@ -121,6 +121,26 @@ def test_deletion_moves_the_visible_span_too() -> None:
     assert store.fetch("a", 0) is None
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_windows_of_several_keys_come_by_segment_key_and_start_or_the_other_way_round(
+    committed: bool,
+) -> None:
+    """A segment is a minute here."""
+    store = windows(100_000)
+    for key, start in (("a", 70_000), ("b", 5), ("a", 30), ("a", 20), ("c", 1)):
+        store.put(key, start, start, 0)
+    if committed:
+        store.commit(1)
+    in_order = [("a", 20), ("a", 30), ("b", 5), ("c", 1), ("a", 70_000)]
+    for found, expected in (
+        (store.all(), in_order),
+        (store.all(reverse=True), in_order[::-1]),
+        (store.fetch_all(5, 60_000, reverse=True), [("b", 5), ("a", 30), ("a", 20)]),
+        (store.fetch_keys("b", None, 0, 90_000, reverse=True), [("c", 1), ("b", 5)]),
+    ):
+        assert [(window.key, window.start_ms) for window, _ in found] == expected
+
+
 def test_expired_segments_leave_the_backend() -> None:
     store = windows(60_000)
     for start in range(0, 600_000, 20_000):
