@@ -16,6 +16,7 @@ import pytest
 from java_api import public_methods
 
 import streamkit
+import streamkit.state
 from streamkit.dsl.options import StoreOptions, StreamJoinOptions, WindowStoreOptions
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/from-kafka-streams.md"
@@ -32,8 +33,8 @@ def public(name: str) -> Any:
     """What a dotted name stands for, from the package on."""
     found: Any = streamkit
     for part in name.split("."):
-        if found is streamkit and part == "testing":
-            found = importlib.import_module("streamkit.testing")
+        if found is streamkit and part in ("state", "testing"):
+            found = importlib.import_module(f"streamkit.{part}")
         else:
             found = getattr(found, part)
     return found
@@ -44,8 +45,9 @@ def options() -> set[str]:
     found: set[str] = set()
     for each in (StoreOptions, StreamJoinOptions, WindowStoreOptions):
         found.update(typing.get_type_hints(each))
-    for name in streamkit.__all__:
-        cls = getattr(streamkit, name)
+    names = (*streamkit.__all__, *(f"state.{name}" for name in streamkit.state.__all__))
+    for name in names:
+        cls = public(name)
         if inspect.isclass(cls):
             for _, method in inspect.getmembers(cls, inspect.isfunction):
                 found.update(inspect.signature(method).parameters)

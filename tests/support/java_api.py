@@ -14,12 +14,17 @@ _CLASSES = {
     "kstream.": "KStream BranchedKStream KTable GlobalKTable KGroupedStream KGroupedTable CogroupedKStream "
     "TimeWindowedKStream SessionWindowedKStream TimeWindowedCogroupedKStream "
     "SessionWindowedCogroupedKStream TimeWindows SlidingWindows SessionWindows UnlimitedWindows JoinWindows "
-    "Suppressed Suppressed$BufferConfig EmitStrategy Consumed Produced Grouped Joined StreamJoined "
+    "Windows Suppressed Suppressed$BufferConfig EmitStrategy Consumed Produced Grouped Joined StreamJoined "
     "TableJoined Repartitioned Materialized Branched Named Printed Windowed WindowedSerdes "
     "ValueTransformerWithKey",
-    "processor.api.": "Processor FixedKeyProcessor ProcessingContext ProcessorContext "
-    "FixedKeyProcessorContext Record",
-    "state.": "Stores",
+    "processor.": "StreamPartitioner TopicNameExtractor TimestampExtractor Punctuator Cancellable "
+    "ConnectedStoreProvider",
+    "processor.api.": "Processor FixedKeyProcessor ProcessorSupplier FixedKeyProcessorSupplier "
+    "ContextualProcessor ContextualFixedKeyProcessor ProcessingContext ProcessorContext "
+    "FixedKeyProcessorContext Record RecordMetadata",
+    "state.": "Stores ReadOnlyKeyValueStore KeyValueStore ReadOnlyWindowStore WindowStore "
+    "ReadOnlySessionStore SessionStore VersionedKeyValueStore VersionedRecord ValueAndTimestamp "
+    "KeyValueIterator",
 }
 _OF_EVERY_OBJECT = ("equals", "hashCode", "toString")
 _DECLARED = re.compile(r"(?:class|interface) org\.apache\.kafka\.streams\.(?:\w+\.)*([\w$]+)")
