@@ -14,7 +14,7 @@ ROWS = [
     if line.startswith("| ") and not line.startswith(("| |", "| ---"))
 ]
 YES = re.compile(r"\[yes\]\((?P<path>[^#)]+)#(?P<name>\w+)\)")
-LINKS = [match for row in ROWS if (match := YES.fullmatch(row[-1]))]
+LINKS = [match for row in ROWS for match in YES.finditer(row[-1])]
 
 
 def test_rows_have_a_cell_for_each_framework() -> None:
@@ -22,7 +22,11 @@ def test_rows_have_a_cell_for_each_framework() -> None:
 
 
 def test_ours_is_a_link_or_no() -> None:
-    assert [row[0] for row in ROWS if row[-1] != "no" and not YES.fullmatch(row[-1])] == []
+    """Several links, where one test doesn't show it all."""
+    cells = {row[0]: YES.sub("yes", row[-1]) for row in ROWS}
+    assert [
+        name for name, cell in cells.items() if set(cell.split(", ")) not in ({"yes"}, {"no"})
+    ] == []
     assert len(LINKS) > 40
 
 
