@@ -48,6 +48,8 @@ _JOIN_PREFIX: Final = b"\x00"
 _SEQUENCE: Final = Struct(">i")
 _VERSION: Final[Headers] = (("v", b"\x03"),)
 _ENTRY_OVERHEAD_BYTES: Final = 8
+_CHANGE_BYTES: Final = 64
+"""What a place that has changed since the last commit takes, roughly."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -80,6 +82,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
         self._sequence: i64 = 1
         self._before: dict[bytes, Buffered | None] = {}
         self._sealed: dict[bytes, Buffered | None] | None = None
+        self._asked_for_commit = False
 
     def put(
         self,
@@ -176,7 +179,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
         self._context = context
 
     def is_full(self) -> bool:
-        return len(self._before) * 64 > self._max_bytes
+        return len(self._before) * _CHANGE_BYTES > self._max_bytes
 
     def checkpoint(self) -> int:
         return -1
@@ -202,6 +205,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
                 self._set(self._place(record.time, key), record)
 
     def seal(self) -> SealedGeneration | None:
+        self._asked_for_commit = False
         if not self._before:
             return None
         if self._sealed is not None:
@@ -281,6 +285,9 @@ class RecordBuffer(StateStore, Generic[K, V]):
         """Remember how it was before this generation."""
         if place not in self._before:
             self._before[place] = self._records.get(place)
+            if self.is_full() and not self._asked_for_commit:
+                self._asked_for_commit = True
+                self._context.request_commit()
 
     def _set(self, place: bytes, record: Buffered | None) -> None:
         before = self._records.pop(place, None)

@@ -16,6 +16,7 @@ from streamkit.state import (
     RecordBuffer,
     StoreContext,
     StoreKind,
+    StoreSettings,
     StoreSpec,
     open_store,
 )
@@ -141,3 +142,28 @@ def test_damaged_changelog_is_a_storage_error(cut: int) -> None:
 def test_other_keys_in_a_join_changelog_are_refused() -> None:
     with pytest.raises(StorageError, match="no changelog key"):
         buffer(StoreKind.JOIN_BUFFER).restore_batch([b"short"], [None], [0], 1)
+
+
+class Asking(StoreContext):
+    def __init__(self) -> None:
+        super().__init__("0_0")
+        self.asked = 0
+
+    def request_commit(self) -> None:
+        self.asked += 1
+
+
+def test_many_changes_ask_for_a_commit_once() -> None:
+    """Those of records that have left count too: each needs a tombstone."""
+    spec = StoreSpec("s", StoreKind.SUPPRESS_BUFFER, serde_for(str), serde_for(int))
+    store = open_store(spec, settings=StoreSettings(overlay_max_bytes=300))
+    assert isinstance(store, RecordBuffer)
+    context = Asking()
+    store.init(context)
+    for commit in (1, 2):
+        for number in range(6):
+            store.put(f"{commit} {number}", number, Change(None, number), number)
+            store.pop()
+            assert context.asked == (commit if number > 3 else commit - 1)
+        store.commit(commit)
+        assert not store.is_full()
