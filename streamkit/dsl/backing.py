@@ -293,11 +293,17 @@ class JoinView:
     """Makes getters of a joined view."""
 
     def __init__(
-        self, joiner: Callable[[Any, Any], Any], *, needs_left: bool, needs_right: bool
+        self,
+        joiner: Callable[[Any, Any], Any],
+        *,
+        needs_left: bool,
+        needs_right: bool,
+        same_keys: bool,
     ) -> None:
         self._joiner = joiner
         self._needs_left = needs_left
         self._needs_right = needs_right
+        self._same_keys = same_keys
 
     def __call__(self, left: MakeGetter, right: MakeGetter) -> ValueGetter:
         return JoinGetter(
@@ -306,6 +312,7 @@ class JoinView:
             self._joiner,
             needs_left=self._needs_left,
             needs_right=self._needs_right,
+            same_keys=self._same_keys,
         )
 
 

@@ -57,7 +57,12 @@ def join_tables(
     this_name = graph.names.suffixed(name, "-join-this", "KTABLE-JOINTHIS-")
     other_name = graph.names.suffixed(name, "-join-other", "KTABLE-JOINOTHER-")
     left_getter, right_getter = left_backing.getter(), right_backing.getter()
-    view = JoinView(joiner, needs_left=not keeps_right, needs_right=not keeps_left)
+    view = JoinView(
+        joiner,
+        needs_left=not keeps_right,
+        needs_right=not keeps_left,
+        same_keys=place.key_serde is other.key_serde,
+    )
     backing = JoinBacking(
         left_backing,
         right_backing,

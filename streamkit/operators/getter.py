@@ -223,6 +223,7 @@ class JoinGetter(ValueGetter):
 
     Args:
         needs_left, needs_right: no row without one on that side.
+        same_keys: the right side has keys as the same bytes as the left one, which are those of the join.
     """
 
     def __init__(
@@ -233,12 +234,14 @@ class JoinGetter(ValueGetter):
         *,
         needs_left: bool,
         needs_right: bool,
+        same_keys: bool = False,
     ) -> None:
         self._left: Final = left
         self._right: Final = right
         self._joiner: Final[Any] = joiner
         self._needs_left: Final = needs_left
         self._needs_right: Final = needs_right
+        self._same_keys: Final = same_keys
 
     def init(self, context: TaskContext, node: str) -> None:
         self._left.init(context, node)
@@ -246,7 +249,7 @@ class JoinGetter(ValueGetter):
 
     def get(self, key: object, raw_key: bytes | None) -> tuple[Any, int] | None:
         left = self._left.get(key, raw_key)
-        right = self._right.get(key, raw_key)
+        right = self._right.get(key, raw_key if self._same_keys else None)
         if (left is None and (self._needs_left or right is None)) or (
             right is None and self._needs_right
         ):

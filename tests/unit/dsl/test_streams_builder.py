@@ -223,6 +223,19 @@ def test_to_table_is_materialized_when_a_join_needs_it() -> None:
         assert [record.value for record in driver.read_all("out")] == ["a+a"]
 
 
+def test_join_with_joined_tables_finds_keys_that_are_written_in_two_ways() -> None:
+    """The stream's key bytes are those of the left table only."""
+    builder = StreamsBuilder()
+    text = StringSerde()
+    left = builder.table("left", key=text, value=str)
+    right = builder.table("right", key=JsonSerde(), value=str)
+    both = left.outer_join(right, lambda one, other: f"{one} {other}", value=str)
+    stream = builder.stream("in", key=text, value=str)
+    stream.join(both, lambda value, row: f"{value} {row}", value=str).to("out")
+    with run(builder, ("left", "k", "a", 0), ("right", "k", "b", 0), ("in", "k", "c", 0)) as driver:
+        assert [record.value for record in driver.read_all("out")] == ["c a b"]
+
+
 @pytest.mark.parametrize("peeks", [True, False])
 def test_null_of_json_is_no_value_to_a_count(peeks: bool) -> None:
     """Whether anybody else looks at values or not."""
