@@ -59,6 +59,7 @@ class BrokerLab:
             api.highest if version is None else version,
             self.clock.now_ms(),
             "test-client",
+            authorizer=self.broker.authorizer,
             connection=self.connection,
         )
         return api.handler(self.broker, request, context)

@@ -12,14 +12,18 @@ from streamkit.log.protocol.wire import info_of
 
 
 class WireClient:
-    """One connection to a broker."""
+    """One connection to a broker, from the address `source` if it is given."""
 
-    def __init__(self, bootstrap: str, *, timeout: float = 5, receive_buffer: int = 0) -> None:
+    def __init__(
+        self, bootstrap: str, *, timeout: float = 5, receive_buffer: int = 0, source: str = ""
+    ) -> None:
         host, _, port = bootstrap.rpartition(":")
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, int(port)))
         self._sent: list[tuple[int, int, int]] = []
         self._correlation = 0

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from streamkit.clock import Clock, SystemClock
 from streamkit.errors import BrokerError, ConfigError, StorageError
+from streamkit.log.broker.authorization import Authorizer
 from streamkit.log.broker.cluster_view import ClusterView
 from streamkit.log.broker.descriptors import shares_of_descriptors
 from streamkit.log.broker.dynamic_settings import DynamicSettings
@@ -55,6 +56,7 @@ class Broker:
     Attributes:
         host, port: the address that clients are told; the server sets it.
         memory: for requests and answers in flight.
+        authorizer: decides what clients may do; None: everything.
         metadata: topics, their settings and producer ids; from `open` on.
         groups: consumer groups and committed offsets; from `open` on.
     """
@@ -82,6 +84,7 @@ class Broker:
             cleaner_backoff_ms=settings.log_cleaner_backoff_ms,
             max_open_files=shares_of_descriptors().log_files,
         )
+        self.authorizer: Authorizer | None = None
         self.memory = FlightMemory(settings.queued_max_request_bytes)
         self.waiters = FetchWaiters(timers)
         self.fetch_sessions = FetchSessions(

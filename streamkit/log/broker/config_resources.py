@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from streamkit.errors import ConfigError
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
+from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.dynamic_settings import check_broker_configs
 from streamkit.log.broker.failures import code_of, message_of, refusal
 from streamkit.log.broker.group_configs import check_group_configs
@@ -22,6 +24,7 @@ __all__ = [
     "TOPIC",
     "alter_each",
     "check_broker_name",
+    "check_configs_right",
     "check_group_name",
     "configs_of",
     "set_configs",
@@ -68,6 +71,22 @@ def check_group_name(name: str) -> None:
     """
     if not name:
         raise refusal(ErrorCode.INVALID_REQUEST, "Group name must not be empty")
+
+
+def check_configs_right(
+    context: RequestContext, operation: Operation, kind: int, name: str
+) -> None:
+    """Check that the client may see or change a resource's settings; a broker's are the cluster's.
+
+    Raises:
+        BrokerError: the code that says it may not.
+    """
+    if kind == TOPIC:
+        context.check(operation, ResourceType.TOPIC, name)
+    elif kind == GROUP:
+        context.check(operation, ResourceType.GROUP, name)
+    else:
+        context.check(operation, ResourceType.CLUSTER)
 
 
 def configs_of(broker: Broker, kind: int, name: str) -> Mapping[str, str]:
@@ -134,6 +153,7 @@ def alter_each(
     broker: Broker,
     resources: Iterable[R],
     changes_of: Callable[[Broker, R], Changes],
+    context: RequestContext,
     *,
     validate_only: bool,
     during: str,
@@ -144,6 +164,7 @@ def alter_each(
         broker: whose settings they are.
         resources: as they stand in the request.
         changes_of: what one asks for.
+        context: of the request.
         validate_only: check, and change nothing.
         during: the request, for the log.
     """
@@ -154,6 +175,9 @@ def alter_each(
         try:
             if counts[each.resource_type, each.resource_name] > 1:
                 raise refusal(ErrorCode.INVALID_REQUEST, "Each resource must appear at most once.")
+            check_configs_right(
+                context, Operation.ALTER_CONFIGS, each.resource_type, each.resource_name
+            )
             changes = changes_of(broker, each)
             set_configs(
                 broker,

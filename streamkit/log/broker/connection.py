@@ -21,6 +21,7 @@ import struct
 from typing import Any, Protocol, cast
 
 from streamkit.errors import ProtocolError
+from streamkit.log.broker.authorization import ANONYMOUS, KafkaPrincipal
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of
@@ -77,11 +78,13 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     Attributes:
         id: the number.
+        principal: who the client is; nothing authenticates clients yet.
         last_used_ms: when a request or a part of one came, or a stuck client took something of its answer.
     """
 
     def __init__(self, owner: ConnectionOwner, number: int, ip: str) -> None:
         self.id = number
+        self.principal: KafkaPrincipal = ANONYMOUS
         self.ip = ip
         self.client_host = f"/{ip}"
         self.last_used_ms = 0
@@ -349,7 +352,9 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._broker.clock.now_ms(),
             header.client_id or "",
             self.client_host,
-            connection=self,
+            self.principal,
+            self._broker.authorizer,
+            self,
         )
         try:
             if self._faults is None:

@@ -1,14 +1,33 @@
-"""What a handler is told about the request it answers, beside the request itself."""
+"""What a handler is told about the request it answers, beside the request itself; and whom it asks for leave."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["ANONYMOUS", "Connection", "RequestContext"]
+from streamkit.log.broker.authorization import (
+    ANONYMOUS,
+    CLUSTER_NAME,
+    DENIED,
+    Authorizer,
+    KafkaPrincipal,
+    Operation,
+    ResourceType,
+    bits_of,
+    operations_on,
+)
+from streamkit.log.broker.failures import refusal
+from streamkit.log.protocol import ErrorCode
 
-ANONYMOUS = "User:ANONYMOUS"
-"""The principal of a connection that didn't authenticate, in Kafka's notation."""
+__all__ = ["Connection", "RequestContext"]
+
+_ALL_BITS = {each: bits_of(operations_on(each)) for each in ResourceType}
+_WORDS = {
+    ResourceType.TOPIC: "topic",
+    ResourceType.GROUP: "group",
+    ResourceType.CLUSTER: "cluster",
+    ResourceType.TRANSACTIONAL_ID: "transactional id",
+}
 
 
 class Connection(Protocol):
@@ -56,7 +75,8 @@ class RequestContext:
         now_ms: wall-clock time at which the request was taken up.
         client_id: what the client calls itself; may be empty.
         client_host: the peer's address, as in `/127.0.0.1` (Kafka's notation in group descriptions).
-        principal: who the client is, `User:name`.
+        principal: who the client is.
+        authorizer: decides what it may do; None: everything.
         connection: for what is tied to a connection's life.
     """
 
@@ -64,5 +84,57 @@ class RequestContext:
     now_ms: int
     client_id: str = ""
     client_host: str = "/127.0.0.1"
-    principal: str = ANONYMOUS
+    principal: KafkaPrincipal = ANONYMOUS
+    authorizer: Authorizer | None = None
     connection: Connection = NO_CONNECTION
+
+    def denied(
+        self, operation: Operation, resource_type: ResourceType, name: str = CLUSTER_NAME
+    ) -> ErrorCode:
+        """NONE if the client may do that to the resource, else the code that says it may not."""
+        authorizer = self.authorizer
+        if authorizer is None or authorizer.allows(
+            self.principal, self.client_host.removeprefix("/"), operation, resource_type, name
+        ):
+            return ErrorCode.NONE
+        return DENIED[resource_type]
+
+    def check(
+        self, operation: Operation, resource_type: ResourceType, name: str = CLUSTER_NAME
+    ) -> None:
+        """The same, for handlers that map exceptions to codes.
+
+        Raises:
+            BrokerError: the code of `denied`.
+        """
+        if error := self.denied(operation, resource_type, name):
+            raise refusal(
+                error,
+                f"{self.principal} has no right to {operation.name} "
+                f"on {_WORDS[resource_type]} {name}",
+            )
+
+    def denied_everywhere(self, operation: Operation, resource_type: ResourceType) -> bool:
+        """Whether there can be no resource of the type to which the client may do that."""
+        authorizer = self.authorizer
+        return authorizer is not None and not authorizer.allows_any(
+            self.principal, self.client_host.removeprefix("/"), operation, resource_type
+        )
+
+    def authorized_operations(self, resource_type: ResourceType, name: str = CLUSTER_NAME) -> int:
+        """What the client may do to the resource, as bits."""
+        if self.authorizer is None:
+            return _ALL_BITS[resource_type]
+        return bits_of(
+            tuple(
+                operation
+                for operation in operations_on(resource_type)
+                if not self.denied(operation, resource_type, name)
+            )
+        )
+
+    def cluster_operations(self) -> int:
+        """The same of the cluster; nothing for who may not describe it."""
+        if self.denied(Operation.DESCRIBE, ResourceType.CLUSTER):
+            return 0
+        return self.authorized_operations(ResourceType.CLUSTER)

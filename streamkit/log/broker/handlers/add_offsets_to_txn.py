@@ -12,6 +12,7 @@ version 2 on producers don't send it.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -30,8 +31,14 @@ def add_offsets_to_txn(
     broker: Broker, request: AddOffsetsToTxnRequest, context: RequestContext
 ) -> AddOffsetsToTxnResponse:
     """Add the group's partition; the answer survives the end of the process."""
+    transactional_id = request.transactional_id
+    if error := (
+        context.denied(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id)
+        or context.denied(Operation.READ, ResourceType.GROUP, request.group_id)
+    ):
+        return AddOffsetsToTxnResponse(error_code=error)
     error = broker.transactions.add_partitions(
-        request.transactional_id,
+        transactional_id,
         Producer(request.producer_id, request.producer_epoch),
         [broker.transactions.offsets_partition(request.group_id)],
         client_version=0,

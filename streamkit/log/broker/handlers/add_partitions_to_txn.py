@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.metadata.image import INTERNAL_TOPICS
 from streamkit.log.broker.registry import handles
 from streamkit.log.broker.transactions import Producer
 from streamkit.log.protocol import ErrorCode
@@ -49,11 +51,12 @@ def add_partitions_to_txn(
             producer_epoch=request.v3_and_below_producer_epoch,
             topics=request.v3_and_below_topics,
         )
-        return AddPartitionsToTxnResponse(results_by_topic_v3_and_below=_one(broker, only, version))
+        return AddPartitionsToTxnResponse(results_by_topic_v3_and_below=_one(broker, only, context))
+    context.check(Operation.CLUSTER_ACTION, ResourceType.CLUSTER)
     return AddPartitionsToTxnResponse(
         results_by_transaction=[
             AddPartitionsToTxnResult(
-                transactional_id=each.transactional_id, topic_results=_one(broker, each, version)
+                transactional_id=each.transactional_id, topic_results=_one(broker, each, context)
             )
             for each in request.transactions
         ]
@@ -61,7 +64,7 @@ def add_partitions_to_txn(
 
 
 def _one(
-    broker: Broker, transaction: AddPartitionsToTxnTransaction, version: int
+    broker: Broker, transaction: AddPartitionsToTxnTransaction, context: RequestContext
 ) -> list[AddPartitionsToTxnTopicResult]:
     transactional_id = transaction.transactional_id
     producer = Producer(transaction.producer_id, transaction.producer_epoch)
@@ -70,14 +73,17 @@ def _one(
         for topic in transaction.topics
         for index in topic.partitions
     ]
-    missing = {each for each in asked if not broker.partition_exists(*each)}
-    if missing:
-        errors = {
-            each: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-            if each in missing
-            else ErrorCode.OPERATION_NOT_ATTEMPTED
-            for each in asked
-        }
+    from_client = context.api_version < _MANY_TRANSACTIONS
+    denied = ErrorCode.NONE
+    if from_client:
+        denied = context.denied(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id)
+    refused = {
+        each: error
+        for each in asked
+        if (error := denied or _refusal(broker, each, context if from_client else None))
+    }
+    if refused:
+        errors = {each: refused.get(each, ErrorCode.OPERATION_NOT_ATTEMPTED) for each in asked}
     elif transaction.verify_only:
         errors = {
             each: broker.transactions.verify(transactional_id, producer, each) for each in asked
@@ -90,7 +96,19 @@ def _one(
     topics = transaction.topics
     if transaction.verify_only:
         topics = [topic for topic in topics if topic.partitions]
-    return _results(topics, errors, version)
+    return _results(topics, errors, context.api_version)
+
+
+def _refusal(broker: Broker, asked: TopicPartition, client: RequestContext | None) -> ErrorCode:
+    """Why a partition can't be added; a client, not a broker, is asked for its right to write there."""
+    if client is not None:
+        if asked.topic in INTERNAL_TOPICS:
+            return ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        if error := client.denied(Operation.WRITE, ResourceType.TOPIC, asked.topic):
+            return error
+    if not broker.partition_exists(*asked):
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return ErrorCode.NONE
 
 
 def _results(

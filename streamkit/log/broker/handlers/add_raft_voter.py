@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.quorum import why_voters_stay
@@ -19,9 +20,10 @@ from streamkit.log.protocol.messages.add_raft_voter import AddRaftVoterRequest, 
 def add_raft_voter(
     broker: Broker,
     request: AddRaftVoterRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> AddRaftVoterResponse:
     """Refuse, with the reason."""
+    context.check(Operation.ALTER, ResourceType.CLUSTER)
     error, message = why_voters_stay(
         broker.cluster_id, request.cluster_id, request.voter_id, "Add voter"
     )

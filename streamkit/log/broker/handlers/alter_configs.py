@@ -23,13 +23,14 @@ from streamkit.log.protocol.messages.alter_configs import (
 def alter_configs(
     broker: Broker,
     request: AlterConfigsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> AlterConfigsResponse:
     """Replace each resource's settings, or check only (`validate_only`)."""
     altered = alter_each(
         broker,
         request.resources,
         _changes,
+        context,
         validate_only=request.validate_only,
         during="AlterConfigs",
     )

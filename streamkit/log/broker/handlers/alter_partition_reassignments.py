@@ -10,6 +10,7 @@ There is one node: each partition can be put where it is already, and nothing el
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -22,23 +23,32 @@ from streamkit.log.protocol.messages.alter_partition_reassignments import (
     ReassignableTopicResponse,
 )
 
+_WHY = {
+    ErrorCode.CLUSTER_AUTHORIZATION_FAILED: "the client may not move replicas",
+    ErrorCode.REQUEST_TIMED_OUT: "there is no time left",
+}
+
 
 @handles(AlterPartitionReassignmentsRequest)
 def alter_partition_reassignments(
     broker: Broker,
     request: AlterPartitionReassignmentsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> AlterPartitionReassignmentsResponse:
     """Tell of each partition whether it can be there; nothing moves."""
-    late = ErrorCode.REQUEST_TIMED_OUT if request.timeout_ms <= 0 else ErrorCode.NONE
+    refused = context.denied(Operation.ALTER, ResourceType.CLUSTER)
+    if not refused and request.timeout_ms <= 0:
+        refused = ErrorCode.REQUEST_TIMED_OUT
     return AlterPartitionReassignmentsResponse(
         allow_replication_factor_change=request.allow_replication_factor_change,
-        error_code=late,
+        error_code=refused,
         error_message=None,
         responses=[
             ReassignableTopicResponse(
                 name=topic.name,
-                partitions=[_placed(broker, topic.name, each, late) for each in topic.partitions],
+                partitions=[
+                    _placed(broker, topic.name, each, refused) for each in topic.partitions
+                ],
             )
             for topic in request.topics
         ],
@@ -46,11 +56,11 @@ def alter_partition_reassignments(
 
 
 def _placed(
-    broker: Broker, topic: str, asked: ReassignablePartition, late: ErrorCode
+    broker: Broker, topic: str, asked: ReassignablePartition, refused: ErrorCode
 ) -> ReassignablePartitionResponse:
-    error, message = late, None
-    if late:
-        message = "there is no time left"
+    error, message = refused, None
+    if refused:
+        message = _WHY[refused]
     elif not broker.partition_exists(topic, asked.partition_index):
         error = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         message = f"there is no partition {topic}-{asked.partition_index}"

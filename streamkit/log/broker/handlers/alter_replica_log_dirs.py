@@ -10,6 +10,7 @@ There is one data folder: what is to lie there lies there already, and there is 
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -29,9 +30,10 @@ _MOVING_SUFFIX = len(".") + 32 + len("-future")
 def alter_replica_log_dirs(
     broker: Broker,
     request: AlterReplicaLogDirsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> AlterReplicaLogDirsResponse:
     """Tell of each partition whether it can be there; of one that is named twice, the last folder counts."""
+    denied = context.denied(Operation.ALTER, ResourceType.CLUSTER)
     asked: dict[str, dict[int, str]] = {}
     for folder in request.dirs:
         for topic in folder.topics:
@@ -44,7 +46,7 @@ def alter_replica_log_dirs(
                 partitions=[
                     AlterReplicaLogDirPartitionResult(
                         partition_index=partition,
-                        error_code=_placed(broker, topic, partition, path),
+                        error_code=denied or _placed(broker, topic, partition, path),
                     )
                     for partition, path in paths.items()
                 ],

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from streamkit.log.broker.authorization import NOT_ASKED, Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import ConsumerGroup, ConsumerMember
@@ -30,10 +31,6 @@ from streamkit.log.protocol.messages.consumer_group_describe import (
 
 __all__ = ["consumer_group_describe"]
 
-_NOT_ASKED = -0x80000000
-_ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11
-"""Read, delete, describe, describe configs and alter configs: without authorization, all that there are."""
-
 _CLASSIC, _CONSUMER = 0, 1
 
 
@@ -41,7 +38,7 @@ _CLASSIC, _CONSUMER = 0, 1
 def consumer_group_describe(
     broker: Broker,
     request: ConsumerGroupDescribeRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> ConsumerGroupDescribeResponse:
     """Describe each of the groups asked for, in that order; classic ones aren't found."""
     if not broker.metadata.image.features[GROUP_VERSION]:
@@ -55,10 +52,13 @@ def consumer_group_describe(
     described = []
     for group_id in request.group_ids:
         group = broker.groups.consumer_group(group_id)
-        if error := broker.groups.availability(group_id):
+        if error := (
+            context.denied(Operation.DESCRIBE, ResourceType.GROUP, group_id)
+            or broker.groups.availability(group_id)
+        ):
             described.append(DescribedGroup(group_id=group_id, error_code=error))
         elif group is not None:
-            described.append(_described(broker, group))
+            described.append(_described(broker, group, context))
         else:
             described.append(
                 DescribedGroup(
@@ -71,20 +71,40 @@ def consumer_group_describe(
             )
         found = described[-1].error_code == ErrorCode.NONE
         if request.include_authorized_operations and found:
-            described[-1].authorized_operations = _ALL_OPERATIONS
+            described[-1].authorized_operations = context.authorized_operations(
+                ResourceType.GROUP, group_id
+            )
     return ConsumerGroupDescribeResponse(groups=described)
 
 
-def _described(broker: Broker, group: ConsumerGroup) -> DescribedGroup:
+def _described(broker: Broker, group: ConsumerGroup, context: RequestContext) -> DescribedGroup:
+    members = [_member(broker, group, member) for member in group.members.values()]
+    if context.authorizer is not None and _tells_of_denied_topic(members, context):
+        return DescribedGroup(
+            group_id=group.group_id,
+            error_code=ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+            error_message="The group has described topic(s) that the client is not authorized to describe.",
+            authorized_operations=NOT_ASKED,
+        )
     return DescribedGroup(
         group_id=group.group_id,
         group_state=group.state.value,
         group_epoch=group.epoch,
         assignment_epoch=group.target_epoch.epoch,
         assignor_name=group.assignor() or broker.groups.default_assignor,
-        members=[_member(broker, group, member) for member in group.members.values()],
-        authorized_operations=_NOT_ASKED,
+        members=members,
+        authorized_operations=NOT_ASKED,
     )
+
+
+def _tells_of_denied_topic(members: Iterable[Member], context: RequestContext) -> bool:
+    names = {
+        topic.topic_name
+        for member in members
+        for assignment in (member.assignment, member.target_assignment)
+        for topic in assignment.topic_partitions
+    }
+    return any(context.denied(Operation.DESCRIBE, ResourceType.TOPIC, name) for name in names)
 
 
 def _member(broker: Broker, group: ConsumerGroup, member: ConsumerMember) -> Member:

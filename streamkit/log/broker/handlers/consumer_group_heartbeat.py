@@ -10,6 +10,7 @@ Left out: nothing. The broker has no racks, so that those of members make no dif
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import ConsumerHeartbeat
@@ -34,6 +35,11 @@ def consumer_group_heartbeat(
     if not broker.metadata.image.features[GROUP_VERSION]:
         return ConsumerGroupHeartbeatResponse(error_code=ErrorCode.UNSUPPORTED_VERSION)
     names, owned = request.subscribed_topic_names, request.topic_partitions
+    if error := context.denied(Operation.READ, ResourceType.GROUP, request.group_id):
+        return ConsumerGroupHeartbeatResponse(error_code=error)
+    for name in names or ():
+        if error := context.denied(Operation.DESCRIBE, ResourceType.TOPIC, name):
+            return ConsumerGroupHeartbeatResponse(error_code=error)
     reply = broker.groups.consumer_heartbeat(
         ConsumerHeartbeat(
             group_id=request.group_id,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
@@ -38,6 +39,7 @@ def create_partitions(
         try:
             if counts[asked.name] > 1:
                 raise refusal(ErrorCode.INVALID_REQUEST, f"Duplicate topic name: {asked.name}")
+            context.check(Operation.ALTER, ResourceType.TOPIC, asked.name)
             check_time(request.timeout_ms)
             check_partitions_added(added)
             _raise_count(broker, asked, request.validate_only, context.now_ms)

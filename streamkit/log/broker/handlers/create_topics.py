@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.config_entries import topic_entries
 from streamkit.log.broker.context import RequestContext
@@ -74,6 +75,8 @@ def _created(
             ErrorCode.INVALID_REQUEST,
             f"Creation of internal topic {asked.name} is prohibited.",
         )
+    if context.denied(Operation.CREATE, ResourceType.CLUSTER):
+        context.check(Operation.CREATE, ResourceType.TOPIC, asked.name)
     broker.metadata.check_new_name(asked.name)
     partitions = _partitions(broker, asked)
     # Of a setting that is given twice, the last value counts.
@@ -83,9 +86,18 @@ def _created(
     topic = broker.metadata.create_topic(
         asked.name, partitions, configs, context.now_ms, validate_only=validate_only
     )
+    topic_id = UUID(int=0) if validate_only else topic.topic_id
+    if error := context.denied(Operation.DESCRIBE_CONFIGS, ResourceType.TOPIC, topic.name):
+        return CreatableTopicResult(
+            name=topic.name,
+            topic_id=topic_id,
+            error_message=None,
+            topic_config_error_code=error,
+            configs=None if context.api_version < 5 else [],
+        )
     return CreatableTopicResult(
         name=topic.name,
-        topic_id=UUID(int=0) if validate_only else topic.topic_id,
+        topic_id=topic_id,
         error_message=None,
         num_partitions=topic.partitions,
         replication_factor=1,

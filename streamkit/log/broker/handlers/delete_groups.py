@@ -9,6 +9,7 @@ Left out: nothing.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -25,12 +26,16 @@ __all__ = ["delete_groups"]
 def delete_groups(
     broker: Broker,
     request: DeleteGroupsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> DeleteGroupsResponse:
     """Delete each of the groups, with a code for each."""
     return DeleteGroupsResponse(
         results=[
-            DeletableGroupResult(group_id=group_id, error_code=broker.groups.delete_group(group_id))
+            DeletableGroupResult(
+                group_id=group_id,
+                error_code=context.denied(Operation.DELETE, ResourceType.GROUP, group_id)
+                or broker.groups.delete_group(group_id),
+            )
             for group_id in dict.fromkeys(request.groups_names)
         ]
     )

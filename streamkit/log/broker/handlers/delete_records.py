@@ -9,6 +9,7 @@ Offset -1 stands for the high watermark.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, refusal
@@ -30,7 +31,7 @@ _HIGH_WATERMARK = -1
 def delete_records(
     broker: Broker,
     request: DeleteRecordsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> DeleteRecordsResponse:
     """Move each partition's log start forward; answers with the first offset that is left.
 
@@ -44,7 +45,7 @@ def delete_records(
         topics=[
             DeleteRecordsTopicResult(
                 name=name,
-                partitions=[_deleted(broker, name, each) for each in partitions.values()],
+                partitions=[_deleted(broker, name, each, context) for each in partitions.values()],
             )
             for name, partitions in asked.items()
         ]
@@ -52,12 +53,13 @@ def delete_records(
 
 
 def _deleted(
-    broker: Broker, topic: str, asked: DeleteRecordsPartition
+    broker: Broker, topic: str, asked: DeleteRecordsPartition, context: RequestContext
 ) -> DeleteRecordsPartitionResult:
     result = DeleteRecordsPartitionResult(
         partition_index=asked.partition_index, low_watermark=_NOTHING
     )
     try:
+        context.check(Operation.DELETE, ResourceType.TOPIC, topic)
         image = broker.topic(topic)
         log = broker.partition_log(topic, asked.partition_index)
         if image.is_internal:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
@@ -46,17 +47,17 @@ def delete_topics(
         topic_id = broker.topic_id(name)
         if count > 1:
             answers.append(_refused(name, _NO_ID, f"Duplicate topic name: {name}"))
-        elif topic_id in ids:
+        elif topic_id in ids and not _may_not_be_told(name, context):
             assert topic_id is not None
             del ids[topic_id]
             answers.append(_refused(name, topic_id, f"Named by its id too: {name}"))
         else:
-            answers.append(_deleted(broker, name, _NO_ID, request.timeout_ms))
+            answers.append(_deleted(broker, name, _NO_ID, request.timeout_ms, context))
     for topic_id, count in ids.items():
         if count > 1:
             answers.append(_refused(None, topic_id, f"Duplicate topic id: {topic_id}"))
         else:
-            answers.append(_deleted(broker, None, topic_id, request.timeout_ms))
+            answers.append(_deleted(broker, None, topic_id, request.timeout_ms, context))
     return DeleteTopicsResponse(responses=answers)
 
 
@@ -66,11 +67,29 @@ def _refused(name: str | None, topic_id: UUID, why: str) -> DeletableTopicResult
     )
 
 
+def _may_not_be_told(name: str, context: RequestContext) -> bool:
+    """Whether the client may not know which id the topic has."""
+    return bool(
+        context.denied(Operation.DELETE, ResourceType.CLUSTER)
+        and (
+            context.denied(Operation.DESCRIBE, ResourceType.TOPIC, name)
+            or context.denied(Operation.DELETE, ResourceType.TOPIC, name)
+        )
+    )
+
+
 def _deleted(
-    broker: Broker, name: str | None, topic_id: UUID, timeout_ms: int
+    broker: Broker, name: str | None, topic_id: UUID, timeout_ms: int, context: RequestContext
 ) -> DeletableTopicResult:
+    may_all = not context.denied(Operation.DELETE, ResourceType.CLUSTER)
     try:
+        if name is not None and not may_all:
+            context.check(Operation.DESCRIBE, ResourceType.TOPIC, name)
         topic = broker.topic_by_id(topic_id) if name is None else broker.topic(name)
+        if not may_all:
+            if not context.denied(Operation.DESCRIBE, ResourceType.TOPIC, topic.name):
+                name = topic.name
+            context.check(Operation.DELETE, ResourceType.TOPIC, topic.name)
         check_time(timeout_ms)
         if not broker.settings.delete_topic_enable:
             raise refusal(

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from streamkit.log.broker.authorization import ALL_CLUSTER_OPERATIONS, NOT_ASKED
+from streamkit.log.broker.authorization import NOT_ASKED
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -26,7 +26,7 @@ _BROKERS, _CONTROLLERS = 1, 2
 def describe_cluster(
     broker: Broker,
     request: DescribeClusterRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> DescribeClusterResponse:
     """Name the one node. Left out: controllers, which clients can't ask here."""
     if request.endpoint_type not in (_BROKERS, _CONTROLLERS):
@@ -45,7 +45,7 @@ def describe_cluster(
         brokers=[
             DescribeClusterBroker(broker_id=broker.node_id, host=broker.host, port=broker.port)
         ],
-        cluster_authorized_operations=ALL_CLUSTER_OPERATIONS
+        cluster_authorized_operations=context.cluster_operations()
         if request.include_cluster_authorized_operations
         else NOT_ASKED,
     )

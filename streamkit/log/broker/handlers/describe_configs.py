@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from streamkit.log.broker.authorization import Operation
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.config_entries import (
     ConfigEntry,
@@ -26,6 +27,7 @@ from streamkit.log.broker.config_resources import (
     GROUP,
     TOPIC,
     check_broker_name,
+    check_configs_right,
     check_group_name,
 )
 from streamkit.log.broker.context import RequestContext
@@ -47,7 +49,7 @@ from streamkit.log.protocol.messages.describe_configs import (
 def describe_configs(
     broker: Broker,
     request: DescribeConfigsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> DescribeConfigsResponse:
     """List the settings of each resource, all or those that are named."""
     results = []
@@ -58,6 +60,12 @@ def describe_configs(
             resource_name=resource.resource_name,
         )
         try:
+            check_configs_right(
+                context,
+                Operation.DESCRIBE_CONFIGS,
+                resource.resource_type,
+                resource.resource_name,
+            )
             result.configs = [
                 _described(entry, request)
                 for entry in _entries(broker, resource)

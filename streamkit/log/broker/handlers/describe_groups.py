@@ -13,6 +13,7 @@ here: ConsumerGroupDescribe tells of them. Left out: nothing.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import NOT_ASKED, Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import Group, GroupState
@@ -27,24 +28,28 @@ from streamkit.log.protocol.messages.describe_groups import (
 
 __all__ = ["describe_groups"]
 
-_NOT_ASKED = -0x80000000
-_ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11
-"""Read, delete, describe, describe configs and alter configs: without authorization, all that there are."""
-
 
 @handles(DescribeGroupsRequest)
 def describe_groups(
     broker: Broker, request: DescribeGroupsRequest, context: RequestContext
 ) -> DescribeGroupsResponse:
     """Describe each of the groups asked for, in that order."""
-    operations = _ALL_OPERATIONS if request.include_authorized_operations else _NOT_ASKED
+
+    def operations(group_id: str) -> int:
+        if not request.include_authorized_operations:
+            return NOT_ASKED
+        return context.authorized_operations(ResourceType.GROUP, group_id)
+
     return DescribeGroupsResponse(
         groups=[
             _refused(group_id, error)
-            if (error := broker.groups.availability(group_id))
-            else _described(group, operations)
+            if (
+                error := context.denied(Operation.DESCRIBE, ResourceType.GROUP, group_id)
+                or broker.groups.availability(group_id)
+            )
+            else _described(group, operations(group_id))
             if (group := broker.groups.group(group_id)) is not None
-            else _not_found(group_id, operations, context.api_version)
+            else _not_found(group_id, operations(group_id), context.api_version)
             for group_id in request.groups
         ]
     )

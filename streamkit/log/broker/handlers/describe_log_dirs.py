@@ -14,6 +14,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Mapping
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -31,9 +32,11 @@ from streamkit.model import TopicPartition
 def describe_log_dirs(
     broker: Broker,
     request: DescribeLogDirsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> DescribeLogDirsResponse:
     """Sizes of the partitions that are asked for. Left out: nothing."""
+    if error := context.denied(Operation.DESCRIBE, ResourceType.CLUSTER):
+        return DescribeLogDirsResponse(error_code=error)
     images = broker.metadata.image.topics
     if request.topics is None:
         wanted: Mapping[str, Iterable[int]] = {

@@ -5,6 +5,7 @@ Version 0. Left out: nothing.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of
@@ -23,7 +24,7 @@ from streamkit.log.protocol.messages.describe_producers import (
 def describe_producers(
     broker: Broker,
     request: DescribeProducersRequest,
-    context: RequestContext,  # noqa: ARG001 - one version
+    context: RequestContext,
 ) -> DescribeProducersResponse:
     """Describe the producers of each partition that is named."""
     return DescribeProducersResponse(
@@ -31,7 +32,8 @@ def describe_producers(
             TopicResponse(
                 name=topic.name,
                 partitions=[
-                    _partition(broker, topic.name, index) for index in topic.partition_indexes
+                    _partition(broker, topic.name, index, context)
+                    for index in topic.partition_indexes
                 ],
             )
             for topic in request.topics
@@ -39,9 +41,12 @@ def describe_producers(
     )
 
 
-def _partition(broker: Broker, topic: str, index: int) -> PartitionResponse:
+def _partition(
+    broker: Broker, topic: str, index: int, context: RequestContext
+) -> PartitionResponse:
     try:
         check_topic_name(topic)
+        context.check(Operation.READ, ResourceType.TOPIC, topic)
         producers = broker.partition_log(topic, index).producers
     except Exception as error:  # noqa: BLE001 - mapped to a code
         return PartitionResponse(

@@ -11,6 +11,7 @@ There is no listener of its own for controllers, so the node's address is the on
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.metadata.service import METADATA_PARTITION
@@ -32,6 +33,7 @@ def describe_quorum(
     broker: Broker, request: DescribeQuorumRequest, context: RequestContext
 ) -> DescribeQuorumResponse:
     """Describe the quorum to those who ask for its one partition, and for nothing else."""
+    context.check(Operation.DESCRIBE, ResourceType.CLUSTER)
     asked = [
         (topic.topic_name, each.partition_index)
         for topic in request.topics

@@ -6,7 +6,7 @@ page begins.
 
 from __future__ import annotations
 
-from streamkit.log.broker.authorization import ALL_TOPIC_OPERATIONS
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.metadata.image import TopicImage
@@ -26,7 +26,7 @@ from streamkit.log.protocol.messages.describe_topic_partitions import (
 def describe_topic_partitions(
     broker: Broker,
     request: DescribeTopicPartitionsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> DescribeTopicPartitionsResponse:
     """Describe topics from the cursor on, until the page is full. Left out: nothing."""
     topics = broker.metadata.image.topics
@@ -42,23 +42,29 @@ def describe_topic_partitions(
     left = min(request.response_partition_limit, broker.settings.max_request_partition_size_limit)
     left = max(1, left)
     answer = DescribeTopicPartitionsResponse()
+    denied = []
     for name in names:
         if cursor is not None and name < cursor.topic_name:
             continue
+        if error := context.denied(Operation.DESCRIBE, ResourceType.TOPIC, name):
+            denied.append(DescribeTopicPartitionsResponseTopic(error_code=error, name=name))
+            continue
         topic = topics.get(name)
         if topic is None:
-            answer.topics.append(_missing(name))
+            answer.topics.append(_missing(name, context))
             continue
         first = cursor.partition_index if cursor is not None and name == cursor.topic_name else 0
         if left == 0:
             answer.next_cursor = Cursor(topic_name=name, partition_index=first)
             break
         end = min(topic.partitions, first + left)
-        answer.topics.append(_described(broker, topic, first, end))
+        answer.topics.append(_described(broker, topic, first, end, context))
         left -= max(0, end - first)
         if end < topic.partitions:
             answer.next_cursor = Cursor(topic_name=name, partition_index=end)
             break
+    if asked:
+        answer.topics += denied
     return answer
 
 
@@ -67,16 +73,18 @@ def _refused(name: str) -> DescribeTopicPartitionsResponseTopic:
     return DescribeTopicPartitionsResponseTopic(error_code=ErrorCode.INVALID_REQUEST, name=name)
 
 
-def _missing(name: str) -> DescribeTopicPartitionsResponseTopic:
+def _missing(name: str, context: RequestContext) -> DescribeTopicPartitionsResponseTopic:
     legal = topic_name_problem(name) is None
     code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if legal else ErrorCode.INVALID_TOPIC_EXCEPTION
     return DescribeTopicPartitionsResponseTopic(
-        error_code=code, name=name, topic_authorized_operations=ALL_TOPIC_OPERATIONS
+        error_code=code,
+        name=name,
+        topic_authorized_operations=context.authorized_operations(ResourceType.TOPIC, name),
     )
 
 
 def _described(
-    broker: Broker, topic: TopicImage, first: int, end: int
+    broker: Broker, topic: TopicImage, first: int, end: int, context: RequestContext
 ) -> DescribeTopicPartitionsResponseTopic:
     node = broker.node_id
     return DescribeTopicPartitionsResponseTopic(
@@ -95,5 +103,5 @@ def _described(
             )
             for index in range(first, end)
         ],
-        topic_authorized_operations=ALL_TOPIC_OPERATIONS,
+        topic_authorized_operations=context.authorized_operations(ResourceType.TOPIC, topic.name),
     )

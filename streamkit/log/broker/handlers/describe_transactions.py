@@ -5,6 +5,7 @@ Version 0. An id that isn't known has TRANSACTIONAL_ID_NOT_FOUND. Left out: noth
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -22,16 +23,20 @@ from streamkit.log.protocol.messages.describe_transactions import (
 def describe_transactions(
     broker: Broker,
     request: DescribeTransactionsRequest,
-    context: RequestContext,  # noqa: ARG001 - one version
+    context: RequestContext,
 ) -> DescribeTransactionsResponse:
     """Describe each id that is named."""
     return DescribeTransactionsResponse(
-        transaction_states=[_describe(broker, each) for each in request.transactional_ids]
+        transaction_states=[_describe(broker, each, context) for each in request.transactional_ids]
     )
 
 
-def _describe(broker: Broker, transactional_id: str) -> TransactionState:
-    if error := broker.transactions.availability(transactional_id):
+def _describe(broker: Broker, transactional_id: str, context: RequestContext) -> TransactionState:
+    """One id; of its topics, those that the client may know of."""
+    if error := (
+        context.denied(Operation.DESCRIBE, ResourceType.TRANSACTIONAL_ID, transactional_id)
+        or broker.transactions.availability(transactional_id)
+    ):
         return TransactionState(transactional_id=transactional_id, error_code=error)
     known = broker.transactions.transaction(transactional_id)
     if known is None:
@@ -49,5 +54,6 @@ def _describe(broker: Broker, transactional_id: str) -> TransactionState:
         topics=[
             TopicData(topic=topic, partitions=partitions)
             for topic, partitions in by_topic(known.partitions).items()
+            if not context.denied(Operation.DESCRIBE, ResourceType.TOPIC, topic)
         ],
     )

@@ -10,6 +10,7 @@ One node leads whatever there is: no election is ever needed.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -31,6 +32,7 @@ def elect_leaders(
     context: RequestContext,
 ) -> ElectLeadersResponse:
     """Each partition that is named keeps its leader; asked for all of them, there is none to tell of."""
+    denied = context.denied(Operation.ALTER, ResourceType.CLUSTER)
     error = ErrorCode.NONE
     if context.api_version >= 1 and request.election_type not in _TYPES:
         error = ErrorCode.INVALID_REQUEST
@@ -38,6 +40,7 @@ def elect_leaders(
         error = ErrorCode.REQUEST_TIMED_OUT
     if request.topic_partitions == []:
         error = ErrorCode.NONE
+    error = denied or error
     return ElectLeadersResponse(
         error_code=error if context.api_version >= 1 else ErrorCode.NONE,
         replica_election_results=[

@@ -13,6 +13,7 @@ nothing.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -27,8 +28,11 @@ _RAISES_EPOCH = 5
 @handles(EndTxnRequest)
 def end_txn(broker: Broker, request: EndTxnRequest, context: RequestContext) -> EndTxnResponse:
     """Decide, write the markers, complete."""
+    transactional_id = request.transactional_id
+    if error := context.denied(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id):
+        return EndTxnResponse(error_code=error)
     reply = broker.transactions.end(
-        request.transactional_id,
+        transactional_id,
         Producer(request.producer_id, request.producer_epoch),
         committed=request.committed,
         client_version=2 if context.api_version >= _RAISES_EPOCH else 0,

@@ -25,6 +25,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from streamkit.errors import BrokerError
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, refusal
@@ -43,6 +44,11 @@ from streamkit.log.protocol.messages.fetch import (
 
 _BY_ID = 13
 _READ_UNCOMMITTED = 0
+_BEFORE_THE_LOG = (
+    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    ErrorCode.UNKNOWN_TOPIC_ID,
+    ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+)
 
 
 @handles(FetchRequest)
@@ -51,7 +57,7 @@ def fetch(
 ) -> FetchResponse | asyncio.Future[FetchResponse]:
     """Read what is there; when that is less than `min_bytes`, wait up to `max_wait_ms` for more."""
     try:
-        reading = _Reading(broker, request, context.api_version)
+        reading = _Reading(broker, request, context)
     except BrokerError as error:
         return FetchResponse(error_code=error.code)
     read = reading.read()
@@ -90,10 +96,10 @@ class _Reading:
         is_due: it is answered whatever its size: a partition has an error, or there is more than could be read.
     """
 
-    def __init__(self, broker: Broker, request: FetchRequest, version: int) -> None:
+    def __init__(self, broker: Broker, request: FetchRequest, context: RequestContext) -> None:
         self._broker = broker
         self._request = request
-        self._by_id = version >= _BY_ID
+        self._by_id = context.api_version >= _BY_ID
         # A level that doesn't exist reads too little rather than too much.
         self.committed = request.isolation_level != _READ_UNCOMMITTED
         self._isolation = "read_committed" if self.committed else "read_uncommitted"
@@ -101,6 +107,7 @@ class _Reading:
         self.items: list[FetchItem] = found[0]
         self._session: FetchSession | None = found[1]
         self._incremental: bool = found[2]
+        self._denied = self._may_not_read(context)
         self.bytes_read = 0
         self.is_due = False
 
@@ -159,6 +166,20 @@ class _Reading:
             responses=list(topics.values()),
         )
 
+    def _may_not_read(self, context: RequestContext) -> frozenset[TopicKey]:
+        """The topics that aren't for this client; asked once a request, however often it is read."""
+        if context.authorizer is None:
+            return frozenset()
+        names = {
+            topic: self._broker.topic_name(topic) if isinstance(topic, UUID) else topic
+            for topic in {item.topic for item in self.items}
+        }
+        return frozenset(
+            topic
+            for topic, name in names.items()
+            if name is not None and context.denied(Operation.READ, ResourceType.TOPIC, name)
+        )
+
     def _name(self, topic: TopicKey) -> str:
         if isinstance(topic, UUID):
             return self._broker.topic_by_id(topic).name
@@ -166,6 +187,10 @@ class _Reading:
 
     def _partition(self, item: FetchItem, left: int) -> PartitionData:
         name = self._name(item.topic)
+        if self._denied and item.topic in self._denied:
+            raise refusal(
+                ErrorCode.TOPIC_AUTHORIZATION_FAILED, f"the client may not read topic {name}"
+            )
         log = self._broker.readable_log(name, item.partition)
         check_leader_epoch(
             max(-1, item.leader_epoch), self._broker.topic(name).leader_epochs[item.partition]
@@ -214,8 +239,8 @@ class _Reading:
 
 def _failed(item: FetchItem, error: Exception) -> PartitionData:
     code = code_of(error, during=f"Fetch of {item.topic}-{item.partition}")
-    # As Apache Kafka: a list, if empty, of a partition that isn't there; null of one that refuses.
-    missing = code in (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID)
+    # As Apache Kafka: a list, if empty, of a partition that isn't looked for; null of one that refuses.
+    missing = code in _BEFORE_THE_LOG
     return PartitionData(
         partition_index=item.partition,
         error_code=code,

@@ -12,8 +12,11 @@ Left out: share groups, which this broker doesn't have (INVALID_REQUEST).
 
 from __future__ import annotations
 
+from streamkit.errors import BrokerError
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.failures import refusal
 from streamkit.log.broker.registry import handles
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.find_coordinator import (
@@ -35,9 +38,9 @@ def find_coordinator(
     if context.api_version >= 4:
         keys = request.coordinator_keys
         return FindCoordinatorResponse(
-            coordinators=[_coordinator(broker, request.key_type, key) for key in keys]
+            coordinators=[_coordinator(broker, request.key_type, key, context) for key in keys]
         )
-    found = _coordinator(broker, request.key_type, request.key)
+    found = _coordinator(broker, request.key_type, request.key, context)
     return FindCoordinatorResponse(
         error_code=found.error_code,
         error_message=found.error_message or ErrorCode.NONE.name,
@@ -47,25 +50,25 @@ def find_coordinator(
     )
 
 
-def _coordinator(broker: Broker, key_type: int, key: str) -> Coordinator:
-    if key_type == _GROUP:
-        topic, partition = "__consumer_offsets", broker.groups.partition_of(key)
-    elif key_type == _TRANSACTION:
-        topic, partition = "__transaction_state", broker.transactions.partition_of(key)
-    else:
+def _coordinator(broker: Broker, key_type: int, key: str, context: RequestContext) -> Coordinator:
+    try:
+        if key_type == _GROUP:
+            context.check(Operation.DESCRIBE, ResourceType.GROUP, key)
+            topic, partition = "__consumer_offsets", broker.groups.partition_of(key)
+        elif key_type == _TRANSACTION:
+            context.check(Operation.DESCRIBE, ResourceType.TRANSACTIONAL_ID, key)
+            topic, partition = "__transaction_state", broker.transactions.partition_of(key)
+        else:
+            raise refusal(
+                ErrorCode.INVALID_REQUEST, f"this broker has no coordinator of type {key_type}"
+            )
+        if not broker.has_coordinator(topic, partition):
+            raise refusal(
+                ErrorCode.COORDINATOR_NOT_AVAILABLE,
+                f"{topic}-{partition} is damaged; the broker's log says where",
+            )
+    except BrokerError as error:
         return Coordinator(
-            key=key,
-            node_id=-1,
-            port=-1,
-            error_code=ErrorCode.INVALID_REQUEST,
-            error_message=f"this broker has no coordinator of type {key_type}",
-        )
-    if not broker.has_coordinator(topic, partition):
-        return Coordinator(
-            key=key,
-            node_id=-1,
-            port=-1,
-            error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE,
-            error_message=f"{topic}-{partition} is damaged; the broker's log says where",
+            key=key, node_id=-1, port=-1, error_code=error.code, error_message=str(error)
         )
     return Coordinator(key=key, node_id=broker.node_id, host=broker.host, port=broker.port)

@@ -10,6 +10,7 @@ Left out: nothing.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -23,9 +24,11 @@ __all__ = ["heartbeat"]
 def heartbeat(
     broker: Broker,
     request: HeartbeatRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> HeartbeatResponse:
     """Keep a member alive; REBALANCE_IN_PROGRESS tells it to join again."""
+    if error := context.denied(Operation.READ, ResourceType.GROUP, request.group_id):
+        return HeartbeatResponse(error_code=error)
     if not request.group_id:
         return HeartbeatResponse(error_code=ErrorCode.INVALID_GROUP_ID)
     error = broker.groups.heartbeat(

@@ -31,13 +31,14 @@ _SET, _APPEND, _SUBTRACT = 0, 2, 3
 def incremental_alter_configs(
     broker: Broker,
     request: IncrementalAlterConfigsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> IncrementalAlterConfigsResponse:
     """Change each resource's settings, all or none of them, or check only (`validate_only`)."""
     altered = alter_each(
         broker,
         request.resources,
         _changes,
+        context,
         validate_only=request.validate_only,
         during="IncrementalAlterConfigs",
     )

@@ -14,6 +14,7 @@ version 6 (two-phase commit), which Apache Kafka 4.3 doesn't serve yet.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -32,6 +33,8 @@ def init_producer_id(
     broker: Broker, request: InitProducerIdRequest, context: RequestContext
 ) -> InitProducerIdResponse:
     """Give out id and epoch; both survive restarts."""
+    if refused := _denied(request.transactional_id, context):
+        return InitProducerIdResponse(error_code=refused, producer_epoch=-1)
     given = Producer(request.producer_id, request.producer_epoch)
     if (given.producer_id == -1) != (given.epoch == -1):
         return InitProducerIdResponse(error_code=ErrorCode.INVALID_REQUEST, producer_epoch=-1)
@@ -50,3 +53,13 @@ def init_producer_id(
         producer_id=reply.producer.producer_id,
         producer_epoch=reply.producer.epoch,
     )
+
+
+def _denied(transactional_id: str | None, context: RequestContext) -> ErrorCode:
+    """Who may write to any topic may do so idempotently (KIP-679)."""
+    if transactional_id is not None:
+        return context.denied(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id)
+    denied = context.denied(Operation.IDEMPOTENT_WRITE, ResourceType.CLUSTER)
+    if denied and context.denied_everywhere(Operation.WRITE, ResourceType.TOPIC):
+        return denied
+    return ErrorCode.NONE

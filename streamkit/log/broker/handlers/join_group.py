@@ -15,6 +15,7 @@ Left out: nothing. The reason is not kept.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import Join, JoinReply
@@ -34,7 +35,9 @@ async def join_group(
     broker: Broker, request: JoinGroupRequest, context: RequestContext
 ) -> JoinGroupResponse:
     """Wait until the group has its next generation; the leader then gets all members."""
-    if not request.group_id:
+    if error := context.denied(Operation.READ, ResourceType.GROUP, request.group_id):
+        reply = JoinReply(error, "")
+    elif not request.group_id:
         reply = JoinReply(ErrorCode.INVALID_GROUP_ID, request.member_id)
     else:
         rebalance_timeout_ms = request.rebalance_timeout_ms

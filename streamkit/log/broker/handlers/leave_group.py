@@ -11,6 +11,7 @@ Left out: nothing. The reason is not kept.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import Leaver
@@ -30,6 +31,8 @@ def leave_group(
     broker: Broker, request: LeaveGroupRequest, context: RequestContext
 ) -> LeaveGroupResponse:
     """Remove members, with a code for each; before version 3 the one member's code is the answer's."""
+    if error := context.denied(Operation.READ, ResourceType.GROUP, request.group_id):
+        return LeaveGroupResponse(error_code=error)
     if not request.group_id:
         return LeaveGroupResponse(error_code=ErrorCode.INVALID_GROUP_ID)
     if error := broker.groups.availability(request.group_id):

@@ -10,6 +10,7 @@ Groups are listed when they have settings of their own. Left out: nothing.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.config_resources import BROKER, GROUP, TOPIC
 from streamkit.log.broker.context import RequestContext
@@ -31,6 +32,7 @@ def list_config_resources(
     broker: Broker, request: ListConfigResourcesRequest, context: RequestContext
 ) -> ListConfigResourcesResponse:
     """List the resources of the types asked for, or all."""
+    context.check(Operation.DESCRIBE_CONFIGS, ResourceType.CLUSTER)
     image = broker.metadata.image
     names = {
         GROUP: list(image.groups),

@@ -11,6 +11,7 @@ Filters don't mind the case. Left out: nothing; groups are of type `classic` or 
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import ConsumerGroup, Group
@@ -28,17 +29,22 @@ __all__ = ["list_groups"]
 def list_groups(
     broker: Broker,
     request: ListGroupsRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> ListGroupsResponse:
     """The groups in one of the states and of one of the types asked for; empty filters let all pass."""
     states = {state.lower() for state in request.states_filter}
     types = {name.lower() for name in request.types_filter}
+    sees_all = not context.denied(Operation.DESCRIBE, ResourceType.CLUSTER)
     return ListGroupsResponse(
         groups=[
             listed
             for listed in map(_listed, broker.groups.groups())
             if (not states or listed.group_state.lower() in states)
             and (not types or listed.group_type in types)
+            and (
+                sees_all
+                or not context.denied(Operation.DESCRIBE, ResourceType.GROUP, listed.group_id)
+            )
         ]
     )
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.empty_log import EmptyLog
@@ -53,6 +54,7 @@ def list_offsets(
     def partition(topic: str, asked: ListOffsetsPartition) -> ListOffsetsPartitionResponse:
         answer = ListOffsetsPartitionResponse(partition_index=asked.partition_index)
         try:
+            context.check(Operation.DESCRIBE, ResourceType.TOPIC, topic)
             if counts[topic, asked.partition_index] > 1:
                 raise refusal(ErrorCode.INVALID_REQUEST, "the partition is named twice")
             if context.api_version < _SINCE.get(asked.timestamp, 0) or asked.timestamp < min(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -15,7 +16,8 @@ from streamkit.log.protocol.messages.list_partition_reassignments import (
 def list_partition_reassignments(
     broker: Broker,  # noqa: ARG001
     request: ListPartitionReassignmentsRequest,  # noqa: ARG001
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> ListPartitionReassignmentsResponse:
     """Nothing moves. Left out: nothing."""
+    context.check(Operation.DESCRIBE, ResourceType.CLUSTER)
     return ListPartitionReassignmentsResponse(error_message=None)

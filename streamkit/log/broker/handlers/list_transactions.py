@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from streamkit.errors import BrokerError
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups.consumer.patterns import TopicPattern
@@ -46,6 +47,9 @@ def list_transactions(
             and _in(known.producer_id, request.producer_id_filters)
             and not 0 <= request.duration_filter >= context.now_ms - known.started_ms
             and (pattern is None or pattern.matches(transactional_id))
+            and not context.denied(
+                Operation.DESCRIBE, ResourceType.TRANSACTIONAL_ID, transactional_id
+            )
         )
 
     return ListTransactionsResponse(

@@ -20,11 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from streamkit.log.broker.authorization import (
-    ALL_CLUSTER_OPERATIONS,
-    ALL_TOPIC_OPERATIONS,
-    NOT_ASKED,
-)
+from streamkit.log.broker.authorization import NOT_ASKED, Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of
@@ -51,10 +47,6 @@ def metadata(broker: Broker, request: MetadataRequest, context: RequestContext) 
     version = context.api_version
     if (refused := _refused(request, version)) is not None:
         return refused
-    operations = ALL_TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
-    cluster_operations = (
-        ALL_CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
-    )
     answer = MetadataResponse(
         brokers=[
             MetadataResponseBroker(node_id=broker.node_id, host=broker.host, port=broker.port)
@@ -62,13 +54,21 @@ def metadata(broker: Broker, request: MetadataRequest, context: RequestContext) 
         cluster_id=broker.cluster_id,
         controller_id=broker.node_id,
         topics=[
-            _described(broker, topic, operations) if isinstance(topic, TopicImage) else topic
-            for topic in _asked(broker, request, version)
+            _described(broker, topic, _operations(request, topic.name, context))
+            if isinstance(topic, TopicImage)
+            else topic
+            for topic in _asked(broker, request, context)
         ],
     )
-    if 8 <= version <= 10:
-        answer.cluster_authorized_operations = cluster_operations
+    if 8 <= version <= 10 and request.include_cluster_authorized_operations:
+        answer.cluster_authorized_operations = context.cluster_operations()
     return answer
+
+
+def _operations(request: MetadataRequest, topic: str, context: RequestContext) -> int:
+    if not request.include_topic_authorized_operations:
+        return NOT_ASKED
+    return context.authorized_operations(ResourceType.TOPIC, topic)
 
 
 def _refused(request: MetadataRequest, version: int) -> MetadataResponse | None:
@@ -93,11 +93,14 @@ def _refused(request: MetadataRequest, version: int) -> MetadataResponse | None:
 
 
 def _asked(
-    broker: Broker, request: MetadataRequest, version: int
+    broker: Broker, request: MetadataRequest, context: RequestContext
 ) -> Iterator[TopicImage | MetadataResponseTopic]:
     """The topics that the client wants, with an error in place of those that can't be had."""
+    version = context.api_version
     if request.topics is None or (version == 0 and not request.topics):
-        yield from broker.metadata.image.topics.values()
+        for topic in broker.metadata.image.topics.values():
+            if not context.denied(Operation.DESCRIBE, ResourceType.TOPIC, topic.name):
+                yield topic
         return
     may_create = broker.settings.auto_create_topics_enable and (
         version < 4 or request.allow_auto_topic_creation
@@ -111,22 +114,34 @@ def _asked(
     }
     for asked in wanted.values():
         try:
-            yield _found(broker, asked, may_create)
+            yield _found(broker, asked, context, may_create=may_create)
         except Exception as error:  # noqa: BLE001 - mapped to a code
+            code, name = code_of(error, during="Metadata"), asked.name or ""
+            denied = code is ErrorCode.TOPIC_AUTHORIZATION_FAILED
             yield MetadataResponseTopic(
-                error_code=code_of(error, during="Metadata"),
-                name=None if by_id else asked.name or "",
+                error_code=code,
+                name=None if by_id else name,
                 topic_id=asked.topic_id,
+                topic_authorized_operations=NOT_ASKED
+                if by_id or denied
+                else _operations(request, name, context),
             )
 
 
-def _found(broker: Broker, asked: MetadataRequestTopic, may_create: bool) -> TopicImage:
+def _found(
+    broker: Broker, asked: MetadataRequestTopic, context: RequestContext, *, may_create: bool
+) -> TopicImage:
     if asked.topic_id != _NO_ID:
-        return broker.topic_by_id(asked.topic_id)
+        found = broker.topic_by_id(asked.topic_id)
+        context.check(Operation.DESCRIBE, ResourceType.TOPIC, found.name)
+        return found
     name = asked.name or ""
+    context.check(Operation.DESCRIBE, ResourceType.TOPIC, name)
     known = broker.metadata.image.topics.get(name)
     if known is not None:
         return known
+    if may_create and context.denied(Operation.CREATE, ResourceType.CLUSTER):
+        context.check(Operation.CREATE, ResourceType.TOPIC, name)
     check_topic_name(name)
     return broker.auto_create_topic(name) if may_create else broker.topic(name)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import CommitOffsets, CommittedOffset
@@ -40,19 +41,26 @@ def offset_commit(
     by_id = context.api_version >= 10
     retention_ms = request.retention_time_ms
     expire_ms = context.now_ms + retention_ms if retention_ms >= 0 else None
+    denied = context.denied(Operation.READ, ResourceType.GROUP, request.group_id)
     refused: dict[tuple[str, UUID, int], ErrorCode] = {}
     offsets: dict[TopicPartition, CommittedOffset] = {}
     names: list[str | None] = []
     for topic in request.topics:
         name = broker.topic_name(topic.topic_id) if by_id else topic.name
         names.append(name)
+        error = denied
+        if not denied:
+            error = (
+                ErrorCode.UNKNOWN_TOPIC_ID
+                if name is None
+                else context.denied(Operation.READ, ResourceType.TOPIC, name)
+            )
         for partition in topic.partitions:
             index = partition.partition_index
-            if name is None:
-                refused[topic.name, topic.topic_id, index] = ErrorCode.UNKNOWN_TOPIC_ID
-            elif not broker.partition_exists(name, index):
-                error = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+            if name is None or error:
                 refused[topic.name, topic.topic_id, index] = error
+            elif not broker.partition_exists(name, index):
+                refused[topic.name, topic.topic_id, index] = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
             else:
                 offsets[TopicPartition(name, index)] = CommittedOffset(
                     offset=partition.committed_offset,
@@ -63,16 +71,15 @@ def offset_commit(
                     # The record of an offset with a retention has no room for the topic's id.
                     topic_id=(expire_ms is None and broker.topic_id(name)) or NO_UUID,
                 )
-    errors = broker.groups.commit_offsets(
-        CommitOffsets(
-            group_id=request.group_id,
-            member_id=request.member_id,
-            instance_id=request.group_instance_id,
-            generation=request.generation_id_or_member_epoch,
-            offsets=offsets,
-            api_version=context.api_version,
-        )
+    commit = CommitOffsets(
+        group_id=request.group_id,
+        member_id=request.member_id,
+        instance_id=request.group_instance_id,
+        generation=request.generation_id_or_member_epoch,
+        offsets=offsets,
+        api_version=context.api_version,
     )
+    errors = broker.groups.commit_offsets(commit) if offsets else {}
 
     def code(topic_name: str, topic_id: UUID, name: str | None, index: int) -> ErrorCode:
         error = refused.get((topic_name, topic_id, index))

@@ -5,6 +5,7 @@ Serves its one version, 0. Left out: nothing.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -24,14 +25,21 @@ __all__ = ["offset_delete"]
 def offset_delete(
     broker: Broker,
     request: OffsetDeleteRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> OffsetDeleteResponse:
     """Forget offsets, with a code for each partition, or one if the group doesn't allow it at all."""
+    if error := context.denied(Operation.DELETE, ResourceType.GROUP, request.group_id):
+        return OffsetDeleteResponse(error_code=error)
     if not request.group_id:
         return OffsetDeleteResponse(error_code=ErrorCode.INVALID_GROUP_ID)
+    denied = {
+        topic.name: context.denied(Operation.READ, ResourceType.TOPIC, topic.name)
+        for topic in request.topics
+    }
     asked = [
         TopicPartition(topic.name, partition.partition_index)
         for topic in request.topics
+        if not denied[topic.name]
         for partition in topic.partitions
     ]
     known = [tp for tp in asked if broker.partition_exists(tp.topic, tp.partition)]
@@ -45,7 +53,8 @@ def offset_delete(
                 partitions=[
                     OffsetDeleteResponsePartition(
                         partition_index=partition.partition_index,
-                        error_code=errors.get(
+                        error_code=denied[topic.name]
+                        or errors.get(
                             TopicPartition(topic.name, partition.partition_index),
                             ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
                         ),

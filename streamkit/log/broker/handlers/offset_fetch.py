@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import CommittedOffset
@@ -42,6 +43,7 @@ __all__ = ["offset_fetch"]
 _Committed = Mapping[TopicPartition, CommittedOffset]
 _NOTHING = CommittedOffset(offset=-1, leader_epoch=-1, metadata="", commit_timestamp_ms=-1)
 _ERROR_OF_ALL = 2
+_BY_ID = 10
 _UNSTABLE = ErrorCode.UNSTABLE_OFFSET_COMMIT
 
 
@@ -51,12 +53,15 @@ def offset_fetch(
 ) -> OffsetFetchResponse:
     """Look up commits, for one group or, from version 8 on, for several."""
     if context.api_version < 8:
-        if error := broker.groups.availability(request.group_id):
+        if error := (
+            context.denied(Operation.DESCRIBE, ResourceType.GROUP, request.group_id)
+            or broker.groups.availability(request.group_id)
+        ):
             return _refused(request, error, context.api_version)
         committed = broker.groups.committed(request.group_id)
         stable = request.require_stable
         asked = (
-            _all_of(committed)
+            _all_of(committed, context)
             if request.topics is None
             else [(topic.name, topic.partition_indexes) for topic in request.topics]
         )
@@ -73,7 +78,7 @@ def offset_fetch(
                             error_code=error,
                         )
                         for partition, found, error in _look_up(
-                            broker, request.group_id, name, partitions, NO_UUID, stable
+                            broker, request.group_id, name, partitions, NO_UUID, stable, context
                         )
                     ],
                 )
@@ -82,8 +87,7 @@ def offset_fetch(
         )
     return OffsetFetchResponse(
         groups=[
-            _of_group(broker, group, context.api_version >= 10, request.require_stable)
-            for group in request.groups
+            _of_group(broker, group, request.require_stable, context) for group in request.groups
         ]
     )
 
@@ -112,14 +116,16 @@ def _refused(request: OffsetFetchRequest, error: ErrorCode, version: int) -> Off
 
 
 def _of_group(
-    broker: Broker, request: OffsetFetchRequestGroup, by_id: bool, stable: bool
+    broker: Broker, request: OffsetFetchRequestGroup, stable: bool, context: RequestContext
 ) -> OffsetFetchResponseGroup:
-    error = broker.groups.check_fetch(request.group_id, request.member_id, request.member_epoch)
+    error = context.denied(
+        Operation.DESCRIBE, ResourceType.GROUP, request.group_id
+    ) or broker.groups.check_fetch(request.group_id, request.member_id, request.member_epoch)
     if error is not ErrorCode.NONE:
         return OffsetFetchResponseGroup(group_id=request.group_id, error_code=error)
     committed = broker.groups.committed(request.group_id)
     topics = []
-    for name, topic_id, partitions in _asked_of(broker, request, committed, by_id):
+    for name, topic_id, partitions in _asked_of(broker, request, committed, context):
         if name is None:
             answers = [
                 OffsetFetchResponsePartitions(
@@ -140,7 +146,7 @@ def _of_group(
                     error_code=error,
                 )
                 for partition, found, error in _look_up(
-                    broker, request.group_id, name, partitions, topic_id, stable
+                    broker, request.group_id, name, partitions, topic_id, stable, context
                 )
             ]
         topics.append(
@@ -150,11 +156,15 @@ def _of_group(
 
 
 def _asked_of(
-    broker: Broker, request: OffsetFetchRequestGroup, committed: _Committed, by_id: bool
+    broker: Broker,
+    request: OffsetFetchRequestGroup,
+    committed: _Committed,
+    context: RequestContext,
 ) -> Iterable[tuple[str | None, UUID, Sequence[int]]]:
     """Name (None: unknown), id and partitions of each topic that is asked for."""
+    by_id = context.api_version >= _BY_ID
     if request.topics is None:
-        for name, partitions in _all_of(committed):
+        for name, partitions in _all_of(committed, context):
             topic_id = broker.topic_id(name)
             if topic_id is not None or not by_id:
                 yield name, topic_id or NO_UUID, partitions
@@ -166,11 +176,16 @@ def _asked_of(
             yield topic.name, NO_UUID, topic.partition_indexes
 
 
-def _all_of(committed: _Committed) -> list[tuple[str, list[int]]]:
+def _all_of(committed: _Committed, context: RequestContext) -> list[tuple[str, list[int]]]:
+    """Everything, but for topics that the client may not know of."""
     by_topic: dict[str, list[int]] = {}
     for topic, partition in committed:
         by_topic.setdefault(topic, []).append(partition)
-    return list(by_topic.items())
+    return [
+        (topic, partitions)
+        for topic, partitions in by_topic.items()
+        if not context.denied(Operation.DESCRIBE, ResourceType.TOPIC, topic)
+    ]
 
 
 def _look_up(
@@ -180,13 +195,18 @@ def _look_up(
     partitions: Iterable[int],
     topic_id: UUID,
     stable: bool,
+    context: RequestContext,
 ) -> Iterable[tuple[int, CommittedOffset, ErrorCode]]:
     """The commits of a topic; those of an earlier topic of the same name count for nothing.
 
     With `stable`, what an open transaction may still change has UNSTABLE_OFFSET_COMMIT.
     """
+    denied = context.denied(Operation.DESCRIBE, ResourceType.TOPIC, name)
     committed = broker.groups.committed(group_id)
     for partition in partitions:
+        if denied:
+            yield partition, _NOTHING, denied
+            continue
         topic_partition = TopicPartition(name, partition)
         if stable and broker.groups.is_unstable(group_id, topic_partition):
             yield partition, _NOTHING, _UNSTABLE

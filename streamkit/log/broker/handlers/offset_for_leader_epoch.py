@@ -11,6 +11,7 @@ Consumers ask after a change of leader, to see whether records that they have re
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of
@@ -29,27 +30,31 @@ from streamkit.log.protocol.messages.offset_for_leader_epoch import (
 def offset_for_leader_epoch(
     broker: Broker,
     request: OffsetForLeaderEpochRequest,
-    context: RequestContext,  # noqa: ARG001
+    context: RequestContext,
 ) -> OffsetForLeaderEpochResponse:
     """The end offset of each epoch asked for; -1 for an epoch that isn't known."""
+    # Replicas ask too, which may do so by another right.
+    may_all = not context.denied(Operation.CLUSTER_ACTION, ResourceType.CLUSTER)
+
+    def end(topic: str, asked: OffsetForLeaderPartition) -> EpochEndOffset:
+        answer = EpochEndOffset(partition=asked.partition)
+        try:
+            if not may_all:
+                context.check(Operation.DESCRIBE, ResourceType.TOPIC, topic)
+            log = broker.readable_log(topic, asked.partition)
+            current = broker.topic(topic).leader_epochs[asked.partition]
+            check_leader_epoch(asked.current_leader_epoch, current)
+            answer.leader_epoch, answer.end_offset = log.end_offset_for_epoch(asked.leader_epoch)
+        except Exception as error:  # noqa: BLE001 - mapped to a code
+            answer.error_code = code_of(error, during="OffsetForLeaderEpoch")
+        return answer
+
     return OffsetForLeaderEpochResponse(
         topics=[
             OffsetForLeaderTopicResult(
                 topic=topic.topic,
-                partitions=[_end(broker, topic.topic, asked) for asked in topic.partitions],
+                partitions=[end(topic.topic, asked) for asked in topic.partitions],
             )
             for topic in request.topics
         ]
     )
-
-
-def _end(broker: Broker, topic: str, asked: OffsetForLeaderPartition) -> EpochEndOffset:
-    answer = EpochEndOffset(partition=asked.partition)
-    try:
-        log = broker.readable_log(topic, asked.partition)
-        current = broker.topic(topic).leader_epochs[asked.partition]
-        check_leader_epoch(asked.current_leader_epoch, current)
-        answer.leader_epoch, answer.end_offset = log.end_offset_for_epoch(asked.leader_epoch)
-    except Exception as error:  # noqa: BLE001 - mapped to a code
-        answer.error_code = code_of(error, during="OffsetForLeaderEpoch")
-    return answer

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streamkit.errors import BrokerError, StreamkitError
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of, message_of, refusal
@@ -75,7 +76,7 @@ def produce(
     broker: Broker, request: ProduceRequest, context: RequestContext
 ) -> ProduceResponse | None:
     """Append each partition's batch; one partition's failure doesn't touch the others."""
-    kept_out = _unnamed_transaction(request)
+    kept_out = _not_its_transaction(request, context)
     answers = [
         TopicProduceResponse(
             name=topic.name,
@@ -96,17 +97,26 @@ def produce(
     return ProduceResponse(responses=answers)
 
 
-def _unnamed_transaction(request: ProduceRequest) -> BrokerError | None:
-    """Records of a transaction in a request that names none are nobody's."""
-    if request.transactional_id is None and any(
+def _not_its_transaction(request: ProduceRequest, context: RequestContext) -> BrokerError | None:
+    """Records of a transaction in a request that names none are nobody's, or the client may not write in it."""
+    transactional_id = request.transactional_id
+    if transactional_id is not None and context.authorizer is None:
+        return None
+    if not any(
         is_transactional(data.records)
         for topic in request.topic_data
         for data in topic.partition_data
     ):
+        return None
+    if transactional_id is None:
         return refusal(
             ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
             "the request has records of a transaction, and no transactional id",
         )
+    try:
+        context.check(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id)
+    except BrokerError as error:
+        return error
     return None
 
 
@@ -116,6 +126,8 @@ def _topic(
     try:
         by_id = context.api_version >= _BY_ID
         name = broker.topic_by_id(topic.topic_id).name if by_id else topic.name
+        if context.authorizer is not None:
+            context.check(Operation.WRITE, ResourceType.TOPIC, name)
         if name in INTERNAL_TOPICS and context.client_id != "__admin_client":
             raise refusal(
                 ErrorCode.INVALID_TOPIC_EXCEPTION, f"{name} is written by the broker alone"

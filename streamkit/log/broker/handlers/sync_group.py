@@ -11,6 +11,7 @@ Left out: nothing.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.groups import Sync
@@ -31,6 +32,8 @@ async def sync_group(
     named = request.protocol_type is not None and request.protocol_name is not None
     if context.api_version >= 5 and not named:
         return SyncGroupResponse(error_code=ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
+    if error := context.denied(Operation.READ, ResourceType.GROUP, request.group_id):
+        return SyncGroupResponse(error_code=error)
     reply = await broker.groups.sync(
         Sync(
             group_id=request.group_id,

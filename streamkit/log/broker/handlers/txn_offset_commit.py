@@ -13,6 +13,7 @@ The offsets become the committed ones when the transaction commits. Left out: no
 from __future__ import annotations
 
 from streamkit.errors import BrokerError
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of
@@ -37,6 +38,14 @@ def txn_offset_commit(
     broker: Broker, request: TxnOffsetCommitRequest, context: RequestContext
 ) -> TxnOffsetCommitResponse:
     """Write the offsets into the transaction; a code for each partition."""
+    transactional_id = request.transactional_id
+    refused = context.denied(
+        Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id
+    ) or context.denied(Operation.READ, ResourceType.GROUP, request.group_id)
+    denied = {
+        topic.name: refused or context.denied(Operation.READ, ResourceType.TOPIC, topic.name)
+        for topic in request.topics
+    }
     offsets = {
         TopicPartition(topic.name, partition.partition_index): CommittedOffset(
             offset=partition.committed_offset,
@@ -46,6 +55,7 @@ def txn_offset_commit(
             topic_id=broker.topic_id(topic.name) or NO_UUID,
         )
         for topic in request.topics
+        if not denied[topic.name]
         for partition in topic.partitions
         if broker.partition_exists(topic.name, partition.partition_index)
     }
@@ -58,7 +68,8 @@ def txn_offset_commit(
                 partitions=[
                     TxnOffsetCommitResponsePartition(
                         partition_index=index,
-                        error_code=errors.get(TopicPartition(topic.name, index), missing),
+                        error_code=denied[topic.name]
+                        or errors.get(TopicPartition(topic.name, index), missing),
                     )
                     for index in (partition.partition_index for partition in topic.partitions)
                 ],

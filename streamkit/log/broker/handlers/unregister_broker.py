@@ -6,6 +6,7 @@ its only broker unregister itself, and serves nobody from then on.)
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.registry import handles
@@ -20,9 +21,10 @@ from streamkit.log.protocol.messages.unregister_broker import (
 def unregister_broker(
     broker: Broker,
     request: UnregisterBrokerRequest,
-    context: RequestContext,  # noqa: ARG001 - one version
+    context: RequestContext,
 ) -> UnregisterBrokerResponse:
     """Refuse, with the reason."""
+    context.check(Operation.ALTER, ResourceType.CLUSTER)
     if request.broker_id == broker.node_id:
         return UnregisterBrokerResponse(
             error_code=ErrorCode.INVALID_REQUEST,

@@ -13,6 +13,7 @@ the update is done when the answer goes out.
 from __future__ import annotations
 
 from streamkit.errors import BrokerError
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.metadata.features import FeatureUpdate, UpgradeType, checked_levels
@@ -30,6 +31,7 @@ def update_features(
     broker: Broker, request: UpdateFeaturesRequest, context: RequestContext
 ) -> UpdateFeaturesResponse:
     """Set the levels, or check only (`validate_only`); they hold over a restart."""
+    context.check(Operation.ALTER, ResourceType.CLUSTER)
     updates = [_update(each, context.api_version) for each in request.feature_updates]
     try:
         changes = checked_levels(broker.metadata.image.features, updates, broker.node_id)

@@ -12,6 +12,7 @@ coordinator never writes a marker under an epoch that a producer was given.
 
 from __future__ import annotations
 
+from streamkit.log.broker.authorization import Operation, ResourceType
 from streamkit.log.broker.broker import Broker
 from streamkit.log.broker.context import RequestContext
 from streamkit.log.broker.failures import code_of
@@ -32,9 +33,12 @@ from streamkit.model import TopicPartition
 def write_txn_markers(
     broker: Broker,
     request: WriteTxnMarkersRequest,
-    context: RequestContext,  # noqa: ARG001 - the same for every version
+    context: RequestContext,
 ) -> WriteTxnMarkersResponse:
     """Write each marker; a code for each partition."""
+    denied = context.denied(Operation.ALTER, ResourceType.CLUSTER) and context.denied(
+        Operation.CLUSTER_ACTION, ResourceType.CLUSTER
+    )
     return WriteTxnMarkersResponse(
         markers=[
             WritableTxnMarkerResult(
@@ -45,9 +49,8 @@ def write_txn_markers(
                         partitions=[
                             WritableTxnMarkerPartitionResult(
                                 partition_index=index,
-                                error_code=_write(
-                                    broker, marker, TopicPartition(topic.name, index)
-                                ),
+                                error_code=denied
+                                or _write(broker, marker, TopicPartition(topic.name, index)),
                             )
                             for index in topic.partition_indexes
                         ],
