@@ -7,8 +7,8 @@ compaction holds up the broker's loop for. The kernel tells which part of the lo
 and for which it waited for a processor, since on a busy machine the latter is most of it. The broker's memory is
 shown beside it.
 
-Options: `--records N` (1,000,000) of 100 bytes, `--keys N` (300,000), `--seconds N` (5) of each run at least,
-`--python PYTHON`: the interpreter of the broker; without it the compiled one that `make bench` makes, if it is there.
+Options: `--records N` (1,000,000) of 100 bytes, `--keys N` (300,000), `--records-a-batch N` (1,000; 80,000 at
+most), `--seconds N` (5) of each run at least, `--python PYTHON`: the interpreter of the broker; without it the compiled one that `make bench` makes, if it is there.
 """
 
 from __future__ import annotations
@@ -49,21 +49,22 @@ SEGMENT_BYTES = 8 << 20
 CONFIGS = {
     "cleanup.policy": "compact",
     "segment.bytes": str(SEGMENT_BYTES),
+    "max.message.bytes": str(SEGMENT_BYTES),
     "min.cleanable.dirty.ratio": "0.01",
 }
 RECORDS_A_BATCH = 1_000
 
 
-def fill(client: WireClient, records: int, keys: int) -> None:
-    """Write the updates, in batches of 1,000."""
+def fill(client: WireClient, records: int, keys: int, a_batch: int) -> None:
+    """Write the updates, `a_batch` of them at a time."""
     randomness = random.Random(1)
     configs = [CreatableTopicConfig(name=name, value=value) for name, value in CONFIGS.items()]
     topic = CreatableTopic(name=TOPIC, num_partitions=1, replication_factor=1, configs=configs)
     client.ask(CreateTopicsRequest(topics=[topic], timeout_ms=10_000), 5)
-    for _ in range(0, records, RECORDS_A_BATCH):
+    for _ in range(0, records, a_batch):
         builder = BatchBuilder()
         now_ms = int(time.time() * 1000)
-        for _ in range(RECORDS_A_BATCH):
+        for _ in range(a_batch):
             builder.append(now_ms, b"key %010d" % randomness.randrange(keys), b"x" * 80)
         data = PartitionProduceData(index=0, records=builder.build())
         request = ProduceRequest(
@@ -144,7 +145,7 @@ def show(what: str, found: list[Wait]) -> None:
     )
 
 
-def run(python: str, records: int, keys: int, seconds: float) -> None:
+def run(python: str, records: int, keys: int, a_batch: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         process = subprocess.Popen(
@@ -172,10 +173,13 @@ def run(python: str, records: int, keys: int, seconds: float) -> None:
             with WireClient(address, timeout=60) as client:
                 # The cleaner has looked for work, found none, and rests while the topic is filled.
                 time.sleep(2)
-                fill(client, records, keys)
+                fill(client, records, keys, a_batch)
                 size = sum(path.stat().st_size for path in files.glob("*.log"))
                 kind = "compiled" if is_compiled(python) else "interpreted"
-                print(f"{records:,} records of {keys:,} keys, {size / 1e6:.0f} MB; broker {kind}")
+                print(
+                    f"{records:,} records of {keys:,} keys, {a_batch:,} a batch, {size / 1e6:.0f} MB; "
+                    f"broker {kind}"
+                )
                 with traffic(address):
                     quiet = waits(client, process.pid, seconds, lambda: True)
                     show("nothing to compact", quiet)
@@ -198,10 +202,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.compaction")
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--keys", type=int, default=300_000)
+    parser.add_argument("--records-a-batch", type=int, default=RECORDS_A_BATCH)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--python", default=installed_python())
     options = parser.parse_args()
-    run(options.python, options.records, options.keys, options.seconds)
+    run(
+        options.python,
+        options.records,
+        options.keys,
+        options.records_a_batch,
+        options.seconds,
+    )
 
 
 if __name__ == "__main__":

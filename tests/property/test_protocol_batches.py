@@ -18,6 +18,7 @@ from streamkit.log.protocol import (
     check_crc,
     compress,
     decode_batch,
+    decode_in_parts,
     decompress,
     read_header,
     stamp,
@@ -114,8 +115,13 @@ def test_damage_raises_nothing_but_corrupt_record_error(
         raw[position % len(raw)] = value
     with contextlib.suppress(CorruptRecordError):
         for pos, header in batches(raw):
+            counted = 0
+            with contextlib.suppress(CorruptRecordError):
+                for part in decode_in_parts(raw, pos, header, records=3, max_bytes=1 << 20):
+                    counted += len(part)
             columns = decode_batch(raw, pos, header, max_bytes=1 << 20)
             assert len(columns.keys) == len(columns.values) == len(columns) == header.count
+            assert counted == header.count
 
 
 @given(st.binary(max_size=120))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from concurrent.futures import Future
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,6 +80,7 @@ def table(
 
 
 @settings(max_examples=60, deadline=None)
+@patch("streamkit.log.storage.cleaner._RECORDS_A_STEP", 2)
 @given(STEPS)
 def test_compaction_keeps_the_table_of_committed_readers(
     steps: list[tuple[str, object, object, object]],

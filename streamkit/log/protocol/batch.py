@@ -24,7 +24,7 @@ Source: the protocol guide's "Record Batch"; KIP-98.
 """
 
 from streamkit.log.protocol.batch_builder import BatchBuilder, control_batch
-from streamkit.log.protocol.batch_decoder import RecordColumns, decode_batch
+from streamkit.log.protocol.batch_decoder import RecordColumns, decode_batch, decode_in_parts
 from streamkit.log.protocol.batch_header import (
     HEADER_BYTES,
     BatchHeader,
@@ -47,6 +47,7 @@ __all__ = [
     "control_batch",
     "control_kind",
     "decode_batch",
+    "decode_in_parts",
     "read_header",
     "set_log_append_time",
     "stamp",

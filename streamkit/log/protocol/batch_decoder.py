@@ -5,6 +5,7 @@ Compiled; `bench/micro_batch.py` measures it. Bytes from outside raise `CorruptR
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from mypy_extensions import i64
@@ -14,7 +15,7 @@ from streamkit.log.protocol.batch_header import HEADER_BYTES, BatchHeader
 from streamkit.log.protocol.compression import MAX_BATCH_BYTES, decompress
 from streamkit.model.records import EMPTY_HEADERS, Headers
 
-__all__ = ["RecordColumns", "decode_batch"]
+__all__ = ["RecordColumns", "decode_batch", "decode_in_parts"]
 
 _LEAST_RECORD_BYTES: Final = 7
 _MAX_NUMBER: Final = 1 << 62
@@ -70,6 +71,52 @@ def decode_batch(
     Raises:
         CorruptRecordError: cut off, or damaged within; the CRC is left to `check_crc`.
     """
+    count = header.count
+    data = _records_of(buf, pos, header, max_bytes)
+    columns = RecordColumns(header.base_offset, [], [], [], [], None)
+    used = _decoded(data, 0, count, header, pos, columns)
+    if used != len(data):
+        raise CorruptRecordError(f"{len(data) - used} bytes after the last record", position=pos)
+    return columns
+
+
+def decode_in_parts(
+    buf: bytes | bytearray | memoryview,
+    pos: int,
+    header: BatchHeader,
+    *,
+    records: int,
+    max_bytes: int = MAX_BATCH_BYTES,
+) -> Iterator[RecordColumns]:
+    """As `decode_batch`, some records at a time, for who has other things to do in between.
+
+    Args:
+        buf: holds the whole batch; not looked at again once the first part is there.
+        pos: where it starts.
+        header: from `read_header` or `batches`.
+        records: of a part, but for the last; 1 or more.
+        max_bytes: the most that the records may expand to.
+
+    Raises:
+        CorruptRecordError: as `decode_batch`, when the damaged part's turn comes.
+    """
+    data = _records_of(buf, pos, header, max_bytes)
+    left = header.count
+    used = 0
+    while left > 0:
+        count = min(left, records)
+        columns = RecordColumns(header.base_offset, [], [], [], [], None)
+        used = _decoded(data, used, count, header, pos, columns)
+        left -= count
+        yield columns
+    if used != len(data):
+        raise CorruptRecordError(f"{len(data) - used} bytes after the last record", position=pos)
+
+
+def _records_of(
+    buf: bytes | bytearray | memoryview, pos: int, header: BatchHeader, max_bytes: int
+) -> bytes:
+    """The records' bytes, uncompressed, of a header that may be right."""
     end = pos + header.size
     if end > len(buf):
         raise CorruptRecordError(
@@ -85,31 +132,35 @@ def decode_batch(
         raise CorruptRecordError(f"base timestamp {base_timestamp} is out of range", position=pos)
     if not -_MAX_NUMBER < header.base_offset < _MAX_NUMBER:
         raise CorruptRecordError(f"base offset {header.base_offset} is out of range", position=pos)
-    count = header.count
-    if count * _LEAST_RECORD_BYTES > len(data):
-        raise CorruptRecordError(f"{count} records in {len(data)} bytes", position=pos)
-    columns = RecordColumns(header.base_offset, [], [], [], [], None)
+    if header.count * _LEAST_RECORD_BYTES > len(data):
+        raise CorruptRecordError(f"{header.count} records in {len(data)} bytes", position=pos)
+    return data
+
+
+def _decoded(
+    data: bytes, start: int, count: int, header: BatchHeader, pos: int, columns: RecordColumns
+) -> int:
+    """Fill the columns with `count` records from `start` on; where they end."""
     try:
-        used = _decode_records(data, count, base_timestamp, columns)
+        used = _decode_records(data, start, count, header.base_timestamp, columns)
     except (IndexError, ValueError) as e:
         error = CorruptRecordError(f"damaged record in batch at {pos}: {e}", position=pos)
         raise caused_by(error, e)  # noqa: B904  `from` has no effect in compiled code
-    if used != len(data):
-        raise CorruptRecordError(f"{len(data) - used} bytes after the last record", position=pos)
     if header.log_append_time:
         columns.timestamps = [header.max_timestamp] * count
-    return columns
+    return used
 
 
-def _decode_records(data: bytes, count: i64, base_timestamp: i64, columns: RecordColumns) -> i64:
-    """Fill the columns; the number of bytes read. IndexError and ValueError tell of damage."""
+def _decode_records(
+    data: bytes, pos: i64, count: i64, base_timestamp: i64, columns: RecordColumns
+) -> i64:
+    """Fill the columns from `pos` on; where the records end. IndexError and ValueError tell of damage."""
     offsets = columns.offsets
     timestamps = columns.timestamps
     keys = columns.keys
     values = columns.values
     base_offset: i64 = columns.base_offset
     size: i64 = len(data)
-    pos: i64 = 0
     index: i64 = 0
     n: i64 = 0
     b: i64 = 0

@@ -14,12 +14,15 @@ Source: KIP-534; org.apache.kafka.common.record.MemoryRecords.filterTo.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from streamkit.log.protocol import HEADER_BYTES, BatchHeader, RecordColumns, compress
 from streamkit.log.protocol.crc import crc32c
 
-__all__ = ["delete_horizon_ms", "emptied", "with_records"]
+__all__ = ["Kept", "delete_horizon_ms", "emptied", "with_records"]
+
+Kept = tuple[RecordColumns, Sequence[int]]
+"""Some records of a batch, and the indexes of those that stay."""
 
 _DELETE_HORIZON = 0x40
 _CODEC = 0x07
@@ -36,33 +39,36 @@ def delete_horizon_ms(header: BatchHeader) -> int:
 
 
 def with_records(
-    header: BatchHeader, columns: RecordColumns, kept: Sequence[int], horizon_ms: int
-) -> bytes:
-    """The batch with some of its records.
+    header: BatchHeader, kept: Sequence[Kept], horizon_ms: int
+) -> Generator[None, None, bytes]:
+    """The batch with some of its records, a step for each part; compressed and put together at the end.
 
     Args:
         header: the batch's.
-        columns: its records.
-        kept: the indexes of those that stay, in order; at least one.
+        kept: parts of its records, with the indexes of those that stay; at least one record in all.
         horizon_ms: the delete horizon; -1 for none.
+
+    Returns:
+        (as the generator's value) The batch.
     """
     attributes = header.attributes & ~_DELETE_HORIZON
-    base_timestamp = columns.timestamps[kept[0]]
+    timestamps = [columns.timestamps[index] for columns, indexes in kept for index in indexes]
+    base_timestamp = timestamps[0]
     if horizon_ms >= 0:
         attributes |= _DELETE_HORIZON
         base_timestamp = horizon_ms
-    max_timestamp = max(columns.timestamps[index] for index in kept)
-    if header.log_append_time:
-        max_timestamp = header.max_timestamp
+    max_timestamp = header.max_timestamp if header.log_append_time else max(timestamps)
     body = bytearray()
-    for index in kept:
-        record = _record(header, columns, index, base_timestamp)
-        body += _varint(len(record))
-        body += record
+    for columns, indexes in kept:
+        for index in indexes:
+            record = _record(header, columns, index, base_timestamp)
+            body += _varint(len(record))
+            body += record
+        yield
     data = bytes(body)
     if attributes & _CODEC:
         data = compress(attributes & _CODEC, data)
-    return _batch(header, attributes, base_timestamp, max_timestamp, len(kept), data)
+    return _batch(header, attributes, base_timestamp, max_timestamp, len(timestamps), data)
 
 
 def emptied(header: BatchHeader) -> bytes:

@@ -1,9 +1,9 @@
 """Compaction of a log, in small steps, so that the thread that owns the log serves others in between.
 
-`compact` is a generator: each step reads or writes a bounded piece. It works on closed segments only, which
-nothing else changes; when retention, truncation or the end of the log comes in between, it gives up
-and removes what it made. Memory is bounded by the number of keys that one pass looks at; what doesn't fit
-is left to the next pass.
+`compact` is a generator: each step reads or writes a bounded piece, some batches or a part of a large one. It works
+on closed segments only, which nothing else changes; when retention, truncation or the end of the log comes in
+between, it gives up and removes what it made. Memory is bounded by the number of keys that one pass looks at, and by
+the records of a batch; what doesn't fit is left to the next pass.
 
 What replaces older records is forced to the disk first. Then each group of segments is copied into files with the
 suffix `.cleaned`, which are forced to the disk, and swapped in
@@ -20,8 +20,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import pairwise
 
-from streamkit.log.protocol import BatchHeader, RecordColumns, decode_batch, read_header
-from streamkit.log.storage.batch_filter import delete_horizon_ms, emptied, with_records
+from streamkit.log.protocol import (
+    BatchHeader,
+    RecordColumns,
+    decode_batch,
+    decode_in_parts,
+    read_header,
+)
+from streamkit.log.storage.batch_filter import Kept, delete_horizon_ms, emptied, with_records
 from streamkit.log.storage.compaction import (
     CleanableRange,
     LastOffsets,
@@ -42,6 +48,8 @@ DEFAULT_MAX_KEYS = 200_000
 
 _RECORDS_A_STEP = 500
 _BYTES_A_STEP = 256 * 1024
+_BYTES_A_RECORD = _BYTES_A_STEP // _RECORDS_A_STEP + 1
+"""That cost as much to read or write as the work on one record."""
 
 Steps = Generator[bool, None, int]
 """A pass in steps; False from one that waits for the disk. Its value is the offset up to which the log is
@@ -70,9 +78,9 @@ class _Pass:
     clean_to: int
     done: int = 0
 
-    def is_step_over(self, header: BatchHeader) -> bool:
-        """Count the work of a batch; whether it is time to let others in."""
-        self.done += header.count * (_BYTES_A_STEP // _RECORDS_A_STEP) + header.size
+    def is_step_over(self, records: int = 0, size: int = 0) -> bool:
+        """Count the work on records or bytes; whether it is time to let others in."""
+        self.done += records * _BYTES_A_RECORD + size
         if self.done < _BYTES_A_STEP:
             return False
         self.done = 0
@@ -156,12 +164,15 @@ def _note_keys(state: _Pass) -> Generator[bool, None, None]:
             elif not transactions.is_aborted(header):
                 if not state.last_offsets.has_room_for(header.count):
                     return
-                columns = decode_batch(data, 0, header)
-                for key, offset in zip(columns.keys, columns.offsets, strict=True):
-                    if key is not None:
-                        state.last_offsets.put(key, offset)
+                for columns in decode_in_parts(data, 0, header, records=_RECORDS_A_STEP):
+                    for key, offset in zip(columns.keys, columns.offsets, strict=True):
+                        if key is not None:
+                            state.last_offsets.put(key, offset)
+                    if state.is_step_over(records=len(columns)):
+                        yield True
+                        state.check()
             state.end = max(state.end, header.next_offset)
-            if state.is_step_over(header):
+            if state.is_step_over(size=header.size):
                 yield True
                 state.check()
         state.end = max(state.end, following.base_offset)
@@ -176,12 +187,12 @@ def _copy_group(
     try:
         for segment in group:
             for _, header, data in segment.whole_batches(0):
-                kept, aborted = _filtered(state, transactions, header, data)
+                kept, aborted = yield from _filtered(state, transactions, header, data)
                 if aborted is not None:
                     cleaned.txn_index.append(aborted)
                 if kept is not None:
                     cleaned.append(kept, [(0, read_header(kept))])
-                if state.is_step_over(header):
+                if state.is_step_over(size=header.size):
                     yield True
                     state.check()
         paths = tuple(cleaned.files_to_sync())
@@ -197,33 +208,50 @@ def _copy_group(
 
 def _filtered(
     state: _Pass, transactions: Transactions, header: BatchHeader, data: bytes
-) -> tuple[bytes | None, AbortedTransaction | None]:
+) -> Generator[bool, None, tuple[bytes | None, AbortedTransaction | None]]:
     """What stays of a batch, and the aborted transaction whose marker it still is."""
     horizon_ms = delete_horizon_ms(header)
     is_due = 0 <= horizon_ms <= state.now_ms
     aborted: AbortedTransaction | None = None
+    kept: list[Kept] = []
+    wants_horizon = False
     if header.is_control:
         obsolete, aborted = transactions.is_obsolete(header, end_marker(data, 0, header))
         if not obsolete:
             return data, aborted
-        wants_horizon = horizon_ms < 0 and header.count > 0
-        kept = [] if is_due else list(range(header.count))
-        columns = decode_batch(data, 0, header)
-    else:
-        void = transactions.is_aborted(header)
-        columns = decode_batch(data, 0, header)
-        kept = [] if void else _last_of_their_keys(state, columns, is_due=is_due)
-        wants_horizon = horizon_ms < 0 and any(columns.values[index] is None for index in kept)
-    if not kept:
+        if not is_due:
+            wants_horizon = horizon_ms < 0 and header.count > 0
+            columns = decode_batch(data, 0, header)
+            kept.append((columns, range(header.count)))
+    elif not transactions.is_aborted(header):
+        for columns in decode_in_parts(data, 0, header, records=_RECORDS_A_STEP):
+            indexes = _last_of_their_keys(state, columns, is_due=is_due)
+            if indexes:
+                kept.append((columns, indexes))
+            if horizon_ms < 0 and any(columns.values[index] is None for index in indexes):
+                wants_horizon = True
+            if state.is_step_over(records=len(columns)):
+                yield True
+                state.check()
+    count = sum(len(indexes) for _, indexes in kept)
+    if not count:
         must_stay = header.next_offset == state.cleanable.end or is_last_of_producer(
             header, state.log.producers
         )
         return (emptied(header) if must_stay else None), None
     if wants_horizon:
         horizon_ms = state.now_ms + state.log.config.delete_retention_ms
-    elif len(kept) == header.count:
+    elif count == header.count:
         return data, None
-    return with_records(header, columns, kept, horizon_ms), None
+    writing = with_records(header, kept, horizon_ms)
+    while True:
+        try:
+            next(writing)
+        except StopIteration as written:
+            return written.value, None
+        if state.is_step_over(records=_RECORDS_A_STEP):
+            yield True
+            state.check()
 
 
 def _last_of_their_keys(state: _Pass, columns: RecordColumns, *, is_due: bool) -> list[int]:

@@ -6,6 +6,7 @@ import shutil
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from log_batches import OpenLog, OpenManager, Row, all_bytes, all_rows, batch, marker, markers, rows
@@ -20,7 +21,7 @@ from streamkit.log.storage import (
     PartitionLog,
 )
 from streamkit.log.storage.cleaner import Steps, compact
-from streamkit.log.storage.compaction import cleanable_range
+from streamkit.log.storage.compaction import LastOffsets, cleanable_range
 from streamkit.log.storage.files import OpenFiles
 from streamkit.log.storage.flushing import FlushJob
 from streamkit.model import TopicPartition
@@ -579,3 +580,48 @@ def test_log_between_two_states_answers_with_a_storage_error_until_the_next_star
     again = open_manager(CONFIG).get(TP)
     assert again is not None
     assert table(all_rows(again)) == before
+
+
+@pytest.mark.parametrize("codec", [Compression.NONE, Compression.ZSTD])
+def test_step_takes_a_part_of_a_batch_of_many_records(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch, codec: Compression
+) -> None:
+    """However many records a batch has: a step notes, judges or writes 500 of them, or few more."""
+    count, most = 5_000, 0
+    log = open_log(replace(CONFIG, segment_bytes=1 << 20))
+    for value in (b"old", b"new"):
+        builder = BatchBuilder(codec)
+        for index in range(count):
+            # Every other record is replaced, so that the first batch has to be written anew.
+            builder.append(1_000, b"%s%d" % (value if index % 2 else b"", index), value)
+        log.append(builder.build(), now_ms=0)
+    log.roll(0)
+    before = all_rows(log)
+    done = 0
+
+    def noted(
+        last_offsets: LastOffsets, key: bytes, offset: int, put: Any = LastOffsets.put
+    ) -> None:
+        nonlocal done
+        done += 1
+        put(last_offsets, key, offset)
+
+    def looked_up(last_offsets: LastOffsets, key: bytes, get: Any = LastOffsets.get) -> int:
+        nonlocal done
+        done += 1
+        return int(get(last_offsets, key))
+
+    monkeypatch.setattr(LastOffsets, "put", noted)
+    monkeypatch.setattr(LastOffsets, "get", looked_up)
+    found = cleanable_range(
+        log.segments, log.config, first_dirty=0, last_stable_offset=log.end_offset, now_ms=0
+    )
+    steps = 0
+    for _ in (passing := compact(log, found, now_ms=0, run=run_now)):
+        most, done, steps = max(most, done), 0, steps + 1
+    passing.close()
+    assert most == 500
+    assert steps >= 2 * (2 * count) // 500 + count // 2 // 500
+    after = all_rows(log)
+    assert table(after) == table(before)
+    assert len(after) == count + count // 2
