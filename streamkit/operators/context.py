@@ -42,6 +42,22 @@ class RecordContext:
         self.raw_key: bytes | None = None
         self.raw_value: bytes | None = None
 
+    def copy(self) -> RecordContext:
+        """What it shows now, to `show` it again after another record was processed in between."""
+        copied = RecordContext()
+        copied.show(self)
+        return copied
+
+    def show(self, other: RecordContext) -> None:
+        """Show what `other` shows."""
+        self.topic = other.topic
+        self.partition = other.partition
+        self.offset = other.offset
+        self.timestamp = other.timestamp
+        self.headers = other.headers
+        self.raw_key = other.raw_key
+        self.raw_value = other.raw_value
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class RecordCollector:

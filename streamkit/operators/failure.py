@@ -11,6 +11,7 @@ from __future__ import annotations
 import linecache
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from traceback import walk_tb
 from types import CodeType
@@ -23,14 +24,18 @@ from streamkit.errors import (
     caused_by,
 )
 from streamkit.operators.base import Operator
-from streamkit.operators.context import TaskContext
+from streamkit.operators.context import RecordContext, TaskContext
+from streamkit.operators.failed_record import FailedRecord, take_record
 from streamkit.operators.guard import unguarded
+from streamkit.operators.record_cache import CacheFront, CacheGate
 from streamkit.operators.source import SourceOperator
 
 __all__ = ["explain", "failed_operator"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SHORT = 120
+_AROUND = ("guard", "record_cache")
+"""Modules of operators that stand around others."""
 _TYPE_OF_DICTS = (
     "  JSON without a type is read as a dict: name the type, with value= where such values are made, or with "
     "app.topic(…, value=…) where they are read."
@@ -59,12 +64,16 @@ def explain(
         a `ProcessingError` that names operator, place and record; `error` itself where the data or the
         user's code isn't to blame (disk, broker, topology).
     """
+    failed = take_record(error)
     if isinstance(error, StreamkitError) and not isinstance(error, (SerdeError, TopologyError)):
         return error
     code, place = _user_place(error)
-    operator = failed_operator(error, start, code)
+    operator = failed_operator(error, start, code, entered=not when)
     node = operator.name if operator is not None else start.name
     record = context.record
+    topic, partition, offset = record.topic, record.partition, record.offset
+    if failed is not None and failed.topic is not None:
+        topic, partition, offset = failed.topic, failed.partition, failed.offset
     lines = [_headline(error, node, when)]
     if place is not None:
         lines.append(f"  at {place}")
@@ -72,44 +81,47 @@ def explain(
         lines.append("  a user's function can't end a worker: stop its process, as with SIGTERM.")
     if isinstance(error, AttributeError) and isinstance(error.obj, dict):
         lines.append(_TYPE_OF_DICTS)
-    if record.topic is not None:
-        key, value = _record_texts(start, context)
-        lines.append(
-            f"  record: topic {record.topic}, partition {record.partition}, offset {record.offset}, "
-            f"key {key}, value {value}"
-        )
+    told = _told_record(start, context) if failed is None else _told_other(failed, record)
+    if told is not None:
+        lines.append(f"  record: {told}")
         skip = _HOW_TO_SKIP if skips and not isinstance(error, SystemExit) else ""
         lines.append(f"  nothing of this record was committed.{skip}")
     explained = ProcessingError(
         "\n".join(lines),
         node=node,
-        topic=record.topic,
-        partition=record.partition if record.topic is not None else None,
-        offset=record.offset if record.topic is not None else None,
+        topic=topic,
+        partition=partition if topic is not None else None,
+        offset=offset if topic is not None else None,
         task=str(context.task_id),
     )
     return caused_by(explained, error)
 
 
 def failed_operator(
-    error: BaseException, start: Operator, code: CodeType | None = None
+    error: BaseException,
+    start: Operator,
+    code: CodeType | None = None,
+    *,
+    entered: bool = True,
 ) -> Operator | None:
     """The operator below `start` that raised `error`, None if the traceback doesn't tell.
 
     Args:
         code: of the user's function at fault, if known.
+        entered: by the `process` of `start`, not by a punctuator or while it starts.
     """
     if isinstance(error, SerdeError) and error.node:
         for operator in _below(start):
             if operator.name == error.node:
                 return operator
     way = [_module_of_frame(name) for name, function in _frames(error) if function == "process"]
-    way = [module for module in way if module not in (None, "guard")]
+    way = [module for module in way if module not in (None, *_AROUND)]
+    start = start.operator if isinstance(start, CacheFront) else start
     reached = [start]
-    if way and way[0] == _module_of(start):
+    if entered and way and way[0] == _module_of(start):
         way = way[1:]
     for module in way:
-        below = [child for operator in reached for child in unguarded(operator.children)]
+        below = [child for operator in reached for child in _children(operator)]
         found = [child for child in below if _module_of(child) == module]
         if not found:
             break
@@ -118,6 +130,15 @@ def failed_operator(
         holders = [operator for operator in reached if code in _codes(operator)]
         reached = holders or reached
     return reached[0] if len(reached) == 1 else _first_common(reached)
+
+
+def _children(operator: Operator) -> Iterator[Operator]:
+    """Where its records go, through guards and caches."""
+    for child in unguarded(operator.children):
+        if isinstance(child, CacheGate):
+            yield from _children(child)
+        else:
+            yield child.operator if isinstance(child, CacheFront) else child
 
 
 def _first_common(operators: Sequence[Operator]) -> Operator | None:
@@ -209,7 +230,7 @@ def _below(start: Operator) -> Iterator[Operator]:
         if id(operator) not in seen:
             seen.add(id(operator))
             yield operator
-            queue.extend(unguarded(operator.children))
+            queue.extend(_children(operator))
 
 
 def _codes(operator: Operator) -> set[CodeType]:
@@ -227,19 +248,34 @@ def _codes(operator: Operator) -> set[CodeType]:
     return codes
 
 
-def _record_texts(start: Operator, context: TaskContext) -> tuple[str, str]:
-    """Key and value of the source record, short; bytes where they can't be decoded."""
+def _told_record(start: Operator, context: TaskContext) -> str | None:
+    """The source record, its key and value short; bytes where they can't be decoded."""
     record = context.record
-    raw = (record.raw_key, record.raw_value)
-    if not isinstance(start, SourceOperator) or record.topic is None:
-        return _short(raw[0]), _short(raw[1])
-    try:
-        return (
-            _short(start.decode_key(record.topic, raw[0])),
-            _short(start.decode_value(record.topic, raw[1])),
-        )
-    except SerdeError:
-        return _short(raw[0]), _short(raw[1])
+    if record.topic is None:
+        return None
+    key: object = record.raw_key
+    value: object = record.raw_value
+    if isinstance(start, SourceOperator):
+        with suppress(SerdeError):
+            key, value = (
+                start.decode_key(record.topic, record.raw_key),
+                start.decode_value(record.topic, record.raw_value),
+            )
+    return f"{_place(record)}, key {_short(key)}, value {_short(value)}"
+
+
+def _told_other(failed: FailedRecord, record: RecordContext) -> str:
+    """A record that has waited, or that a timer sent."""
+    told = f"key {_short(failed.key)}, value {_short(failed.value)}"
+    if failed.topic is not None:
+        return f"{_place(failed)}, {told}"
+    if record.topic is not None:
+        return f"{told}, sent on when {_place(record)} came"
+    return f"{told}, sent on by a timer"
+
+
+def _place(record: RecordContext | FailedRecord) -> str:
+    return f"topic {record.topic}, partition {record.partition}, offset {record.offset}"
 
 
 def _short(value: object) -> str:

@@ -15,6 +15,7 @@ from streamkit.model.records import EMPTY_HEADERS, Headers, Record, RecordInfo
 from streamkit.model.tasks import TaskId
 from streamkit.operators.base import Operator
 from streamkit.operators.context import Cancellable, TaskContext
+from streamkit.operators.failed_record import name_record
 from streamkit.state.store import KeyValueStore
 
 __all__ = [
@@ -249,6 +250,10 @@ class OperatorAdapter(Operator):
                 if child.name == to:
                     child.process(key, value, timestamp, headers)
                     return
+        except BaseException as error:
+            if self.context.record.topic is None:
+                name_record(error, key, value)
+            raise
         finally:
             stores.timestamp = before
         names = ", ".join(repr(child.name) for child in self.children) or "none"
@@ -310,8 +315,10 @@ class FixedKeyProcessorAdapter(OperatorAdapter):
     def process(self, key: object, value: object, timestamp: int, headers: Headers) -> None:
         self.context.store_context.timestamp = timestamp
         self.current = Record(key, value, timestamp, headers)
-        self._processor.process(self.current)
-        self.current = None
+        try:
+            self._processor.process(self.current)
+        finally:
+            self.current = None
 
     def close(self) -> None:
         self._processor.close()

@@ -27,6 +27,7 @@ from streamkit.model.change import Change
 from streamkit.model.records import Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.failed_record import name_record
 from streamkit.state.store import SessionStore, TimestampedKeyValueStore, TimestampedWindowStore
 
 __all__ = ["CacheBudget", "CacheFront", "CacheGate", "RecordCache"]
@@ -164,18 +165,19 @@ class RecordCache:
         assert self._context is not None
         assert self._gate is not None
         record, stores = self._context.record, self._context.store_context
-        before = record.topic, record.partition, record.offset, record.timestamp, record.headers
-        raw = record.raw_key, record.raw_value
-        store_time = stores.timestamp
+        before, store_time = record.copy(), stores.timestamp
         record.topic, record.partition, record.offset = entry.topic, entry.partition, entry.offset
         record.timestamp, record.headers = entry.record_time, entry.headers
         record.raw_key = record.raw_value = None
         stores.timestamp = entry.record_time
-        self._gate.send(entry.key, entry.old, entry.new, entry.timestamp, entry.headers)
-        # Not where an error ends this: it is told with the record that waited.
-        record.topic, record.partition, record.offset, record.timestamp, record.headers = before
-        record.raw_key, record.raw_value = raw
-        stores.timestamp = store_time
+        try:
+            self._gate.send(entry.key, entry.old, entry.new, entry.timestamp, entry.headers)
+        except BaseException as error:
+            name_record(error, entry.key, entry.new, record)
+            raise
+        finally:
+            record.show(before)
+            stores.timestamp = store_time
 
 
 class CacheGate(Operator):
@@ -207,13 +209,13 @@ class CacheGate(Operator):
 
 
 class CacheFront(Operator):
-    """An operator whose store is cached, as its parents see it."""
+    """`operator`, whose store is cached, as its parents see it."""
 
     def __init__(self, operator: Operator, cache: RecordCache) -> None:
         super().__init__()
         self.name: str = operator.name
         self.children: list[Operator] = operator.children
-        self._operator = operator
+        self.operator = operator
         self._cache = cache
 
     def init(self, context: TaskContext) -> None:
@@ -222,16 +224,16 @@ class CacheFront(Operator):
         store = context.stores[name]
         context.stores[name] = _noting(store, self._cache)
         try:
-            self._operator.init(context)
+            self.operator.init(context)
         finally:
             context.stores[name] = store
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         self._cache.timestamp, self._cache.headers = timestamp, headers
-        self._operator.process(key, value, timestamp, headers)
+        self.operator.process(key, value, timestamp, headers)
 
     def close(self) -> None:
-        self._operator.close()
+        self.operator.close()
 
 
 class _NotingKeyValues(TimestampedKeyValueStore[Any, Any]):

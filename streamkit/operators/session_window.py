@@ -143,5 +143,5 @@ class SessionWindowAggregate(WindowAggregate):
         if upper < 0 or upper < lower:
             return
         for session, result in list(self._store.ended_between(lower, upper)):
-            self.forward(session, Change(None, result), session.window.end_ms, headers)
+            self._send_final(session, result, session.window.end_ms, headers)
         self._close.emitted(close_time)

@@ -242,7 +242,7 @@ class SlidingWindowAggregate(WindowAggregate):
         for windowed, entry in found:
             start: i64 = windowed.window.start_ms
             full = Windowed(windowed.key, Window(start, start + self._difference))
-            self.forward(full, Change(None, entry[0]), entry[1], headers)
+            self._send_final(full, entry[0], entry[1], headers)
         self._close.emitted(close_time)
 
     def _emission_order(self, found: tuple[Windowed[Any], tuple[Any, int]]) -> tuple[int, bytes]:

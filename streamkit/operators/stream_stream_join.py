@@ -22,6 +22,7 @@ from streamkit.errors import TopologyError
 from streamkit.model.records import EMPTY_HEADERS, Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.failed_record import name_record
 from streamkit.operators.idle_clock import NEVER_IDLE, IdleClock
 from streamkit.operators.stream_join_window import join_window_store
 from streamkit.state.store import KeyValueStore, WindowStore
@@ -214,10 +215,19 @@ class StreamStreamJoin(Operator):
                 else:
                     right_open = True
                 continue
-            for value in values:
-                self.forward(key, self._alone(key, value, is_left), timestamp, headers)
-            self.context.store_context.timestamp = time.stream_time
-            self._pending.put((timestamp, is_left, key), None)
+            sent = 0
+            try:
+                for value in values:
+                    sent += 1
+                    self.forward(key, self._alone(key, value, is_left), timestamp, headers)
+            except BaseException as error:
+                name_record(error, key, values[sent - 1])
+                raise
+            finally:
+                # One that fails has waited long enough, too: only what is behind it stays.
+                rest = (is_left, values[sent:]) if sent < len(values) else None
+                self.context.store_context.timestamp = time.stream_time
+                self._pending.put((timestamp, is_left, key), rest)
         self.context.node_times[self._oldest_as] = time.oldest if time.has_oldest else -1
 
     def _reach(self, is_left: bool) -> i64:

@@ -17,6 +17,7 @@ from streamkit.model.change import Change
 from streamkit.model.records import Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.failed_record import name_record
 from streamkit.operators.getter import ValueGetter
 from streamkit.operators.table_suppress import record_buffer
 from streamkit.state.buffer import RecordBuffer
@@ -96,22 +97,24 @@ class StreamTableGraceJoin(Operator):
     def _release(self, due: i64) -> None:
         """Join the waiting records up to `due`, each as the source record that it was."""
         record = self.context.record
-        topic, partition, offset = record.topic, record.partition, record.offset
-        timestamp, headers = record.timestamp, record.headers
-        raw_key, raw_value = record.raw_key, record.raw_value
+        before = record.copy()
         record.raw_key = record.raw_value = None
-        while self._buffer.first_time() <= due:
-            key, change, waiting = self._buffer.pop()
-            record.topic, record.partition, record.offset = (
-                waiting.topic or None,
-                waiting.partition,
-                waiting.offset,
-            )
-            record.timestamp, record.headers = waiting.timestamp, waiting.headers
-            self._join(key, change.new, waiting.timestamp, waiting.headers)
-        record.topic, record.partition, record.offset = topic, partition, offset
-        record.timestamp, record.headers = timestamp, headers
-        record.raw_key, record.raw_value = raw_key, raw_value
+        try:
+            while self._buffer.first_time() <= due:
+                key, change, waiting = self._buffer.pop()
+                record.topic, record.partition, record.offset = (
+                    waiting.topic or None,
+                    waiting.partition,
+                    waiting.offset,
+                )
+                record.timestamp, record.headers = waiting.timestamp, waiting.headers
+                try:
+                    self._join(key, change.new, waiting.timestamp, waiting.headers)
+                except BaseException as error:
+                    name_record(error, key, change.new, record)
+                    raise
+        finally:
+            record.show(before)
 
     def _join(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         row: object = None

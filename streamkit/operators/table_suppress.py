@@ -18,6 +18,7 @@ from streamkit.model.records import Headers
 from streamkit.model.windowed import Windowed
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.failed_record import name_record
 from streamkit.operators.idle_clock import (
     NEVER_IDLE,
     NOTHING_YET,
@@ -160,17 +161,15 @@ class TableSuppress(Operator):
     def _release(self, due: i64) -> None:
         """Send on what is due, each as of the source record that caused it, then what is too much."""
         record = self.context.record
-        topic, partition, offset = record.topic, record.partition, record.offset
-        timestamp, headers = record.timestamp, record.headers
-        raw_key, raw_value = record.raw_key, record.raw_value
+        before = record.copy()
         record.raw_key = record.raw_value = None
-        while self._buffer.first_time() <= due:
-            self._emit_first()
-        while self._emit_when_full and self._is_over():
-            self._emit_first()
-        record.topic, record.partition, record.offset = topic, partition, offset
-        record.timestamp, record.headers = timestamp, headers
-        record.raw_key, record.raw_value = raw_key, raw_value
+        try:
+            while self._buffer.first_time() <= due:
+                self._emit_first()
+            while self._emit_when_full and self._is_over():
+                self._emit_first()
+        finally:
+            record.show(before)
         if self._is_over():
             raise self._full()
 
@@ -202,5 +201,9 @@ class TableSuppress(Operator):
                 waiting.offset,
             )
             record.timestamp, record.headers = waiting.timestamp, waiting.headers
-            self.forward(key, change, waiting.timestamp, waiting.headers)
+            try:
+                self.forward(key, change, waiting.timestamp, waiting.headers)
+            except BaseException as error:
+                name_record(error, key, change.new, record)
+                raise
         self._buffer.drop_first()

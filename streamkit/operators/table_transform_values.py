@@ -144,12 +144,12 @@ class TransformedGetter(ValueGetter):
     def _transformed(self, key: object, entry: tuple[Any, int] | None) -> tuple[Any, int] | None:
         """The transformer sees where the row came from: nowhere that is known, at the row's time."""
         record = self._host.context.record
-        topic, partition, offset = record.topic, record.partition, record.offset
-        timestamp, headers = record.timestamp, record.headers
+        before = record.copy()
         time = -1 if entry is None else entry[1]
         record.topic, record.partition, record.offset = None, -1, -1
         record.timestamp, record.headers = time, EMPTY_HEADERS
-        value = self._transformer.transform(key, None if entry is None else entry[0])
-        record.topic, record.partition, record.offset = topic, partition, offset
-        record.timestamp, record.headers = timestamp, headers
+        try:
+            value = self._transformer.transform(key, None if entry is None else entry[0])
+        finally:
+            record.show(before)
         return None if value is None else (value, time)

@@ -146,7 +146,7 @@ class TimeWindowAggregate(WindowAggregate):
         found.sort(key=self._emission_order)
         for windowed, entry in found:
             full = Windowed(windowed.key, self._window_at(windowed.window.start_ms))
-            self.forward(full, Change(None, entry[0]), entry[1], headers)
+            self._send_final(full, entry[0], entry[1], headers)
         self._close.emitted(close_time)
 
     def _emission_order(self, found: tuple[Windowed[Any], tuple[Any, int]]) -> tuple[int, bytes]:

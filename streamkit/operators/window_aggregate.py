@@ -11,9 +11,11 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from streamkit.model.change import Change
 from streamkit.model.records import EMPTY_HEADERS, Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.context import TaskContext
+from streamkit.operators.failed_record import name_record
 from streamkit.operators.fold import Fold
 from streamkit.operators.idle_clock import (
     NEVER_IDLE,
@@ -96,6 +98,14 @@ class WindowAggregate(Operator):
     def _emit_closed(self, close_time: i64, headers: Headers) -> None:
         """Send on the windows that have closed since the last time."""
         raise NotImplementedError
+
+    def _send_final(self, key: object, result: object, timestamp: i64, headers: Headers) -> None:
+        """Send on the result of one window that has closed."""
+        try:
+            self.forward(key, Change(None, result), timestamp, headers)
+        except BaseException as error:
+            name_record(error, key, result)
+            raise
 
     # -- time --------------------------------------------------------------------------------------
 

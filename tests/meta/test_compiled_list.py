@@ -17,6 +17,7 @@ LISTED = {
 NEVER = ("app.py", "dsl/", "topology/", "errors.py", "cli/", "testing/", "log/protocol/messages/")
 INTERPRETED_OPERATORS = {
     "__init__.py",
+    "failed_record.py",
     "failure.py",
     "guard.py",
     "print.py",

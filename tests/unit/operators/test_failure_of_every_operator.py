@@ -19,6 +19,8 @@ from streamkit import (
     SlidingWindows,
     StreamsBuilder,
     TumblingWindows,
+    ValueTransformer,
+    sum_of,
 )
 from streamkit.errors import ProcessingError
 from streamkit.testing import TopologyTestDriver
@@ -53,6 +55,11 @@ class Fails(Processor[str, str, str, str]):
 class FailsOnValues(FixedKeyProcessor[str, str, str]):
     def process(self, record: Record[str, str]) -> None:
         boom(record)
+
+
+class FailsOnRows(ValueTransformer[str, str, str]):
+    def transform(self, key: str, value: str | None) -> str | None:
+        raise ValueError("boom")
 
 
 SPAN = JoinWindows(100)
@@ -250,6 +257,34 @@ CASES: dict[str, tuple[str, Build]] = {
             foreign_key=lambda v: v,
             other_partitioner=lambda *a: boom(*a),
             name="culprit",
+        ),
+    ),
+    "table transform_values": (
+        "t",
+        lambda c: c.table.transform_values(FailsOnRows, value=str, name="culprit"),
+    ),
+    "table transform_values with a store": (
+        "t",
+        lambda c: c.table.transform_values(FailsOnRows, value=str, name="culprit", store="m"),
+    ),
+    "agg": (
+        "in",
+        lambda c: c.stream.group_by_key().agg(n=sum_of(lambda v: boom(v)), name="culprit"),
+    ),
+    "agg in windows": (
+        "in",
+        lambda c: (
+            c.stream.group_by_key()
+            .windowed_by(TumblingWindows(10))
+            .agg(n=sum_of(lambda v: boom(v)), name="culprit")
+        ),
+    ),
+    "agg in sessions": (
+        "in",
+        lambda c: (
+            c.stream.group_by_key()
+            .windowed_by(SessionWindows(10))
+            .agg(n=sum_of(lambda v: boom(v)), name="culprit")
         ),
     ),
     "timestamp": (
