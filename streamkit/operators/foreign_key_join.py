@@ -226,6 +226,9 @@ class SubscriptionJoin(Operator):
         response = SubscriptionResponse(value.row_hash, found, value.primary_partition)
         self.forward(value.primary_key, response, timestamp, headers)
 
+    def close(self) -> None:
+        self._getter.close()
+
 
 class ForeignTableJoin(Operator):
     """Answers every subscription to a row of the right table that changes, by primary key.
@@ -323,3 +326,6 @@ class ResponseJoin(Operator):
         if row is not None and (self._left or value.value is not None):
             result = self._joiner(row, value.value)
         self.forward(key, result, timestamp, headers)
+
+    def close(self) -> None:
+        self._getter.close()

@@ -60,6 +60,9 @@ class ValueGetter:
         """The row that `key` had at `timestamp`; of a table without history, the one that it has now."""
         return self.get(key, raw_key)
 
+    def close(self) -> None:
+        """Let go of what `init` took; called once, with the operator that asks."""
+
 
 class StoreGetter(ValueGetter):
     """Rows of a store."""
@@ -164,6 +167,9 @@ class SuppressedGetter(ValueGetter):
             return self._parent.get(key, raw_key)
         return None if prior is None else (prior, -1)
 
+    def close(self) -> None:
+        self._parent.close()
+
 
 class FilteredGetter(ValueGetter):
     """Rows of `parent` that the predicate accepts (or rejects, if `negate`)."""
@@ -191,6 +197,9 @@ class FilteredGetter(ValueGetter):
             return entry
         return None
 
+    def close(self) -> None:
+        self._parent.close()
+
 
 class MappedGetter(ValueGetter):
     """Rows of `parent` with their values mapped; a None result is no row."""
@@ -216,6 +225,9 @@ class MappedGetter(ValueGetter):
             return None
         value = self._mapper(key, entry[0]) if self._with_key else self._mapper(entry[0])
         return None if value is None else (value, entry[1])
+
+    def close(self) -> None:
+        self._parent.close()
 
 
 class JoinGetter(ValueGetter):
@@ -261,3 +273,7 @@ class JoinGetter(ValueGetter):
         if right is not None and right[1] > timestamp:
             timestamp = right[1]
         return value, timestamp
+
+    def close(self) -> None:
+        self._left.close()
+        self._right.close()

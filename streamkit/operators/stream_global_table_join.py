@@ -66,3 +66,6 @@ class StreamGlobalTableJoin(Operator):
         if row is not None or self._left:
             result = self._joiner(key, value, row) if self._with_key else self._joiner(value, row)
             self.forward(key, result, timestamp, headers)
+
+    def close(self) -> None:
+        self._getter.close()

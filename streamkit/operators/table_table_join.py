@@ -87,6 +87,9 @@ class TableTableJoin(Operator):
         result: object = self._joiner(this, other) if self._is_left else self._joiner(other, this)
         return result
 
+    def close(self) -> None:
+        self._getter.close()
+
 
 class TableJoinMerge(TableState):
     """The results of both sides as one table.

@@ -141,6 +141,10 @@ class TransformedGetter(ValueGetter):
     ) -> tuple[Any, int] | None:
         return self._transformed(key, self._parent.get_as_of(key, raw_key, timestamp))
 
+    def close(self) -> None:
+        self._parent.close()
+        self._transformer.close()
+
     def _transformed(self, key: object, entry: tuple[Any, int] | None) -> tuple[Any, int] | None:
         """The transformer sees where the row came from: nowhere that is known, at the row's time."""
         record = self._host.context.record

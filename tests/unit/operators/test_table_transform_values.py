@@ -77,6 +77,39 @@ def test_looked_up_row_tells_its_time_and_no_topic() -> None:
     assert seen == [("in", 1), None]
 
 
+def test_each_transformer_is_closed_once() -> None:
+    """The view's own, and those of the joins that look rows up through it and through what stands above."""
+    made: list[Closing] = []
+
+    class Closing(sk.ValueTransformer[str, str, str]):
+        def __init__(self) -> None:
+            self.closed = 0
+            made.append(self)
+
+        def transform(self, key: str, value: str | None) -> str | None:
+            return value
+
+        def close(self) -> None:
+            self.closed += 1
+
+    builder = sk.StreamsBuilder(default_key=str, default_value=str)
+    rows = builder.table("in", store="rows", history=10).transform_values(Closing, value=str)
+    others = rows.filter(lambda *_: True).map_values(str.upper)
+    stream = builder.stream("s")
+    joiner = "{}{}".format
+    stream.join(rows, joiner, value=str)
+    stream.join(others, joiner, grace=5, value=str)
+    joined = rows.join(builder.table("t"), joiner, value=str)
+    joined.left_join(builder.table("u"), joiner, value=str)
+    joined.left_join(builder.table("v"), joiner, foreign_key=lambda value: value, value=str)
+    before = len(made)
+    with TopologyTestDriver(builder, backend="memory") as driver:
+        driver.pipe_input("in", "k", "v", timestamp_ms=1)
+    used = made[before:]
+    assert len(used) >= 5
+    assert {each.closed for each in used} == {1}
+
+
 def test_store_that_is_not_named_is_an_error() -> None:
     builder = sk.StreamsBuilder()
     table = builder.table("in", key=str, value=str)
