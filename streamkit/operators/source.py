@@ -13,7 +13,13 @@ from streamkit.errors import SerdeError
 from streamkit.model.records import Headers
 from streamkit.operators.base import Operator
 from streamkit.operators.change_codec import decode_change
-from streamkit.operators.timestamps import is_record_time, record_time
+from streamkit.operators.context import TaskContext
+from streamkit.operators.timestamps import (
+    ClockTime,
+    is_record_time,
+    record_time,
+    wall_clock_time,
+)
 from streamkit.serde.base import Serde
 
 __all__ = ["SourceOperator"]
@@ -38,13 +44,18 @@ class SourceOperator(Operator):
         changes: bool = False,
     ) -> None:
         super().__init__()
-        self.timestamp_extractor: Final[Any] = (
+        self.timestamp_extractor: Any = (
             None if is_record_time(timestamp_extractor) else timestamp_extractor
         )
         self.skips_negative: Final = timestamp_extractor is record_time
         self._key_serde: Final[Any] = key_serde
         self._value_serde: Final[Any] = value_serde
         self._changes: Final = changes
+
+    def init(self, context: TaskContext) -> None:
+        super().init(context)
+        if self.timestamp_extractor is wall_clock_time:
+            self.timestamp_extractor = ClockTime(context.clock)
 
     def decode_key(self, topic: str, raw_key: bytes | None) -> object:
         """The key, None for a null key.

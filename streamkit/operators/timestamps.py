@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from streamkit.clock import Clock
 from streamkit.errors import TopologyError
 
 __all__ = [
+    "ClockTime",
     "FieldTime",
     "is_record_time",
     "partition_time_if_negative",
@@ -65,8 +67,23 @@ def partition_time_if_negative(
 def wall_clock_time(
     _key: Any, _value: Any, _record_timestamp_ms: int, _partition_time_ms: int
 ) -> int:
-    """The time at which the record is read."""
+    """The time at which the record is read, by the worker's clock (a test driver's manual one).
+
+    Kafka Streams reads the machine's clock in its test driver too; ours gives the same times in each run.
+    """
     return time.time_ns() // 1_000_000
+
+
+class ClockTime:
+    """`wall_clock_time` by a given clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def __call__(
+        self, _key: Any, _value: Any, _record_timestamp_ms: int, _partition_time_ms: int
+    ) -> int:
+        return self._clock.now_ms()
 
 
 class FieldTime:

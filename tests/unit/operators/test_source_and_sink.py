@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from operator_lab import Lab, Sent, Written
 
+from streamkit import StreamsBuilder
 from streamkit.errors import SerdeError, TopologyError
 from streamkit.log.client.partitioner import partition_for_key
 from streamkit.model import Change, RecordInfo, Window, Windowed
@@ -26,6 +27,7 @@ from streamkit.operators.timestamps import (
 )
 from streamkit.serde import IntegerSerde, StringSerde
 from streamkit.serde.windowed import TimeWindowedSerde
+from streamkit.testing import TopologyTestDriver
 
 
 def source(*arguments: Any, **options: Any) -> tuple[Lab, SourceOperator]:
@@ -71,6 +73,17 @@ def test_extractors_for_records_without_a_timestamp() -> None:
     assert wall_clock_time("k", "v", -1, 40) > 1_600_000_000_000
     with pytest.raises(TopologyError, match="negative timestamp -1"):
         record_time_or_fail("k", "v", -1, 40)
+
+
+def test_wall_clock_time_is_that_of_the_tasks_clock() -> None:
+    """Kafka Streams reads the machine's clock under its test driver; ours is the same in each run."""
+    builder = StreamsBuilder(default_key=str, default_value=str)
+    builder.stream("in", timestamp_extractor=wall_clock_time).to("out")
+    with TopologyTestDriver(builder, backend="memory", wall_clock_start_ms=7) as driver:
+        driver.pipe_input("in", "k", "v", timestamp_ms=1)
+        driver.advance_wall_clock(5)
+        driver.pipe_input("in", "k", "v", timestamp_ms=2)
+        assert [record.timestamp_ms for record in driver.read_all("out")] == [7, 12]
 
 
 def written(
