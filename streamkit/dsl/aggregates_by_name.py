@@ -10,7 +10,7 @@ from streamkit.dsl.aggregate_state import AggregateStateSerde
 from streamkit.errors import ConfigError, TopologyError
 from streamkit.serde import Serde
 
-__all__ = ["Aggregates", "combined", "refuse_retention", "state_serde"]
+__all__ = ["Aggregates", "combined", "refuse_retention", "refuse_versions", "state_serde"]
 
 V_contra = TypeVar("V_contra", contravariant=True)
 
@@ -168,3 +168,12 @@ def refuse_retention(options: Mapping[str, Any]) -> None:
     """
     if "retention" in options:
         raise ConfigError("retention is for windows: give it to agg after windowed_by(…)")
+
+
+def refuse_versions(options: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        ConfigError: a history is given where there are windows.
+    """
+    if "history" in options:
+        raise ConfigError("history is for tables without windows: windows have a retention")

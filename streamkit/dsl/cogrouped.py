@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar, Unpack, overload
 
 from streamkit.dsl import circle
-from streamkit.dsl.aggregates_by_name import Aggregates, combined, refuse_retention
+from streamkit.dsl.aggregates_by_name import Aggregates, combined, refuse_retention, refuse_versions
 from streamkit.dsl.backing import AggregateBacking
 from streamkit.dsl.functions import check_function
 from streamkit.dsl.grouping import Grouping
@@ -272,6 +272,7 @@ class TimeWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic[K,
     def _aggregate_named(
         self, name: str | None, options: Mapping[str, Any]
     ) -> tuple[Aggregates[Any], KTable[Any, Any]]:
+        refuse_versions(options)
         named, serde = combined(_with_serdes(self._parts))
         states: TimeWindowedCogroupedKStream[K, Any] = self
         return named, states.aggregate(named.initial, name=name, value=serde, **options)
@@ -388,6 +389,7 @@ class SessionWindowedCogroupedKStream(CogroupedAggregation[Windowed[K]], Generic
     def _aggregate_named(
         self, name: str | None, options: Mapping[str, Any]
     ) -> tuple[Aggregates[Any], KTable[Any, Any]]:
+        refuse_versions(options)
         named, serde = combined(_with_serdes(self._parts))
         states: SessionWindowedCogroupedKStream[K, Any] = self
         return named, states.aggregate(

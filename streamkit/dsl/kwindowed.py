@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar, Unpack
 
 from streamkit.dsl import circle
-from streamkit.dsl.aggregates_by_name import Aggregates, state_serde
+from streamkit.dsl.aggregates_by_name import Aggregates, refuse_versions, state_serde
 from streamkit.dsl.functions import check_function
 from streamkit.dsl.grouping import Grouping, use_up_number
 from streamkit.dsl.ktable import KTable
@@ -225,6 +225,7 @@ class TimeWindowedKStream(_Windowed[K, V]):
     def _aggregate_named(
         self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
     ) -> KTable[Windowed[K], dict[str, Any]]:
+        refuse_versions(options)
         serde = state_serde(named, self._grouping.value)
         return self.aggregate(named.initial, named, name=name, value=serde, **options)
 
@@ -388,6 +389,7 @@ class SessionWindowedKStream(_Windowed[K, V]):
     def _aggregate_named(
         self, named: Aggregates[Any], name: str | None, options: Mapping[str, Any]
     ) -> KTable[Windowed[K], dict[str, Any]]:
+        refuse_versions(options)
         serde = state_serde(named, self._grouping.value)
         return self.aggregate(named.initial, named, named.merge, name=name, value=serde, **options)
 

@@ -42,6 +42,8 @@ class NamedAggregation(ABC, Generic[K, V]):
         key: Any = None,
         log: bool | Mapping[str, str] = True,
         backend: str | None = None,
+        cache: bool = True,
+        history: timedelta | int | None = None,
         retention: timedelta | int | None = None,
     ) -> KTable[K, R]: ...
 
@@ -58,6 +60,8 @@ class NamedAggregation(ABC, Generic[K, V]):
         key: Any = None,
         log: bool | Mapping[str, str] = True,
         backend: str | None = None,
+        cache: bool = True,
+        history: timedelta | int | None = None,
         retention: timedelta | int | None = None,
         **aggregates: Aggregate[V, Any],
     ) -> KTable[K, A]: ...
@@ -75,6 +79,8 @@ class NamedAggregation(ABC, Generic[K, V]):
         key: Any = None,
         log: bool | Mapping[str, str] = True,
         backend: str | None = None,
+        cache: bool = True,
+        history: timedelta | int | None = None,
         retention: timedelta | int | None = None,
         **aggregates: Aggregate[V, Any],
     ) -> KTable[K, dict[str, Any]]: ...
@@ -91,6 +97,8 @@ class NamedAggregation(ABC, Generic[K, V]):
         key: Any = None,
         log: bool | Mapping[str, str] = True,
         backend: str | None = None,
+        cache: bool = True,
+        history: timedelta | int | None = None,
         retention: timedelta | int | None = None,
         **aggregates: Any,
     ) -> KTable[K, Any]:
@@ -102,16 +110,18 @@ class NamedAggregation(ABC, Generic[K, V]):
 
         Args:
             fields: a single aggregate, whose result is the table's value then; or a mapping by name, for
-                names that the options below have taken.
+                names that the options below have taken: `agg({"cache": count()})`.
             into: what results are: a dataclass, msgspec.Struct, TypedDict or NamedTuple with fields of these
                 names; None: dicts.
             value: type or serde of the results; by default that of `into`, else the app's.
-            name, store, key, log, backend: see `StoreOptions`.
+            name, store, key, log, backend, cache: see `StoreOptions`.
+            history: not of windows, see `StoreOptions`; the store keeps versions of the states.
             retention: of windows, see `WindowStoreOptions`.
             aggregates: by name; see `streamkit.dsl.aggregates`.
 
         Raises:
-            ConfigError: no aggregate, something else than one, or fields that `into` hasn't or lacks.
+            ConfigError: no aggregate, something else than one, fields that `into` hasn't or lacks, or a
+                history of windows.
             TopologyError: a grouped table, and an aggregate that can't take back the value before.
 
         Example:
@@ -123,7 +133,15 @@ class NamedAggregation(ABC, Generic[K, V]):
             orders ann=250 @0    -> ann={'n': 1, 'total': 250} @0
             orders ann=40 @1     -> ann={'n': 2, 'total': 290} @1
         """
-        options = _options(store=store, key=key, log=log, backend=backend, retention=retention)
+        options = _options(
+            store=store,
+            key=key,
+            log=log,
+            backend=backend,
+            cache=cache,
+            history=history,
+            retention=retention,
+        )
         _refuse_aggregates({**options, "name": name, "into": into, "value": value})
         return self._agg(fields, aggregates, into, optional_serde(value), name, options)
 
@@ -167,6 +185,8 @@ class CogroupedAggregation(ABC, Generic[K]):
         key: Any = None,
         log: bool | Mapping[str, str] = True,
         backend: str | None = None,
+        cache: bool = True,
+        history: timedelta | int | None = None,
         retention: timedelta | int | None = None,
     ) -> KTable[K, A]: ...
 
@@ -180,6 +200,8 @@ class CogroupedAggregation(ABC, Generic[K]):
         key: Any = None,
         log: bool | Mapping[str, str] = True,
         backend: str | None = None,
+        cache: bool = True,
+        history: timedelta | int | None = None,
         retention: timedelta | int | None = None,
     ) -> KTable[K, dict[str, Any]]: ...
 
@@ -193,6 +215,8 @@ class CogroupedAggregation(ABC, Generic[K]):
         key: Any = None,
         log: bool | Mapping[str, str] = True,
         backend: str | None = None,
+        cache: bool = True,
+        history: timedelta | int | None = None,
         retention: timedelta | int | None = None,
     ) -> KTable[K, Any]:
         """One result a group, of the `Aggregates` that each stream was cogrouped with.
@@ -200,7 +224,7 @@ class CogroupedAggregation(ABC, Generic[K]):
         A name that several streams use is one field, fed by all of them. Arguments as `NamedAggregation.agg`.
 
         Raises:
-            ConfigError: fields that `into` hasn't or lacks.
+            ConfigError: fields that `into` hasn't or lacks, or a history of windows.
             TopologyError: a stream has an aggregator of its own sort, or two streams mean different things
                 by a name.
 
@@ -215,7 +239,15 @@ class CogroupedAggregation(ABC, Generic[K]):
             paid ann=250 @0      -> ann={'paid': 250, 'refunds': 0} @0
             refunded ann=40 @1   -> ann={'paid': 250, 'refunds': 1} @1
         """
-        options = _options(store=store, key=key, log=log, backend=backend, retention=retention)
+        options = _options(
+            store=store,
+            key=key,
+            log=log,
+            backend=backend,
+            cache=cache,
+            history=history,
+            retention=retention,
+        )
         named, table = self._aggregate_named(name, options)
         return _finished(table, Results(named, into), into, optional_serde(value), name)
 
@@ -226,11 +258,13 @@ class CogroupedAggregation(ABC, Generic[K]):
         """All streams' aggregates, and the table of their states."""
 
 
-def _options(*, log: bool | Mapping[str, str], **options: Any) -> dict[str, Any]:
+def _options(*, log: bool | Mapping[str, str], cache: bool, **options: Any) -> dict[str, Any]:
     """What was given, as `StoreOptions`: leaving an option out isn't the same as its default."""
     given = {option: chosen for option, chosen in options.items() if chosen is not None}
     if log is not True:
         given["log"] = log
+    if cache is not True:
+        given["cache"] = cache
     return given
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
@@ -500,6 +501,14 @@ def _retention(grouped: NamedAggregation[str, Order]) -> None:
     grouped.agg(n=sk.count(), retention=5)
 
 
+def _cache_field(grouped: NamedAggregation[str, Order]) -> None:
+    grouped.agg(cache=sk.count())  # type: ignore[call-overload]  # that is what is tested
+
+
+def _history_field(grouped: NamedAggregation[str, Order]) -> None:
+    grouped.agg(history=sk.count())  # type: ignore[call-overload]  # that is what is tested
+
+
 @pytest.mark.parametrize(
     ("use", "message"),
     [
@@ -513,11 +522,68 @@ def _retention(grouped: NamedAggregation[str, Order]) -> None:
         (_unnamed, r"give count\(\) a name too"),
         (_twice, "'n' is given twice"),
         (_retention, "retention is for windows"),
+        (_cache_field, r"cache= is an option of agg; .* agg\({'cache': count\(\)}\)"),
+        (_history_field, r"history= is an option of agg; .* agg\({'history': count\(\)}\)"),
     ],
 )
 def test_misuse_is_told(use: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         use(stream(sk.StreamsBuilder()))
+
+
+def _grouped(builder: sk.StreamsBuilder) -> dict[str, Any]:
+    """All that has `agg`, given the aggregates; the last four have windows."""
+    one = builder.stream("in", key=str, value=str).group_by_key()
+    fields = {"n": sk.count(), "last": sk.last()}
+    both = one.cogroup(sk.Aggregates(fields))
+    table = builder.table("t", key=str, value=str).group_by(lambda k, v: (k, v), key=str, value=str)
+    spans, sessions = sk.TumblingWindows(10), sk.SessionWindows(10)
+    return {
+        "stream": partial(one.agg, fields),
+        "cogrouped": both.agg,
+        "table": partial(table.agg, n=sk.count()),
+        "windows": partial(one.windowed_by(spans).agg, fields),
+        "sessions": partial(one.windowed_by(sessions).agg, fields),
+        "cogrouped windows": both.windowed_by(spans).agg,
+        "cogrouped sessions": both.windowed_by(sessions).agg,
+    }
+
+
+SORTS = list(_grouped(sk.StreamsBuilder()))
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_cache_false_leaves_a_store_out_of_the_apps_cache(sort: str) -> None:
+    cached = []
+    for options in ({}, {"cache": False}):
+        builder = sk.StreamsBuilder()
+        _grouped(builder)[sort](store="s", **options)
+        cached.append(builder.build().stores["s"].cached)
+    assert cached == [True, False]
+
+
+@pytest.mark.parametrize("sort", SORTS[:3])
+def test_history_lets_joins_look_results_up_as_of_a_time(sort: str) -> None:
+    builder = sk.StreamsBuilder(default_key=str, default_value=str)
+    result = _grouped(builder)[sort](store="s", history=100)
+    looked_up = builder.stream("look").join(result, lambda _, row: row["n"], value=int)
+    looked_up.to("out")
+    topic = "t" if sort == "table" else "in"
+    with TopologyTestDriver(builder, backend="memory") as driver:
+        driver.pipe_input(topic, "k", "x", timestamp_ms=10)
+        driver.pipe_input(topic, "k", None if sort == "table" else "y", timestamp_ms=20)
+        for time in (15, 25):
+            driver.pipe_input("look", "k", "-", timestamp_ms=time)
+        assert [(row.value, row.timestamp_ms) for row in driver.read_all("out")] == [
+            (1, 15),
+            (0 if sort == "table" else 2, 25),
+        ]
+
+
+@pytest.mark.parametrize("sort", SORTS[3:])
+def test_windows_have_no_history(sort: str) -> None:
+    with pytest.raises(ConfigError, match="history is for tables without windows"):
+        _grouped(sk.StreamsBuilder())[sort](store="s", history=100)
 
 
 def test_arguments_are_checked() -> None:
