@@ -250,7 +250,22 @@ public class StreamsOracle {
         return value.length() % 3 == 0 ? null : KEYS[value.length() % 3];
     }
 
-    static String joined(String left, String right) { return cap(left + "+" + right); }
+    static String joined(String left, String right) {
+        check(left, right);
+        return together(left, right);
+    }
+
+    static String together(String left, String right) { return cap(left + "+" + right); }
+
+    static void check(String... texts) {
+        for (String text : texts)
+            if (text != null && text.contains("~")) throw new IllegalStateException("raised");
+    }
+
+    static String folded(String soFar, String sign, String value) {
+        check(soFar, value);
+        return cap(soFar + sign + value);
+    }
 
     static String joinedWithKey(String key, String left, String right) { return cap(key + ":" + left + "+" + right); }
 
@@ -265,6 +280,7 @@ public class StreamsOracle {
     }
 
     static String added(int which, String value, String aggregate) {
+        check(value);
         return which == 1 && aggregate.length() > 6 ? null : cap(aggregate + value + ";");
     }
 
@@ -325,6 +341,7 @@ public class StreamsOracle {
             store.put(record.key(), record.value());
             context.forward(record.withValue(joined(before, record.value())));
             if (f == 1) context.forward(record.withValue(record.value()).withTimestamp(record.timestamp() + 2));
+            if (f == 2) context.forward(record.withValue(context.recordMetadata().map(it -> it.topic() + "-" + it.offset()).orElse("none")));
         }
     }
 
@@ -735,7 +752,11 @@ public class StreamsOracle {
         static boolean keyed(JsonNode node) { return node.path("keyed").asBoolean(); }
 
         static ValueJoinerWithKey<String, String, String, String> joiner(JsonNode node) {
-            return keyed(node) ? StreamsOracle::joinedWithKey : (k, left, right) -> joined(left, right);
+            if (keyed(node)) return StreamsOracle::joinedWithKey;
+            String op = node.get("op").asText();
+            boolean waits = op.equals("stream_join") ? !node.get("how").asText().equals("inner")
+                : op.equals("stream_table_join") && node.has("grace");
+            return waits ? (k, left, right) -> together(left, right) : (k, left, right) -> joined(left, right);
         }
 
         static <K, V> StreamPartitioner<K, V> partitioner(JsonNode node) {
@@ -797,7 +818,7 @@ public class StreamsOracle {
         Object aggregate(JsonNode node, int f) {
             KGroupedStream<String, String> grouped = grouped(node, 0, node.get("by"), Grouped.with(TEXT, TEXT));
             String how = node.get("how").asText();
-            Reducer<String> reducer = (a, b) -> cap(a + "," + b);
+            Reducer<String> reducer = (a, b) -> folded(a, ",", b);
             Initializer<String> empty = () -> "";
             Aggregator<String, String, String> adder = (k, v, a) -> added(f, v, a);
             if (!node.hasNonNull("windows")) {
@@ -832,7 +853,7 @@ public class StreamsOracle {
         Object cogroup(JsonNode node, int f) {
             CogroupedKStream<String, String> cogrouped = grouped(node, 0, node.get("by").get(0), cogrouped(0)).cogroup((k, v, a) -> added(f, v, a));
             for (int place = 1; place < node.get("of").size(); place++)
-                cogrouped = cogrouped.cogroup(grouped(node, place, node.get("by").get(place), cogrouped(place)), (k, v, a) -> cap(a + "/" + v));
+                cogrouped = cogrouped.cogroup(grouped(node, place, node.get("by").get(place), cogrouped(place)), (k, v, a) -> folded(a, "/", v));
             Initializer<String> empty = () -> "";
             if (!node.hasNonNull("windows")) return said(node) ? cogrouped.aggregate(empty, table(node, TEXT)) : cogrouped.aggregate(empty);
             JsonNode given = node.get("windows");
@@ -853,12 +874,12 @@ public class StreamsOracle {
             if (how.equals("count"))
                 return (said(node) ? grouped.count(table(node, Serdes.Long())) : grouped.count()).mapValues(String::valueOf);
             if (how.equals("reduce")) {
-                Reducer<String> adder = (a, v) -> cap(a + "," + v);
-                Reducer<String> subtractor = (a, v) -> cap(a + "-" + v);
+                Reducer<String> adder = (a, v) -> folded(a, ",", v);
+                Reducer<String> subtractor = (a, v) -> folded(a, "-", v);
                 return said(node) ? grouped.reduce(adder, subtractor, table(node, TEXT)) : grouped.reduce(adder, subtractor);
             }
-            Aggregator<String, String, String> adder = (k, v, a) -> cap(a + v + ";");
-            Aggregator<String, String, String> subtractor = (k, v, a) -> cap(a + "!" + v);
+            Aggregator<String, String, String> adder = (k, v, a) -> added(0, v, a);
+            Aggregator<String, String, String> subtractor = (k, v, a) -> folded(a, "!", v);
             return said(node) ? grouped.aggregate(() -> "", adder, subtractor, table(node, TEXT)) : grouped.aggregate(() -> "", adder, subtractor);
         }
 

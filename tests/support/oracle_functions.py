@@ -20,6 +20,7 @@ from streamkit.operators.table_transform_values import ValueTransformer, ValueTr
 __all__ = [
     "KEYS",
     "LAST_TIME",
+    "RAISES",
     "Idle",
     "Putting",
     "Remembering",
@@ -32,6 +33,7 @@ __all__ = [
     "beyond",
     "cap",
     "changed",
+    "check",
     "folded",
     "foreign",
     "foreign_with_key",
@@ -42,6 +44,7 @@ __all__ = [
     "raising",
     "rekeyed",
     "text",
+    "together",
 ]
 
 KEYS = ("a", "b", "c", "k", "x", "y")
@@ -49,6 +52,9 @@ KEYS = ("a", "b", "c", "k", "x", "y")
 
 LAST_TIME = 60
 """The last time that versioned stores are asked for."""
+
+RAISES = "~"
+"""Joiners and aggregators raise for values with it."""
 
 Text = str | None
 
@@ -148,18 +154,38 @@ def joined_with_key(key: Text, left: Text, right: Text) -> str:
 
 
 def joined(left: Text, right: Text) -> str:
+    check(left, right)
+    return together(left, right)
+
+
+def together(left: Text, right: Text) -> str:
+    """As `joined`, and never raises: for records that wait.
+
+    Kafka Streams leaves one that fails where it is, tries it again with each record, and nothing behind it goes on.
+    """
     return cap(f"{text(left)}+{text(right)}")
+
+
+def check(*texts: Text) -> None:
+    """Raises for values that joiners and aggregators shall raise for."""
+    if any(each is not None and RAISES in each for each in texts):
+        raise ValueError("raised")
 
 
 def added(which: int) -> Callable[[Text, Text, str], Any]:
     def add(_key: Text, value: Text, aggregate: str) -> Text:
+        check(value)
         return None if which == 1 and len(aggregate) > 6 else cap(f"{aggregate}{text(value)};")
 
     return add
 
 
 def folded(sign: str) -> Callable[[Text, Text], str]:
-    return lambda so_far, value: cap(f"{text(so_far)}{sign}{text(value)}")
+    def fold(so_far: Text, value: Text) -> str:
+        check(so_far, value)
+        return cap(f"{text(so_far)}{sign}{text(value)}")
+
+    return fold
 
 
 class Remembering(Processor[Any, Any, Any, Any]):
@@ -215,6 +241,9 @@ class RememberingValues(FixedKeyProcessor[Any, Any, Any]):
         self.context.forward(joined(before, record.value))
         if self._which == 1:
             self.context.forward(record.value, timestamp_ms=record.timestamp_ms + 2)
+        if self._which == 2:
+            info = self.context.record_info
+            self.context.forward("none" if info is None else f"{info.topic}-{info.offset}")
 
 
 class Routing(Processor[Any, Any, Any, Any]):

@@ -330,7 +330,7 @@ OPERATORS: dict[str, Operator] = {
     "suppress_close": _stateful("suppress_close", ("open",), "windowed", _close_bounds, final=True),
     # processors
     "process": _stateful("process", _S, "stream", _F3, _store_of_processor),
-    "process_values": _stateful("process_values", _S, "stream", _F2, _store_of_processor),
+    "process_values": _stateful("process_values", _S, "stream", _F3, _store_of_processor),
     "punctuate_stream": _stateful(
         "punctuate",
         _S,

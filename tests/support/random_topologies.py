@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Protocol, TypeVar
 
 from hypothesis import strategies as st
+from oracle_functions import RAISES
 from oracle_operators import OPERATORS, Operator
 from topology_json import Input, Node
 
@@ -139,6 +140,7 @@ def chain_case(choices: Choices, names: Sequence[str]) -> Case:
 class _Build:
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
+        self._raises = choices.chance(20)
         self._nodes: list[Node] = []
         self._kinds: list[str] = []
         self._topics: list[str] = []
@@ -316,7 +318,9 @@ class _Build:
             "inputs": self._inputs(until_later),
             "backend": self._choices.pick(("memory", "memory", "rocksdb")),
             "cache": cache,
-            "continue": self._choices.chance(10) or any(n["op"] == "raise" for n in self._nodes),
+            "continue": self._choices.chance(10)
+            or (self._raises and self._choices.chance(90))
+            or any(n["op"] == "raise" for n in self._nodes),
             "optimize": self._choices.chance(50) and not any(map(_merges, self._nodes)),
         }
 
@@ -363,7 +367,9 @@ class _Build:
             "key": None if choices.chance(6) else choices.pick("abc"),
             "value": None
             if choices.chance(12)
-            else choices.pick(("x", "yy", "azz", "bbbb", "c", "")),
+            else choices.pick(
+                ("x", f"y{RAISES}" if self._raises else "yy", "azz", "bbbb", "c", "")
+            ),
             "ts": time,
         }
         extractor = self._extractors.get(given["topic"])

@@ -40,6 +40,7 @@ from oracle_functions import (
     raising,
     rekeyed,
     text,
+    together,
 )
 from oracle_windows import Days, Unequal
 
@@ -379,7 +380,7 @@ def _cogroup(_builder: StreamsBuilder, node: Node, first: Any, *others: Any) -> 
     for other, by, name in zip(others, node["by"][1:], names[1:], strict=True):
         cogrouped = cogrouped.cogroup(
             _grouped(other, by, name),
-            lambda _key, value, so_far: cap(f"{text(so_far)}/{text(value)}"),
+            lambda _key, value, so_far: folded("/")(so_far, value),
         )
     if node.get("windows"):
         cogrouped = cogrouped.windowed_by(_windows(node["windows"]))
@@ -405,8 +406,8 @@ def _table_group(_builder: StreamsBuilder, node: Node, table: Any) -> Any:
         return grouped.reduce(folded(","), folded("-"), value=str, **_store(node))
     return grouped.aggregate(
         lambda: "",
-        lambda _key, value, so_far: cap(f"{so_far}{value};"),
-        lambda _key, value, so_far: cap(f"{so_far}!{value}"),
+        added(0),
+        lambda _key, value, so_far: folded("!")(so_far, value),
         value=str,
         **_store(node),
     )
@@ -432,7 +433,10 @@ def _joiner(node: Node) -> dict[str, Any]:
     """How streams are joined: with or without the key."""
     if node.get("keyed"):
         return {"joiner": joined_with_key, "with_key": True}
-    return {"joiner": joined}
+    waits = node["op"] == "stream_join" and node["how"] != "inner"
+    if node["op"] == "stream_table_join":
+        waits = "grace" in node
+    return {"joiner": together if waits else joined}
 
 
 def _stream_table_join(_builder: StreamsBuilder, node: Node, stream: Any, table: Any) -> Any:
