@@ -15,7 +15,6 @@ from denied_script import (
     recorded_denials,
     run_denied_script,
 )
-from java import java_available
 from kafka_broker import KafkaBroker
 from wire_client import WireClient
 
@@ -73,7 +72,6 @@ def test_every_api_is_among_the_requests() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.skipif(not java_available(), reason="needs a JVM and Kafka's jars")
 @pytest.mark.skipif(sys.platform != "linux", reason="clients come from 127.0.0.10 and up")
 def test_recorded_denials_are_still_apache_kafkas(tmp_path: Path) -> None:
     with KafkaBroker(tmp_path / "kafka", SETTINGS) as kafka:
