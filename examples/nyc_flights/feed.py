@@ -30,8 +30,11 @@ def feed(
     Args:
         progress: called now and then with a topic and the records written to it so far.
     """
+    # The flights are of 2013: by a broker's default, a week, retention would take them as soon as it looks.
+    keep = {"retention.ms": "-1"}
+    topics = [NewTopic(name, partitions, configs=keep) for name in TOPICS]
     with Admin(bootstrap) as admin:
-        admin.create_topics([NewTopic(name, partitions) for name in TOPICS], exist_ok=True)
+        admin.create_topics(topics, exist_ok=True)
     with Producer(bootstrap, compression="lz4", linger_ms=20) as producer:
 
         def write(topic: str, key: str, value: bytes, timestamp_ms: int) -> None:

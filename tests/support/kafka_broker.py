@@ -78,6 +78,8 @@ class KafkaBroker:
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
+            # Many tests write records of long ago, which retention would take after half a minute.
+            "log.initial.task.delay.ms": "3600000",
             **(settings or {}),
         }
 
