@@ -61,7 +61,7 @@ class StreamTableGraceJoin(Operator):
         super().init(context)
         self._getter.init(context, self.name)
         self._buffer = record_buffer(context, self._buffer_name, self.name)
-        self._stream_time = context.node_times.get(self.name, -1)
+        self._stream_time = context.time_of(self.name)
 
     def process(self, key: object, value: object, timestamp: i64, headers: Headers) -> None:
         if value is None:

@@ -17,7 +17,7 @@ from streamkit.errors import StreamkitError, caused_by
 from streamkit.log.client import Consumer
 from streamkit.model.records import TopicPartition
 from streamkit.runtime.task import Task
-from streamkit.state import StateStore
+from streamkit.state import RecordBuffer, StateStore
 
 __all__ = ["RestoreJob", "RestoreThread"]
 
@@ -64,8 +64,17 @@ class RestoreJob:
     stores: list[_StoreRestore] = field(default_factory=list)
 
     def latest(self) -> dict[str, int]:
-        """Highest timestamp in the changelog of each store that was restored from all of it."""
-        return {restore.store.name: restore.latest for restore in self.stores if restore.whole}
+        """Highest time in the changelog of each store that was restored from all of it.
+
+        Buffers' changelogs have the wall clock for timestamps; those of joins tell times in their keys.
+        """
+        found = {}
+        for restore in self.stores:
+            store = restore.store
+            if restore.whole:
+                told = store.restored_time() if isinstance(store, RecordBuffer) else restore.latest
+                found[store.name] = told
+        return found
 
 
 class RestoreThread:

@@ -15,18 +15,23 @@ from streamkit.topology.plan import SubTopology
 
 __all__ = ["restored_times"]
 
-_TIMED = (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW, StoreKind.SESSION)
+_TIMED = (
+    StoreKind.WINDOW,
+    StoreKind.TIMESTAMPED_WINDOW,
+    StoreKind.SESSION,
+    StoreKind.JOIN_BUFFER,
+)
 
 
 def restored_times(sub: SubTopology, latest: Mapping[str, int]) -> dict[str, int]:
     """Stream time of each node, as far as changelogs tell.
 
-    A node without a window or session store of its own has seen what its parents have. A store that several nodes
+    A node without a window store, session store or join buffer of its own has seen what its parents have. A store that several nodes
     write, as in a cogroup, tells of none of them.
 
     Args:
         sub: the task's sub-topology.
-        latest: highest timestamp in the changelog of each store that was restored from all of it.
+        latest: highest time in the changelog of each store that was restored from all of it.
     """
     users = Counter(store for node in sub.processors for store in node.stores)
     telling = {

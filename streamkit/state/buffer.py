@@ -80,6 +80,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
         self._order: list[bytes] = []
         self._bytes: i64 = 0
         self._sequence: i64 = 1
+        self._restored_time: i64 = -1
         self._before: dict[bytes, Buffered | None] = {}
         self._sealed: dict[bytes, Buffered | None] | None = None
         self._asked_for_commit = False
@@ -175,6 +176,10 @@ class RecordBuffer(StateStore, Generic[K, V]):
         """How many bytes they have, as Kafka Streams counts them for limits."""
         return self._bytes
 
+    def restored_time(self) -> int:
+        """Highest time of all that the changelog of a join buffer told, of what has left it too; -1 if none."""
+        return self._restored_time
+
     def init(self, context: StoreContext) -> None:
         self._context = context
 
@@ -246,6 +251,7 @@ class RecordBuffer(StateStore, Generic[K, V]):
         self._sealed = None
         self._bytes = 0
         self._sequence = 1
+        self._restored_time = -1
 
     def close(self) -> None:
         self.wipe()
@@ -255,6 +261,8 @@ class RecordBuffer(StateStore, Generic[K, V]):
         if len(key) < 13 or not key.startswith(_JOIN_PREFIX):
             raise StorageError(f"{key!r} is no changelog key of a join buffer")
         place = key[1:]
+        if _time_of(place) > self._restored_time:
+            self._restored_time = _time_of(place)
         if record is not None:
             # The value has no buffer time: it stands in the key.
             record.time = _time_of(place)

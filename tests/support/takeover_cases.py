@@ -361,6 +361,17 @@ CASES: dict[str, Case] = {
         *_LATE,
         forgets=True,
     ),
+    "late for a join with a table": _case(
+        [
+            _STREAM,
+            {"op": "table", "topic": "in2", "store": "history", "history": 100},
+            {"op": "stream_table_join", "of": [0, 1], "how": "left", "grace": 6},
+            _to(2),
+        ],
+        "in2 a=X@1 in a=x@40",
+        "in a=late@20 in2 a=Z@15 in b=y@60",
+        forgets=True,
+    ),
     "late for a join of streams": _case(
         [
             _STREAM,

@@ -9,9 +9,11 @@ from streamkit.dsl import (
     JoinWindows,
     StreamsBuilder,
     TumblingWindows,
+    UntilTimeLimit,
     UntilWindowCloses,
 )
 from streamkit.runtime.restored_times import restored_times
+from streamkit.state import StoreKind
 from streamkit.topology.plan import SubTopology, plan
 
 WINDOWS = TumblingWindows(10, grace=0)
@@ -42,6 +44,32 @@ def test_store_that_was_not_restored_whole_tells_nothing() -> None:
         lambda builder: builder.stream("in").group_by_key().windowed_by(WINDOWS).count()
     )
     assert restored_times(sub, {}) == {}
+
+
+def buffer_of(sub: SubTopology, kind: StoreKind) -> str:
+    (name,) = (spec.name for spec in sub.stores if spec.kind is kind)
+    return name
+
+
+def test_buffer_of_a_join_with_a_table_tells_its_node() -> None:
+    sub = sub_topology(
+        lambda builder: builder.stream("in").join(
+            builder.table("rows", store="rows", history=50),
+            lambda one, other: one + other,
+            grace=5,
+            name="joined",
+        )
+    )
+    buffer = buffer_of(sub, StoreKind.JOIN_BUFFER)
+    assert restored_times(sub, {buffer: 44}) == {"joined": 44}
+
+
+def test_buffer_of_a_suppression_tells_nothing() -> None:
+    sub = sub_topology(
+        lambda builder: builder.table("in", store="rows").suppress(UntilTimeLimit(5), name="calm")
+    )
+    buffer = buffer_of(sub, StoreKind.SUPPRESS_BUFFER)
+    assert restored_times(sub, {buffer: 44}) == {}
 
 
 def test_both_sides_of_a_join_share_the_later_time() -> None:

@@ -167,3 +167,14 @@ def test_many_changes_ask_for_a_commit_once() -> None:
             assert context.asked == (commit if number > 3 else commit - 1)
         store.commit(commit)
         assert not store.is_full()
+
+
+def test_changelog_of_a_join_buffer_tells_how_far_time_had_come() -> None:
+    """By the keys of what has left it, too; its timestamps are those of the wall clock."""
+    store = buffer(StoreKind.JOIN_BUFFER)
+    assert store.restored_time() == -1
+    key = bytes.fromhex(JOIN_KEY)
+    store.restore_batch([key], [None], [10**12], 1)
+    assert store.restored_time() == 258
+    store.wipe()
+    assert store.restored_time() == -1
