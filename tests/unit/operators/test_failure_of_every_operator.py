@@ -20,6 +20,8 @@ from streamkit import (
     StreamsBuilder,
     TumblingWindows,
     ValueTransformer,
+    Window,
+    Windows,
     sum_of,
 )
 from streamkit.errors import ProcessingError
@@ -60,6 +62,19 @@ class FailsOnValues(FixedKeyProcessor[str, str, str]):
 class FailsOnRows(ValueTransformer[str, str, str]):
     def transform(self, key: str, value: str | None) -> str | None:
         raise ValueError("boom")
+
+
+class OneWindow(Windows):
+    size_ms = 1000
+
+    def windows_for(self, timestamp_ms: int) -> list[Window]:
+        return [Window(0, 1000)]
+
+
+class NoWindows(OneWindow):
+    def windows_for(self, timestamp_ms: int) -> list[Window]:
+        boom(timestamp_ms)
+        return []
 
 
 SPAN = JoinWindows(100)
@@ -137,6 +152,18 @@ CASES: dict[str, tuple[str, Build]] = {
         lambda c: (
             c.stream.group_by_key()
             .windowed_by(SlidingWindows(10))
+            .aggregate(str, lambda *a: boom(*a), name="culprit")
+        ),
+    ),
+    "own windows": (
+        "in",
+        lambda c: c.stream.group_by_key().windowed_by(NoWindows()).count(name="culprit"),
+    ),
+    "in own windows": (
+        "in",
+        lambda c: (
+            c.stream.group_by_key()
+            .windowed_by(OneWindow())
             .aggregate(str, lambda *a: boom(*a), name="culprit")
         ),
     ),
