@@ -54,9 +54,11 @@ class TableBacking(ABC):
         send_old: its operator puts the value before into each change.
         queryable: name of the store if the user gave one.
         history_ms: of a versioned table; None: the table has no history.
+        says_history: the table says itself whether it has a history; else those above it do, as in Kafka Streams.
     """
 
     history_ms: int | None = None
+    says_history: bool = True
 
     def __init__(self, queryable: str | None) -> None:
         self.send_old: bool = False
@@ -157,6 +159,7 @@ class ViewBacking(TableBacking):
         self.history_ms: int | None = (
             parent.history_ms if store is None else store.history_retention_ms
         )
+        self.says_history: bool = store is not None
         self._parent = parent
         self._view = view
 
@@ -180,6 +183,8 @@ class SuppressBacking(TableBacking):
     Args:
         buffer: name of the buffer.
     """
+
+    says_history = False
 
     def __init__(self, parent: TableBacking, buffer: str) -> None:
         super().__init__(None)

@@ -425,6 +425,7 @@ def _table(
     backing = AggregateBacking(
         spec.name, options.get("store"), getter, history_ms=spec.history_retention_ms
     )
+    backing.says_history = grace_ms is None
     nodes = []
     for number, (place, make) in enumerate(zip(places, makes, strict=True)):
         node = OperatorGraphNode(

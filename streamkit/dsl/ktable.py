@@ -331,7 +331,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
         name = self._place.graph.names.node("KTABLE-FILTER-", name)
         view = FilterView(predicate, negate=negate)
         backing = ViewBacking(self._backing, store, view)
-        versioned = self._backing.history_ms is not None
+        above = self._place.node
         # Where old values come anyway, needless tombstones are left out.
         backing.send_old = self._backing.enable_old(force=False)
 
@@ -342,7 +342,7 @@ class KTable(TableJoinOperations[K, V], Generic[K, V]):
                 store.name if store else None,
                 negate=negate,
                 send_old=backing.send_old,
-                versioned=versioned,
+                versioned=above.reads_history(),
             )
 
         node = OperatorGraphNode(

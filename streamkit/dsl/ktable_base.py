@@ -19,6 +19,8 @@ class TableOperations(Generic[K, V]):
     def __init__(self, place: StreamNode, backing: TableBacking) -> None:
         self._place = place
         self._backing = backing
+        if backing.says_history:
+            place.node.has_history = backing.history_ms is not None
 
     @property
     def store_name(self) -> str | None:

@@ -289,3 +289,25 @@ def test_window_that_goes_out_at_the_time_of_its_close_goes_out_again_with_late_
         [["out", first, "x", 10]],
         [["out", again, "x,z", 10]],
     ]
+
+
+def test_filter_of_cogrouped_windows_below_a_table_with_history_leaves_no_tombstone_out() -> None:
+    """Cogrouped windows don't say that they have no history, so Kafka Streams asks the tables above."""
+    nodes: list[Node] = [
+        {
+            "op": "cogroup",
+            "of": [0],
+            "f": 0,
+            "by": [None],
+            "store": "rows",
+            "kind": "versioned",
+            "history": 60,
+        },
+        {"op": "to_stream", "of": [1]},
+        {"op": "cogroup", "of": [2], "f": 0, "by": [None], "windows": {"size": 10, "grace": 0}},
+        {"op": "windowed_filter", "of": [3], "f": 2},
+        {"op": "windowed_to_stream", "of": [4]},
+        {"op": "to", "of": [5], "topic": "out"},
+    ]
+    inputs = (given("a", "x", 1), given("a", "y", 2))
+    assert steps(nodes, *inputs) == [[["out", "a@0-10", None, 1]], [["out", "a@0-10", None, 2]]]

@@ -33,6 +33,7 @@ class GraphNode(ABC):
         window_grace_ms: of a windowed aggregation: how far stream time is beyond a window's end (of a
             session: its last record) when it takes no more records; None for other operations.
         window_idles: of a windowed aggregation: windows close on the wall clock while no data comes.
+        has_history: of a table: whether it keeps versions; None: as what is above it, streams too.
         source_name: of the source that it reads a topic with, None for other operations.
     """
 
@@ -42,6 +43,7 @@ class GraphNode(ABC):
     emits_null_keys = False
     window_grace_ms: int | None = None
     window_idles = False
+    has_history: bool | None = None
     source_name: str | None = None
 
     def __init__(self, name: str) -> None:
@@ -49,6 +51,12 @@ class GraphNode(ABC):
         self.parents: list[GraphNode] = []
         self.children: list[GraphNode] = []
         self.priority = 0
+
+    def reads_history(self) -> bool:
+        """Whether it keeps versions, or all the nearest tables above it that say whether they do."""
+        if self.has_history is not None:
+            return self.has_history
+        return bool(self.parents) and all(parent.reads_history() for parent in self.parents)
 
     @abstractmethod
     def write(self, topology: Topology, parents: tuple[str, ...]) -> None:
