@@ -204,8 +204,6 @@ class _Build:
             self.tap(made)
 
     def _operate(self, name: str, operator: Operator, first: int) -> int:
-        if name == "windowed_filter" and self._windows_below_versions(first):
-            name, operator = "windowed_map_values", OPERATORS["windowed_map_values"]
         of = [first]
         for kind in operator.takes[1:]:
             if kind == "same":
@@ -229,18 +227,6 @@ class _Build:
         if operator.final or (name.startswith("windowed_") and first in self._final):
             self._final.add(made)
         return made
-
-    def _windows_below_versions(self, at: int) -> bool:
-        """Filters of what is cogrouped in windows, below a table with a history: docs/decisions/0001."""
-        node = self._nodes[at]
-        if node["op"] == "cogroup":
-            return self._below_versions(at)
-        return self._kinds[at] == "windowed" and any(map(self._windows_below_versions, node["of"]))
-
-    def _below_versions(self, at: int) -> bool:
-        return self._kinds[at] == "versioned" or any(
-            map(self._below_versions, self._nodes[at].get("of", ()))
-        )
 
     def _second(self, kind: str, first: int) -> int:
         """Another operand: mostly a source of its own, so that it has records of its own."""
