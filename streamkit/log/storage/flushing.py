@@ -131,7 +131,7 @@ class Flusher:
         self._jobs.pop(name, None)
 
     def save_offsets(self, path: Path, offsets: Mapping[TopicPartition, int]) -> Future[None]:
-        """Replace a checkpoint in the background; what comes back is done when that is."""
+        """Replace a checkpoint in the background; what comes back is done when that is, or has failed."""
         return self._saver.submit(_save_offsets, path, offsets)
 
     def wait_for_checkpoints(self) -> None:
@@ -162,3 +162,4 @@ def _save_offsets(path: Path, offsets: Mapping[TopicPartition, int]) -> None:
         write_offsets(path, offsets)
     except LogStorageError:
         log.exception("a checkpoint could not be saved; the next one replaces it")
+        raise

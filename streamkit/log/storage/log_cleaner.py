@@ -105,10 +105,16 @@ class LogCleaner:
             # Longer than it ever rests: the clock has gone back.
             rests = 0 < self._due_ms - now_ms <= self.backoff_ms
             return not rests and self._look(now_ms)
-        if self._marking is not None and not self._marking.done():
-            return False
-        name = self._current
+        name, marking = self._current, self._marking
+        if marking is not None:
+            if not marking.done():
+                return False
+            self._marking = None
+            if marking.exception() is not None:
+                del self._clean_to[name]
         try:
+            if marking is not None:
+                marking.result()
             return next(self._steps)
         except StopIteration as result:
             if name in self._logs:
@@ -125,7 +131,7 @@ class LogCleaner:
         """Give up the pass that is under way; what it has swapped in stays."""
         if self._steps is not None:
             self._steps.close()
-            self._steps = None
+            self._steps = self._marking = None
 
     def forget(self, name: TopicPartition) -> None:
         """The log is about to be deleted: what is known of it says nothing about a later one of its name."""

@@ -552,6 +552,35 @@ def test_compaction_for_which_there_is_no_space_is_tried_again(
     assert table(all_rows(log)) == before
 
 
+def test_nothing_is_taken_out_before_the_checkpoint_tells_of_it(
+    open_manager: OpenManager, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recovery would take the gaps for what the machine has lost, and cut the log there."""
+    manager = open_manager(replace(CONFIG, segment_bytes=200))
+    log = manager.create(TP)
+    put(log, b"k", b"v")
+    manager.flush_all()
+    for index in range(60):
+        put(log, b"k%d" % (index % 5), b"%d" % index)
+    before = table(all_rows(log))
+
+    def refuse(path: Path, offsets: object) -> None:
+        raise LogStorageError("No space left on device", path=str(path))
+
+    with monkeypatch.context() as full:
+        full.setattr("streamkit.log.storage.flushing.write_offsets", refuse)
+        clean_all(manager, clock.now_ms())
+        manager.abandon()
+    again = open_manager(CONFIG)
+    found = again.get(TP)
+    assert found is not None
+    assert (found.end_offset, table(all_rows(found))) == (61, before)
+    size = found.size_bytes
+    clean_all(again, clock.now_ms())
+    assert found.size_bytes < size
+    assert table(all_rows(found)) == before
+
+
 def test_log_between_two_states_answers_with_a_storage_error_until_the_next_start(
     open_manager: OpenManager, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
