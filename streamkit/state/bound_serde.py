@@ -23,12 +23,11 @@ class BoundSerde:
         topic: its changelog topic.
 
     Attributes:
-        canonical, any_bytes: the serde's, see `Serde`.
+        canonical: the serde's, see `Serde`.
     """
 
     def __init__(self, serde: Serde[Any], store: str, topic: str) -> None:
         self.canonical: bool = serde.canonical
-        self.any_bytes: bool = serde.any_bytes
         self._serde = serde
         self._store = store
         self._topic = topic
@@ -64,12 +63,15 @@ def as_the_source_reads(
     """The entry of a source topic's record: its key in the store's own form, no value where that says None.
 
     Returns:
-        None if a serde can't read the record: the source passed over it.
+        None if a serde can't read the record, or its key says None: the source passed over it.
     """
     try:
+        key = keys.deserialize(raw_key)
+        if key is None:
+            return None
         if not keys.canonical:
-            raw_key = keys.serialize(keys.deserialize(raw_key))
-        if value is not None and not values.any_bytes and values.deserialize(value) is None:
+            raw_key = keys.serialize(key)
+        if value is not None and values.deserialize(value) is None:
             value = None
     except SerdeError:
         return None
