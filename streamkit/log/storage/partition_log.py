@@ -326,7 +326,7 @@ class PartitionLog:
                 whole_from=LONG_MAX if self.config.compacted else self.compacted_to,
             )
         aborted = self._segments.reader.aborted(offset, next_offset) if committed else None
-        more = bool(data) and next_offset < limit and self._segments.begins_one(next_offset)
+        more = bool(data) and next_offset < limit and self._segments.is_split(offset, limit)
         return ReadResult(
             data, self.end_offset, stable, self.log_start_offset, aborted, next_offset, more
         )

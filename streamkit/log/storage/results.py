@@ -40,7 +40,7 @@ class ReadResult:
             read_uncommitted.
         next_offset: where to read on: the offset after the last batch in `data`, or the offset
             that was asked for when `data` is empty.
-        more: a segment ends with `data`, and the reader may have what follows in the next one.
+        more: what the reader may have goes on in a later segment, which makes `data` no larger.
     """
 
     data: bytes | memoryview

@@ -86,9 +86,9 @@ class SegmentList:
         """The segment that holds `offset`, and those behind it."""
         return self.items[self.reader.index_of(offset) :]
 
-    def begins_one(self, offset: int) -> bool:
-        """Whether a segment begins at `offset`."""
-        return self.items[self.reader.index_of(offset)].base_offset == offset
+    def is_split(self, offset: int, limit: int) -> bool:
+        """Whether `offset` and `limit` are in different segments."""
+        return self.reader.index_of(offset) != self.reader.index_of(limit)
 
     def cut(self, offset: int) -> int:
         """Remove the batches that hold `offset` or later ones; where the log ends now.

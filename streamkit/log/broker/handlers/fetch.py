@@ -219,7 +219,7 @@ class _Reading:
             min_one=self.bytes_read == 0,
             isolation=self._isolation,
         )
-        # The next segment is for the next fetch, however little this one holds.
+        # A later segment is for a later fetch, however little this one holds.
         self.is_due |= result.more
         aborted = result.aborted
         return PartitionData(

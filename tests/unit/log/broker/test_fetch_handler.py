@@ -160,6 +160,24 @@ def test_end_of_a_segment_is_not_waited_at(lab: BrokerLab, isolation_level: int)
     asyncio.run(scenario())
 
 
+def test_what_is_left_in_an_older_segment_is_not_waited_for(lab: BrokerLab) -> None:
+    """There is more than the partition may have in an answer, and no append makes that larger."""
+
+    async def scenario() -> None:
+        lab.broker.create_topic("t", 1, {})
+        size = len(batch(b"a"))
+        lab.produce("t", 0, batch(b"a"))
+        lab.produce("t", 0, batch(b"b"))
+        lab.broker.partition_log("t", 0).roll(NOW_MS)
+        lab.produce("t", 0, batch(b"c"))
+        request = fetch_request(
+            "t", [(0, 0)], max_wait_ms=500, min_bytes=3 * size, partition_max_bytes=size
+        )
+        assert values(partitions(lab.call(request, 12))[0].records) == [b"a"]
+
+    asyncio.run(scenario())
+
+
 def test_waiting_ends_with_its_time(filled: BrokerLab) -> None:
     async def scenario() -> None:
         answer = filled.call(fetch_request("t", [(0, 2)], max_wait_ms=500), 12)
