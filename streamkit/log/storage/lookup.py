@@ -8,7 +8,7 @@ Source: KIP-33, KIP-734; org.apache.kafka.storage.internals.log.LogSegment.findO
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from streamkit.log.protocol import BatchHeader, decode_batch
 from streamkit.log.storage.results import TimestampOffset
@@ -33,30 +33,56 @@ class Lookup:
 
     def first_at_or_after(self, timestamp: int) -> TimestampOffset | None:
         """The first record whose timestamp is `timestamp` or later."""
-        for index, segment in enumerate(self._segments):
-            following = self._segments[index + 1 : index + 2]
-            if following and following[0].base_offset <= self._log_start_offset:
-                continue
+        for segment in self._from_log_start():
             if segment.largest_timestamp()[0] < timestamp:
                 continue
-            for position, header in segment.find_timestamp(timestamp):
-                found = self._first_in(segment, position, header, timestamp)
-                if found is not None:
-                    return found
+            found = self._first_of(segment, timestamp)
+            if found is not None:
+                return found
         return None
 
     def with_max_timestamp(self) -> TimestampOffset | None:
         """The first record of those with the largest timestamp."""
         largest = -1
         where: Segment | None = None
-        for segment in self._segments:
-            timestamp, last_offset = segment.largest_timestamp()
-            if timestamp > largest and last_offset >= self._log_start_offset:
+        for segment in self._from_log_start():
+            timestamp = segment.largest_timestamp()[0]
+            if timestamp > largest and segment.base_offset < self._log_start_offset:
+                # The record that has it may have been deleted.
+                timestamp = self._largest_left(segment)
+            if timestamp > largest:
                 largest, where = timestamp, segment
-        if where is None:
-            return None
-        for position, header in where.find_timestamp(largest):
-            found = self._first_in(where, position, header, largest)
+        return None if where is None else self._first_of(where, largest)
+
+    def _from_log_start(self) -> Iterator[Segment]:
+        """The segments that hold records from the log's start on."""
+        for index, segment in enumerate(self._segments):
+            following = self._segments[index + 1 : index + 2]
+            if not following or following[0].base_offset > self._log_start_offset:
+                yield segment
+
+    def _largest_left(self, segment: Segment) -> int:
+        """The largest timestamp from the log's start on, in the segment that holds it; -1 without one."""
+        largest = -1
+        found = segment.find(self._log_start_offset)
+        if found is None:
+            return largest
+        for position, header in segment.headers(found[0]):
+            if header.max_timestamp <= largest:
+                continue
+            if header.base_offset >= self._log_start_offset:
+                largest = header.max_timestamp
+                continue
+            columns = decode_batch(segment.read_batch(position, header), 0, header)
+            for at, offset in zip(columns.timestamps, columns.offsets, strict=True):
+                if offset >= self._log_start_offset:
+                    largest = max(largest, at)
+        return largest
+
+    def _first_of(self, segment: Segment, timestamp: int) -> TimestampOffset | None:
+        """The first record of the segment at or after `timestamp`."""
+        for position, header in segment.find_timestamp(timestamp):
+            found = self._first_in(segment, position, header, timestamp)
             if found is not None:
                 return found
         return None

@@ -274,6 +274,24 @@ def test_offset_for_timestamp_finds_the_first_record_not_before(open_log: OpenLo
     assert log.latest() == TimestampOffset(-1, 8, 0)
 
 
+@pytest.mark.parametrize("segment_bytes", [200, 1 << 20])
+def test_largest_timestamp_is_one_of_the_records_that_are_left(
+    open_log: OpenLog, segment_bytes: int
+) -> None:
+    log = open_log(LogConfig(segment_bytes=segment_bytes))
+    times = [(90, 10), (30, 20), (25, 95), (80, 40), (35, 60), (60, 50), (7, 7)]
+    for pair in times:
+        log.append(batch(b"v", b"v", timestamps=list(pair)), now_ms=0)
+    flat = [at for pair in times for at in pair]
+    for start in range(len(flat)):
+        log.delete_records_before(start)
+        largest = max(flat[start:])
+        offset = flat.index(largest, start)
+        assert log.max_timestamp() == TimestampOffset(largest, offset, 0), start
+    log.delete_records_before(-1)
+    assert log.max_timestamp() is None
+
+
 def test_empty_log_has_no_timestamps(open_log: OpenLog) -> None:
     log = open_log()
     assert log.offset_for_timestamp(0) is None
