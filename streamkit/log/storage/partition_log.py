@@ -218,6 +218,9 @@ class PartitionLog:
         if leader_epoch > self._epochs.latest:
             self._epochs.assign(leader_epoch, first)
             self.leader_epoch = max(self.leader_epoch, leader_epoch)
+        if not from_client and any(marker is not None for marker in prepared.markers):
+            # Its index is read first: once the marker is in the log, the entry must not be lost.
+            segment.txn_index.entries()
         position = segment.append(prepared.data, found)
         self._segments.reader.remember(first, segment, position)
         self.end_offset = offset

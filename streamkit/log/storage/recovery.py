@@ -4,7 +4,8 @@ After a clean stop nothing is scanned but the tail behind the active segment's l
 a crash everything from the recovery point on is: each batch's checksum is checked; at the first
 torn, damaged or missing one the log is cut, later segments are dropped, and the indexes, the producer state and
 the leader epochs of that part are made anew. What lies before the recovery point was forced to the disk
-and is taken as it is.
+and is taken as it is. Transaction indexes are looked at in any case: with a damaged one, readers of committed records
+would get none of its segment.
 
 Files that a crash can leave behind are dealt with first:
 
@@ -17,6 +18,7 @@ Files that a crash can leave behind are dealt with first:
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -26,6 +28,7 @@ from pathlib import Path
 from streamkit.errors import CorruptRecordError
 from streamkit.log.protocol import BatchHeader
 from streamkit.log.storage.config import LogConfig
+from streamkit.log.storage.errors import LogStorageError
 from streamkit.log.storage.files import OpenFiles, remove, storage_errors
 from streamkit.log.storage.leader_epochs import LeaderEpochs
 from streamkit.log.storage.producer_state import ProducerStates
@@ -70,6 +73,7 @@ class OpenedLog:
 class _Listing:
     sizes: dict[int, int] = field(default_factory=dict)
     snapshots: set[int] = field(default_factory=set)
+    txn_indexes: set[int] = field(default_factory=set)
 
 
 def open_folder(
@@ -124,6 +128,9 @@ def open_folder(
         except CorruptRecordError as error:
             log.warning("%s; the log is recovered from its start", error)
             _recover(opened, states, epochs, 0, now_ms)
+    for segment in opened.segments:
+        if segment.base_offset in listing.txn_indexes and not segment.txn_index.is_sound():
+            _remake_txn_index(opened, segment, folder, files, now_ms)
     opened.snapshots.keep([segment.base_offset for segment in opened.segments])
     return opened
 
@@ -226,6 +233,36 @@ def _replay(
                 return
 
 
+def _remake_txn_index(
+    opened: OpenedLog, segment: Segment, folder: Path, files: OpenFiles, now_ms: int
+) -> None:
+    """Make a segment's damaged transaction index anew from the batches; these stay as they are."""
+    states = ProducerStates((folder.name, -1))
+    base = segment.base_offset
+    known = {offset for offset in opened.snapshots.offsets if offset <= base}
+    earlier = OpenedLog(opened.segments, Snapshots(folder, known, files))
+    try:
+        load_producers(earlier, states, base, now_ms)
+        aborted = []
+        for position, header in segment.headers(0):
+            marker = None
+            if header.is_control:
+                marker = end_marker(segment.read_batch(position, header), 0, header)
+            entry = states.replay(header, marker, now_ms)
+            if entry is not None:
+                aborted.append(entry)
+    except CorruptRecordError as error:
+        log.error("%s can't be made anew: %s", segment.txn_index.path, error)
+        return
+    log.warning("%s was damaged; it is made anew", segment.txn_index.path)
+    segment.txn_index.reset()
+    for entry in aborted:
+        segment.txn_index.append(entry)
+    # On a full disk the entries stay in memory, and reading goes on.
+    with contextlib.suppress(LogStorageError):
+        segment.txn_index.save()
+
+
 def _first_segment(
     folder: Path, config: LogConfig, files: OpenFiles, base_offset: int, now_ms: int
 ) -> Segment:
@@ -266,6 +303,8 @@ def _list(folder: Path) -> _Listing:
             elif suffix in _INDEX_SUFFIXES and stem + LOG_SUFFIX not in names:
                 remove(prefix + name)
                 log.warning("removed %s, which has no segment", prefix + name)
+            elif suffix == TXN_INDEX_SUFFIX:
+                listing.txn_indexes.add(int(stem))
     return listing
 
 

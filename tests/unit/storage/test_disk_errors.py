@@ -12,6 +12,7 @@ from log_batches import OpenLog, all_rows, batch, marker
 
 from streamkit.log.protocol import ControlKind, ErrorCode
 from streamkit.log.storage import LogConfig, LogStorageError
+from streamkit.log.storage.files import OpenFiles
 
 Write = Callable[[int, bytes, int], int]
 
@@ -72,6 +73,27 @@ def test_partial_write_that_cannot_be_cut_is_cut_before_the_next_append(
     log = open_log(recovery_point=0)
     assert log.bytes_cut == 0
     assert [row.value for row in all_rows(log)] == [b"first", b"z"]
+
+
+def test_marker_is_refused_while_the_transaction_index_cannot_be_read(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the abort would be in the log, and readers would never be told of it."""
+
+    def refuse(files: OpenFiles, path: str) -> bytes:
+        raise LogStorageError("read failed", path=path)
+
+    log = open_log()
+    log.append(batch(b"void", producer=(7, 0, 0), transactional=True), now_ms=0)
+    log.close()
+    log = open_log()
+    with monkeypatch.context() as broken:
+        broken.setattr(OpenFiles, "read_all", refuse)
+        with pytest.raises(LogStorageError):
+            log.append(marker(ControlKind.ABORT, 7), now_ms=0, from_client=False)
+    assert (log.end_offset, log.last_stable_offset) == (1, 0)
+    log.append(marker(ControlKind.ABORT, 7), now_ms=0, from_client=False)
+    assert [entry.producer_id for entry in log.aborted_transactions(0, log.end_offset)] == [7]
 
 
 def test_failed_roll_leaves_the_log_usable(

@@ -234,6 +234,33 @@ def test_torn_transaction_index_is_made_anew(open_log: OpenLog, tail: bytes) -> 
     assert path.read_bytes() == entries
 
 
+@pytest.mark.parametrize("damage", ["torn", "swapped"])
+def test_transaction_index_that_was_damaged_after_a_clean_stop_is_made_anew(
+    open_log: OpenLog, damage: str
+) -> None:
+    """Readers of committed records would get an error for its segment, for ever."""
+    config = LogConfig(segment_bytes=500)
+    log = open_log(config)
+    for index in range(4):
+        for producer in range(3):
+            data = batch(b"v", producer=(producer, 0, index), transactional=True)
+            log.append(data, now_ms=0)
+        for producer in range(3):
+            log.append(marker(ControlKind.ABORT, producer), now_ms=0, from_client=False)
+    before = log.aborted_transactions(0, log.end_offset)
+    assert len(before) == 12
+    log.close()
+    paths = [Path(segment.txn_index.path) for segment in log.segments]
+    contents = {path: path.read_bytes() for path in paths if path.exists()}
+    assert len(contents) > 2
+    for path, data in contents.items():
+        path.write_bytes(data[:-1] if damage == "torn" else data[34:] + data[:34] + data[:34])
+    again = open_log(config)
+    assert again.aborted_transactions(0, again.end_offset) == before
+    again.close()
+    assert {path: path.read_bytes() for path in contents} == contents
+
+
 def test_damaged_snapshot_is_passed_over(open_log: OpenLog) -> None:
     log = open_log(SMALL)
     fill(log, 30)
