@@ -1,14 +1,15 @@
 """kill -9 of the broker, again and again under load; then a check that it has kept what it promised.
 
-    python tests/torture/main.py [--seconds 60] [--seed 1] [--bug NAME] [--patience 40] [--folder FOLDER]
-                                 [--python PYTHON]
+    python tests/torture/main.py [--seconds 60] [--kills 0] [--seed 1] [--bug NAME] [--patience 40]
+                                 [--folder FOLDER] [--python PYTHON]
 
 Two idempotent and two transactional producers, two movers (consume, produce and commit in one transaction) and
 groups of two readers, of the classic and of the consumer protocol; of our own client one producer of each kind and
 a group of two readers: each is a process that writes a journal of what it is told (`workload.py`). In the end
 `checker.py` reads everything by another client. The log's settings are such that segments roll every two seconds,
-so that the internal topics are compacted all the time. Exit code 1 if a promise was broken. `--bug` runs
-`broken_broker.py`, to see that it is found; `--python` names the interpreter of another installation for the
+so that the internal topics are compacted all the time. Exit code 1 if a promise was broken. `--kills` lets it
+go on, on a slow machine, until so many kills have met a broker at work. `--bug` runs `broken_broker.py`, to see that it
+is found; `--python` names the interpreter of another installation for the
 broker: `.venv-compiled/bin/python`, after `make compiled-test`, for the compiled one.
 """
 
@@ -59,6 +60,9 @@ SETTINGS = {
 # that lives for longer: so long it lives now and then, and in the end.
 _CALM_S = 8.0
 _KILLS_TO_A_CALM = 10
+
+# However few kills have met a broker at work by then.
+_LONGEST_S = 100.0
 
 
 class TorturedBroker:
@@ -122,6 +126,13 @@ def start_load(folder: Path, bootstrap: str, seed: int) -> dict[str, subprocess.
     return processes
 
 
+def at_work(folder: Path) -> tuple[int, int]:
+    """How much the producers, and the readers, have written into their journals."""
+    sizes = {path.name: path.stat().st_size for path in folder.glob("*.journal")}
+    written = sum(size for name, size in sizes.items() if "idempotent" in name)
+    return written, sum(size for name, size in sizes.items() if "reader" in name)
+
+
 def end_load(processes: dict[str, subprocess.Popen[bytes]], patience_s: float) -> list[str]:
     """Let all end what they are at; who did not, and was killed."""
     for process in processes.values():
@@ -147,6 +158,7 @@ def torture(
     bug: str | None = None,
     patience_s: float = 40,
     python: str | None = None,
+    kills_at_work: int = 0,
 ) -> dict[str, object]:
     """Run it once.
 
@@ -157,6 +169,8 @@ def torture(
         bug: of `broken_broker.py`; None: the broker as it is.
         patience_s: how long the load may take to end.
         python: the interpreter that runs the broker; None: this one.
+        kills_at_work: how many kills, at least, are to meet a broker that has been written to and read from since its
+            start; on a busy machine that takes longer.
 
     Returns:
         `violations`, a list of sentences, and `figures` by name.
@@ -167,19 +181,24 @@ def torture(
     with Admin(broker.bootstrap) as admin:
         admin.create_topics([NewTopic(name, PARTITIONS) for name in (PLAIN, LEDGER, MOVED)])
     processes = start_load(folder, broker.bootstrap, seed)
-    kills, violations, starts = 0, [], []
-    end = time.monotonic() + seconds
+    kills, met_at_work, violations, starts = 0, 0, [], []
+    begun = time.monotonic()
+    journals = at_work(folder)
     try:
-        while time.monotonic() < end:
+        while (passed := time.monotonic() - begun) < seconds or (
+            met_at_work < kills_at_work and passed < _LONGEST_S
+        ):
             calm = kills % _KILLS_TO_A_CALM == _KILLS_TO_A_CALM - 1
             time.sleep(_CALM_S if calm else generator.uniform(0.3, 4.0))
             if not broker.kill():
                 violations.append("the broker ended by itself")
             kills += 1
+            before, journals = journals, at_work(folder)
+            met_at_work += all(now > then for now, then in zip(journals, before, strict=True))
             time.sleep(generator.uniform(0.0, 0.3))
-            begun = time.monotonic()
+            started_at = time.monotonic()
             broker.start()
-            starts.append(time.monotonic() - begun)
+            starts.append(time.monotonic() - started_at)
         time.sleep(_CALM_S)
     finally:
         stuck = end_load(processes, patience_s)
@@ -200,6 +219,7 @@ def torture(
     cleaned = read_offsets(broker.data / CLEANER_OFFSET_FILE)
     started = {
         "kills": kills,
+        "kills of a broker at work": met_at_work,
         "internal logs compacted": sum(
             1 for tp, at in cleaned.items() if at and tp.topic[:2] == "__"
         ),
@@ -214,6 +234,7 @@ def torture(
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=float, default=60)
+    options.add_argument("--kills", type=int, default=0, help="of a broker at work, at least")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--bug", help="one of broken_broker.py")
     options.add_argument("--patience", type=float, default=40, help="seconds for the load to end")
@@ -230,6 +251,7 @@ def main() -> int:
             bug=chosen.bug,
             patience_s=chosen.patience,
             python=str(Path(chosen.python).absolute()) if chosen.python else None,
+            kills_at_work=chosen.kills,
         )
     print(json.dumps(report, indent=2))
     return 1 if report["violations"] else 0
