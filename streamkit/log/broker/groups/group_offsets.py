@@ -156,6 +156,12 @@ class GroupOffsets:
         out.reply = errors
         return out
 
+    def topics_gone(self) -> list[str]:
+        """Topics with offsets that don't exist: they were deleted when the broker died."""
+        return [
+            topic for topic in self._offsets.topics() if self._cluster.topic_id_of(topic) is None
+        ]
+
     def topic_deleted(self, topic: str) -> list[Outcome[None]]:
         """Forget what groups committed in a topic that is gone."""
         outcomes: dict[str, Outcome[None]] = {}

@@ -8,7 +8,7 @@ Changed by `OffsetStore.replay` and `end` alone: by what the log holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from streamkit.log.broker.groups.consumer.group import ConsumerGroup
@@ -87,6 +87,15 @@ class OffsetStore:
     def is_unstable(self, group_id: str, topic_partition: TopicPartition) -> bool:
         """Whether an open transaction may change the offset."""
         return topic_partition in self._pending.get(group_id, ())
+
+    def topics(self) -> Collection[str]:
+        """The topics with offsets, committed or pending."""
+        found: dict[str, None] = {}
+        for committed in self._by_group.values():
+            found.update(dict.fromkeys(topic for topic, _ in committed))
+        for pending in self._pending.values():
+            found.update(dict.fromkeys(topic for topic, _ in pending))
+        return found.keys()
 
     def of_topic(self, topic: str) -> Iterator[tuple[str, TopicPartition]]:
         """Every (group, partition) with an offset in `topic`, committed or pending; each once."""

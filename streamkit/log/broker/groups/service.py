@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from streamkit.errors import ProtocolError, StorageError
+from streamkit.errors import BrokerError, ProtocolError, StorageError
 from streamkit.log.broker.groups.config import GroupConfig
 from streamkit.log.broker.groups.consumer.group import ConsumerGroup
 from streamkit.log.broker.groups.consumer.requests import (
@@ -34,9 +34,11 @@ from streamkit.log.broker.groups.outcome import (
 )
 from streamkit.log.broker.groups.record_codec import OFFSETS_TOPIC, decode_record, encode_record
 from streamkit.log.broker.groups.records import CommittedOffset, partition_for
+from streamkit.log.broker.internal_partitions import InternalPartitions
 from streamkit.log.broker.services import CoordinatorServices
 from streamkit.log.broker.timers import TimerHandle
 from streamkit.log.protocol import ErrorCode
+from streamkit.log.storage import InvalidProducerEpochError
 from streamkit.model import TopicPartition
 
 __all__ = ["GroupService"]
@@ -62,7 +64,9 @@ class GroupService:
         self._coordinator = GroupCoordinator(
             self._config, services.cluster, new_id=lambda: str(uuid.uuid4())
         )
-        self._partitions = self._config.offsets_partitions
+        self._partitions = InternalPartitions(
+            services.cluster, OFFSETS_TOPIC, self._config.offsets_partitions
+        )
         self._timer: TimerHandle | None = None
         self._timer_due_ms = 0
         self._cleanup: TimerHandle | None = None
@@ -75,11 +79,11 @@ class GroupService:
         Raises:
             StorageError: the log can't be read.
         """
-        # The topic that exists decides where groups are, whatever the setting says by now.
-        self._partitions = self._services.partition_counts().get(OFFSETS_TOPIC, self._partitions)
         for log in self._services.internal_logs(OFFSETS_TOPIC):
             replay_log(log.partition, log.batches(), partial(self._replay, log.partition))
         now_ms = self._tick()
+        for topic in self._coordinator.topics_gone():
+            self.topic_deleted(topic)
         for outcome in self._coordinator.loaded(now_ms):
             self._settle(outcome, now_ms)
         self._arm()
@@ -200,7 +204,7 @@ class GroupService:
 
     def partition_of(self, group_id: str) -> int:
         """The partition of `__consumer_offsets` that holds the group."""
-        return partition_for(group_id, self._partitions)
+        return partition_for(group_id, self._partitions.count)
 
     def transaction_ended(self, partition: int, producer_id: int, committed: bool) -> None:
         """The marker that ends a producer's transaction is in a partition of `__consumer_offsets`."""
@@ -278,7 +282,9 @@ class GroupService:
                 self._services.append_internal(
                     OFFSETS_TOPIC, partition, encoded, now_ms, producer=producer
                 )
-            except StorageError as error:
+            except (StorageError, BrokerError) as error:
+                if isinstance(error, InvalidProducerEpochError):
+                    raise
                 _log.error("group %s: %s-%d: %s", outcome.group_id, OFFSETS_TOPIC, partition, error)
                 failed = self._coordinator.append_failed(outcome, ErrorCode.NOT_COORDINATOR, now_ms)
                 assert not failed.records

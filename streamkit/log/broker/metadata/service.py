@@ -15,6 +15,7 @@ from streamkit.log.broker.internal_log import batch_of, records_of
 from streamkit.log.broker.metadata.image import (
     BROKER_RESOURCE,
     GROUP_RESOURCE,
+    INTERNAL_TOPICS,
     TOPIC_RESOURCE,
     ClusterImage,
     TopicImage,
@@ -139,6 +140,12 @@ class Metadata:
             raise refusal(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
         if "." in name or "_" in name:
             flat = colliding_name(name)
+            if flat in INTERNAL_TOPICS and name != flat:
+                # That one may not exist yet; it is made when a group or a transaction comes.
+                raise refusal(
+                    ErrorCode.INVALID_TOPIC_EXCEPTION,
+                    f"Topic '{name}' collides with internal topic: {flat}",
+                )
             for other in self.image.topics:
                 if colliding_name(other) == flat:
                     raise refusal(

@@ -15,6 +15,7 @@ from streamkit.errors import BrokerError, ProtocolError, StorageError
 from streamkit.log.broker.groups import GroupService
 from streamkit.log.broker.groups.record_codec import OFFSETS_TOPIC
 from streamkit.log.broker.groups.records import partition_for
+from streamkit.log.broker.internal_partitions import InternalPartitions
 from streamkit.log.broker.services import CoordinatorServices
 from streamkit.log.broker.timers import TimerHandle
 from streamkit.log.broker.transactions.config import TransactionConfig
@@ -57,7 +58,9 @@ class TransactionService:
         self._coordinator = TransactionCoordinator(
             self._config, new_producer_id=services.new_producer_id
         )
-        self._partitions = self._config.log_partitions
+        self._partitions = InternalPartitions(
+            services.cluster, TRANSACTIONS_TOPIC, self._config.log_partitions
+        )
         # Partitions that wait for their marker, of the ids that are in a Prepare state.
         self._unmarked: dict[str, list[TopicPartition]] = {}
         self._timers: dict[tuple[str, str], TimerHandle] = {}
@@ -71,9 +74,6 @@ class TransactionService:
         Raises:
             StorageError: the log can't be read.
         """
-        # The topic that exists decides where ids are, whatever the setting says by now.
-        counts = self._services.partition_counts()
-        self._partitions = counts.get(TRANSACTIONS_TOPIC, self._partitions)
         for log in self._services.internal_logs(TRANSACTIONS_TOPIC):
             for key, value in log.records():
                 try:
@@ -157,7 +157,7 @@ class TransactionService:
 
     def partition_of(self, transactional_id: str) -> int:
         """The partition of `__transaction_state` that holds the id."""
-        return partition_for(transactional_id, self._partitions)
+        return partition_for(transactional_id, self._partitions.count)
 
     def offsets_partition(self, group_id: str) -> TopicPartition:
         """The partition of `__consumer_offsets` that a group's offsets are written to."""
@@ -227,12 +227,12 @@ class TransactionService:
         record = outcome.record
         if record is None:
             return ErrorCode.NONE
-        partition = partition_for(transactional_id, self._partitions)
+        partition = self.partition_of(transactional_id)
         try:
             self._services.append_internal(
                 TRANSACTIONS_TOPIC, partition, [encode_record(record)], self._now_ms()
             )
-        except StorageError as error:
+        except (StorageError, BrokerError) as error:
             _log.error(
                 "transactional id %s: %s-%d: %s",
                 transactional_id,

@@ -12,6 +12,7 @@ import pytest
 from broker_lab import BrokerLab, batch
 from transaction_lab import NONE, TIMEOUT_MS, Writer, committed, offset, state
 
+from streamkit.log.broker.metadata import service
 from streamkit.log.broker.transactions import (
     Producer,
     TransactionRecord,
@@ -43,6 +44,28 @@ def lab(tmp_path: Path) -> Iterator[BrokerLab]:
 
 
 both = pytest.mark.parametrize("modern", [True, False], ids=["version 2", "before"])
+
+
+def test_ids_live_in_the_partitions_of_a_topic_that_a_client_has_made(lab: BrokerLab) -> None:
+    lab.broker.create_topic("__transaction_state", 1, {})
+    for number in range(8):
+        writer = Writer(lab, f"x{number}")
+        assert writer.init() is NONE
+        writer.write(b"%d" % number)
+        assert writer.end() is NONE
+    assert committed(lab) == [b"%d" % number for number in range(8)]
+
+
+def test_broker_that_cannot_make_its_topic_says_so(
+    lab: BrokerLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder from before names that collide were refused."""
+    with monkeypatch.context() as before:
+        before.setattr(service, "INTERNAL_TOPICS", frozenset[str]())
+        lab.broker.create_topic("__transaction.state", 1, {})
+    assert Writer(lab, "x").init() is ErrorCode.COORDINATOR_NOT_AVAILABLE
+    lab.broker.delete_topic(lab.broker.topic("__transaction.state"))
+    assert Writer(lab, "x").init() is NONE
 
 
 @both

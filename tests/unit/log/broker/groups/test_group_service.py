@@ -11,6 +11,7 @@ import pytest
 from broker_lab import BrokerLab
 
 from streamkit.errors import StorageError
+from streamkit.log.broker.metadata import service
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from streamkit.log.protocol.messages.delete_topics import DeleteTopicsRequest
@@ -99,6 +100,67 @@ def test_groups_are_found_after_the_number_of_partitions_was_set_anew(
     assert [committed(again, f"g{number}") for number in range(20)] == [[n + 1] for n in range(20)]
     again.close()
     lab.broker = BrokerLab(tmp_path).broker
+
+
+def create(lab: BrokerLab, name: str, partitions: int = 1) -> int:
+    topic = CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
+    return int(lab.call(CreateTopicsRequest(topics=[topic])).topics[0].error_code)
+
+
+def test_groups_live_in_the_partitions_of_a_topic_that_a_client_has_made(lab: BrokerLab) -> None:
+    assert create(lab, "__consumer_offsets", 3) == ErrorCode.NONE
+    for number in range(20):
+        assert commit(lab, number, group=f"g{number}") == ErrorCode.NONE
+        assert asyncio.run(join(lab, group_id=f"m{number}")).error_code == ErrorCode.NONE
+    lab.restart()
+    assert [committed(lab, f"g{number}") for number in range(20)] == [[n] for n in range(20)]
+
+
+def test_groups_move_when_their_topic_is_deleted_and_made_anew(lab: BrokerLab) -> None:
+    commit(lab, 1, group="before")
+    lab.call(DeleteTopicsRequest(topic_names=["__consumer_offsets"], timeout_ms=1000), 5)
+    assert create(lab, "__consumer_offsets", 2) == ErrorCode.NONE
+    for number in range(10):
+        assert commit(lab, number, group=f"g{number}") == ErrorCode.NONE
+
+
+def test_names_that_collide_with_internal_topics_are_refused(lab: BrokerLab) -> None:
+    """They would keep the broker from making its own topic when the first group comes."""
+    for name in ("__consumer.offsets", "._consumer.offsets", "__transaction.state"):
+        assert create(lab, name) == ErrorCode.INVALID_TOPIC_EXCEPTION
+    assert create(lab, "__consumer-offsets") == ErrorCode.NONE
+
+
+def test_broker_that_cannot_make_its_topic_answers_and_goes_on(
+    lab: BrokerLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder from before such names were refused."""
+    with monkeypatch.context() as before:
+        before.setattr(service, "INTERNAL_TOPICS", frozenset[str]())
+        assert create(lab, "__consumer.offsets") == ErrorCode.NONE
+    assert asyncio.run(join(lab)).error_code == ErrorCode.NOT_COORDINATOR
+    assert commit(lab, 1) == ErrorCode.NOT_COORDINATOR
+    advance(lab, 20_000)
+    assert groups(lab) == {}
+    lab.call(DeleteTopicsRequest(topic_names=["__consumer.offsets"], timeout_ms=1000), 5)
+    assert asyncio.run(join(lab)).error_code == ErrorCode.NONE
+    assert commit(lab, 1, group="other") == ErrorCode.NONE
+
+
+def test_offsets_in_a_topic_go_though_the_broker_dies_while_it_deletes_it(
+    lab: BrokerLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a topic that has its name later would be read from a place that means nothing there."""
+    create(lab, "stays")
+    commit(lab, 7)
+    with monkeypatch.context() as dying:
+        dying.setattr(lab.broker.groups, "topic_deleted", lambda _: None)
+        lab.call(DeleteTopicsRequest(topic_names=["t"], timeout_ms=1000), 5)
+    lab.restart(cleanly=False)
+    create(lab, "t")
+    assert committed(lab) == []
+    lab.restart()
+    assert committed(lab) == []
 
 
 def test_silent_member_is_removed_by_the_brokers_timer(lab: BrokerLab) -> None:
