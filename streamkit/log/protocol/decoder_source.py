@@ -23,6 +23,8 @@ __all__ = ["MAX_ITEMS", "Decoder", "make_decoder"]
 MAX_ITEMS = 1_000_000
 """The most elements that the arrays of one message may have in all."""
 
+_LONGEST_STRING = 0x7FFF  # bytes, as in Apache Kafka
+
 Decoder: TypeAlias = Callable[[Buffer, int, int], tuple[Any, int]]
 """`decode(buf, pos, size)`: the message and the position after it; raises IndexError, ValueError or struct.error."""
 
@@ -36,6 +38,8 @@ def make_decoder(cls: type, version: int) -> Decoder:
 def _bad_length(name: str, length: int, left: int) -> ProtocolError:
     if length < 0:
         return ProtocolError(f"{name} is null or its length negative ({length})")
+    if length <= left:
+        return ProtocolError(f"{name} has {length} bytes, more than {_LONGEST_STRING}")
     return ProtocolError(f"{name} says {length}, {left} bytes left")
 
 
@@ -184,7 +188,9 @@ class _DecoderSource(Source):
             self.emit(f"if {n} == -1: {target} = None")
             self.emit("else:")
             self.depth += 1
-        self.emit(f"if not 0 <= {n} <= size - pos: raise bad({name!r}, {n}, size - pos)")
+        # What couldn't be written into a log, or in an older version, isn't taken in a flexible one either.
+        too_long = f" or {n} > {_LONGEST_STRING}" if kind == "string" and self.flexible else ""
+        self.emit(f"if not 0 <= {n} <= size - pos{too_long}: raise bad({name!r}, {n}, size - pos)")
         self.emit(f"{n} += pos")
         piece = f"buf[pos:{n}]"
         wrap = {"string": f"str({piece}, 'utf-8')", "bytes": f"bytes({piece})", "records": piece}

@@ -167,6 +167,15 @@ def test_an_unsigned_varint_of_more_than_five_bytes_is_refused() -> None:
         decode_struct(DescribeTopicPartitionsRequest, 0, b"\xff" * 10)
 
 
+def test_strings_that_no_log_could_hold_are_refused() -> None:
+    """As by Apache Kafka: a flexible version could say more than the 32,767 bytes of all others."""
+    longest = OffsetCommitRequest(group_id="g" * 0x7FFF)
+    assert decode_struct(OffsetCommitRequest, 8, encode_struct(longest, 8)) == longest
+    longer = encode_struct(OffsetCommitRequest(group_id="g" * 0x8000), 8)
+    with pytest.raises(ProtocolError, match="32768 bytes, more than 32767"):
+        decode_struct(OffsetCommitRequest, 8, longer)
+
+
 def test_bytes_after_a_message_are_left_alone() -> None:
     raw = encode_struct(MetadataRequest(topics=None), 9)
     assert decode_struct(MetadataRequest, 9, raw + b"tail") == MetadataRequest(topics=None)

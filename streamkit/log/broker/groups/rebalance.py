@@ -38,6 +38,9 @@ __all__ = [
 
 AnyOutcome = Outcome[Any]
 
+# Members may ask for no time at all to join, and a deadline that sets itself anew must let others have their turn.
+_LEAST_JOIN_AGAIN_MS = 100
+
 
 class DeadlineKind(IntEnum):
     """What a deadline is about."""
@@ -126,7 +129,8 @@ class Rebalances:
                 self.forget(group, member.member_id)
         if group.members and not group.elect_joined_leader():
             # Only static members are left, and none has come back: their sessions decide.
-            self._deadlines.set(deadline_of(DeadlineKind.JOIN, group), group.rebalance_timeout_ms)
+            delay_ms = max(group.rebalance_timeout_ms, _LEAST_JOIN_AGAIN_MS)
+            self._deadlines.set(deadline_of(DeadlineKind.JOIN, group), delay_ms)
             return
         group.next_generation(now_ms)
         if group.state is GroupState.EMPTY:

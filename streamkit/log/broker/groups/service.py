@@ -277,12 +277,12 @@ class GroupService:
         if outcome.records:
             partition = self.partition_of(outcome.group_id)
             origin = None if producer is None else Origin(partition, producer[0])
-            encoded = [encode_record(record) for record in outcome.records]
             try:
+                encoded = [encode_record(record) for record in outcome.records]
                 self._services.append_internal(
                     OFFSETS_TOPIC, partition, encoded, now_ms, producer=producer
                 )
-            except (StorageError, BrokerError) as error:
+            except (StorageError, BrokerError, ProtocolError) as error:
                 if isinstance(error, InvalidProducerEpochError):
                     raise
                 _log.error("group %s: %s-%d: %s", outcome.group_id, OFFSETS_TOPIC, partition, error)

@@ -11,6 +11,8 @@ import pytest
 from broker_lab import BrokerLab
 
 from streamkit.errors import StorageError
+from streamkit.log.broker.context import RequestContext
+from streamkit.log.broker.handlers.join_group import join_group
 from streamkit.log.broker.metadata import service
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest
@@ -24,6 +26,7 @@ from streamkit.log.protocol.messages.offset_commit import (
     OffsetCommitRequestTopic,
 )
 from streamkit.log.protocol.messages.offset_fetch import OffsetFetchRequest
+from streamkit.log.protocol.messages.sync_group import SyncGroupRequest
 
 MINUTE_MS = 60_000
 
@@ -145,6 +148,32 @@ def test_broker_that_cannot_make_its_topic_answers_and_goes_on(
     lab.call(DeleteTopicsRequest(topic_names=["__consumer.offsets"], timeout_ms=1000), 5)
     assert asyncio.run(join(lab)).error_code == ErrorCode.NONE
     assert commit(lab, 1, group="other") == ErrorCode.NONE
+
+
+def test_member_id_that_is_too_long_for_the_log_hinders_no_other_group(lab: BrokerLab) -> None:
+    """A client's name of 32,767 bytes is legal, and the id that is made of it isn't."""
+
+    async def run() -> None:
+        request = JoinGroupRequest(
+            group_id="long",
+            session_timeout_ms=10_000,
+            rebalance_timeout_ms=60_000,
+            protocol_type="consumer",
+            protocols=[JoinGroupRequestProtocol(name="range", metadata=b"")],
+        )
+        context = RequestContext(3, lab.clock.now_ms(), client_id="x" * 0x7FFF)
+        long = await join_group(lab.broker, request, context)
+        sync = SyncGroupRequest(group_id="long", generation_id=1, member_id=long.member_id)
+        assert (await lab.call(sync, 2)).error_code == ErrorCode.NOT_COORDINATOR
+        other = (await join(lab)).member_id
+        beat = HeartbeatRequest(group_id="g", generation_id=1, member_id=other)
+        assert lab.call(beat).error_code == ErrorCode.NONE
+
+    asyncio.run(run())
+    advance(lab, 11_000)
+    assert groups(lab)["g"] == "Empty"
+    advance(lab, 60_000)
+    assert groups(lab) == {"g": "Empty", "long": "Empty"}
 
 
 def test_offsets_in_a_topic_go_though_the_broker_dies_while_it_deletes_it(

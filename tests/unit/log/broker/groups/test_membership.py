@@ -429,6 +429,25 @@ class TestStaticMembers:
         assert (reply.error, reply.generation) == (ErrorCode.NONE, generation + 1)
         assert list(lab.group().members) == [members["a"]]
 
+    def test_static_members_that_allow_no_time_to_join_hold_nobody_up(self, lab: GroupLab) -> None:
+        """The end of their join phase, at which none has come back, was due again at once, for ever."""
+        leader = lab.joined(lab.join(instance_id="b")).member_id
+        lab.sync(leader, 1)
+        joining = lab.join(instance_id="a", rebalance_ms=0)
+        lab.join(member_id=leader, instance_id="b")
+        member_id = lab.joined(joining).member_id
+        lab.sync(leader, 2)
+        lab.sync(member_id, 2, instance_id="a")
+        assert lab.leave(Leaver(leader)) == [ErrorCode.NONE]
+        deadlines = lab.coordinator.deadlines
+        ended = 0
+        while ended < 10 and lab.coordinator.expire(lab.now_ms) is not None:
+            ended += 1
+        assert ended == 1
+        assert deadlines.next_ms() == lab.now_ms + 100
+        lab.advance(SESSION_MS)
+        assert lab.group().state is GroupState.EMPTY
+
 
 class TestRestart:
     def test_members_go_on_where_they_were(self, lab: GroupLab) -> None:
