@@ -225,6 +225,9 @@ class Accumulator:
         queue = self._queue_of(topic, partition, key, value)
         self._enter()
         try:
+            if self._closed:
+                # While this call waited: nobody would ever look at the record, and its future.
+                raise ClosedError("the producer was closed")
             self._put(queue, key, value, timestamp, headers, future)
         finally:
             self._leave()
@@ -374,6 +377,10 @@ class Accumulator:
         queue.batch = None
         queue.builder = None
         del self._open[queue]
+        if builder.count == 0:
+            # Its only record could not be encoded: sent, it would be refused with all batches beside it.
+            self.appended_bytes -= builder.size
+            return
         self.last_number += _SPAN
         batch.number = self.last_number
         batch.count = builder.count

@@ -188,6 +188,11 @@ class Pipeline:
         self._pending.clear()
         return dropped
 
+    def abandon(self) -> list[ProducerBatch]:
+        """Give up what is under way: nobody will tell what came of it."""
+        abandoned, self._in_flight = self._in_flight, []
+        return abandoned
+
     def _must_wait(self, batch: ProducerBatch) -> bool:
         """Whether the broker would forget one under way over this one."""
         if len(self._unsettled) < _REMEMBERED or not self._in_flight:

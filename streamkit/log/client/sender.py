@@ -177,6 +177,10 @@ class Sender:
             running.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks))
+        for pipeline in self._busy.values():
+            # Of tasks that were cancelled before their first step.
+            for batch in pipeline.abandon():
+                self._outstanding.failed(batch, failure)
 
     def _on_signal(self) -> None:
         self._signalled = False
@@ -411,7 +415,8 @@ class Sender:
         if code in _SEQUENCE_LOST:
             oldest = pipeline.is_oldest(batch)
             if not oldest or self._settings.transactional_id is None:
-                pipeline.needs_reset = oldest
+                # Refusals of younger batches, under way with it, say nothing against that of the oldest.
+                pipeline.needs_reset = pipeline.needs_reset or oldest
                 self._again(batch, broker_error(code, f"writing to {key[0]}-{key[1]}"))
                 return
         error = broker_error(

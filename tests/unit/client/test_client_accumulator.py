@@ -37,6 +37,7 @@ def accumulator(
     max_block_ms: int = 50,
     notify: Callable[[], None] = lambda: None,
     partitions: int = 4,
+    partitions_of: Callable[[str], int] | None = None,
 ) -> Accumulator:
     return Accumulator(
         batch_bytes=batch_bytes,
@@ -45,7 +46,7 @@ def accumulator(
         max_block_ms=max_block_ms,
         compression=Compression.NONE,
         compression_level=None,
-        partitions_of=lambda _: partitions,
+        partitions_of=partitions_of or (lambda _: partitions),
         notify=notify,
         random=Random(1),
     )
@@ -248,3 +249,19 @@ def test_batches_go_together_once_one_has_lingered() -> None:
     assert not made.sealed
     assert made.seal_lingering(between, lambda topic, partition: True) == 0
     assert [batch.partition for batch in made.sealed] == [0, 1]
+
+
+def test_record_whose_call_began_before_close_is_refused() -> None:
+    """It would be in a batch that nobody looks at any more: its future would never be done."""
+    made: list[Accumulator] = []
+
+    def close_meanwhile(topic: str) -> int:
+        made[0].close()
+        made[0].seal_all()
+        return 1
+
+    made.append(accumulator(partitions_of=close_meanwhile))
+    future: Future[RecordMetadata] = Future()
+    with pytest.raises(ClosedError):
+        made[0].append_shared("t", 0, None, b"v", 5, EMPTY_HEADERS, future)
+    assert not made[0].has_open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from scripted_broker import CLOSE, ScriptedBroker
 
-from streamkit.errors import BrokerError
+from streamkit.errors import BrokerError, ClosedError
 from streamkit.log.client import NetworkThread, Producer
 from streamkit.log.protocol import ErrorCode
 from streamkit.log.protocol.batch import decode_batch, read_header
@@ -70,10 +71,10 @@ class Log:
         return InitProducerIdResponse(producer_id=next(self._ids), producer_epoch=0)
 
 
-def broker(log: Log) -> ScriptedBroker:
+def broker(log: Log, partitions: int = 1) -> ScriptedBroker:
     return ScriptedBroker(
         {ProduceRequest: log.produce, InitProducerIdRequest: log.init_producer_id},
-        topics={"t": 1},
+        topics={"t": partitions},
     )
 
 
@@ -189,3 +190,70 @@ def test_flush_gives_up_after_its_timeout(network: NetworkThread) -> None:
         producer.close(timeout=0)
         with pytest.raises(Exception, match="closed"):
             waiting.result(10)
+
+
+def test_partition_starts_over_though_more_is_refused_behind_the_gap(
+    network: NetworkThread,
+) -> None:
+    """Only the oldest refusal is final; one of a younger batch, under way with it, changes nothing of that."""
+
+    def judge(number: int, producer_id: int, sequence: int) -> ErrorCode:
+        if producer_id > 1 or sequence == 0:
+            return ErrorCode.NONE
+        time.sleep(0.002)  # so that several are under way
+        return ErrorCode.INVALID_RECORD if sequence == 1 else ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+
+    log = Log(judge)
+    with (
+        broker(log) as kafka,
+        Producer(kafka.bootstrap, network=network, batch_bytes=1, retry_backoff_ms=1) as producer,
+    ):
+        producer.send("t", b"first").result(10)
+        lost, behind = producer.send("t", b"lost"), producer.send("t", b"behind")
+        end = time.monotonic() + 2
+        # Whatever is sent has the producer look again at what it may send.
+        while not behind.done() and time.monotonic() < end:
+            producer.send("t", b"more")
+            time.sleep(0.001)
+        assert behind.done()
+        with pytest.raises(BrokerError, match="INVALID_RECORD"):
+            lost.result(10)
+        producer.flush()
+    assert log.values[:2] == [b"first", b"behind"]
+
+
+def test_close_fails_a_batch_whose_request_has_not_begun(network: NetworkThread) -> None:
+    log = Log(fails_first(0, None))
+    with broker(log) as kafka:
+        producer = Producer(kafka.bootstrap, network=network, linger_ms=60_000)
+        producer.append("t", 0, None, b"v", 0, EMPTY_HEADERS)
+        producer.flush()
+        waiting = producer.send("t", b"w")
+
+        async def seal_and_close() -> None:
+            producer._accumulator.seal_all()
+            await asyncio.sleep(
+                0
+            )  # the batch is taken, and the task that sends it is still to begin
+            await producer._sender.close()
+
+        network.run(seal_and_close())
+        with pytest.raises(ClosedError):
+            waiting.result(1)
+        producer.close(0)
+
+
+def test_record_that_can_not_be_encoded_harms_no_other(network: NetworkThread) -> None:
+    log = Log(fails_first(0, None))
+    wrong: Any = (("name", "text"),)
+    with (
+        broker(log, partitions=2) as kafka,
+        Producer(kafka.bootstrap, network=network, linger_ms=60_000) as producer,
+    ):
+        right = producer.send("t", b"v", partition=1)
+        with pytest.raises(TypeError):
+            producer.send("t", b"w", partition=0, headers=wrong)
+        producer.flush()
+        right.result(10)
+        assert producer.buffered_bytes == 0
+    assert log.values == [b"v"]
