@@ -77,6 +77,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting: deque[_Waiting] = deque()
         self._correlation_id = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         # Small answers are cut out of one buffer; a large one is received into its own memory.
         self._buffer = bytearray(_READ_BYTES)
         self._end = 0
@@ -171,8 +172,8 @@ class Connection(asyncio.BufferedProtocol):
             future,
         )
         self._waiting.append(waiting)
-        if self._timer is None:
-            self._timer = self._loop.call_at(waiting.deadline, self._check_deadlines)
+        if self._timer is None or waiting.deadline < self._timer_at:
+            self._look_at(waiting.deadline)
         return future
 
     def send_unanswered(self, message: Any, version: int) -> None:
@@ -215,7 +216,14 @@ class Connection(asyncio.BufferedProtocol):
         if soonest <= now:
             self.close(NotReachableError(f"{self.address}: no answer in time"))
         else:
-            self._timer = self._loop.call_at(soonest, self._check_deadlines)
+            self._look_at(soonest)
+
+    def _look_at(self, when: float) -> None:
+        """Check deadlines at a time, instead of any that was set before."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = self._loop.call_at(when, self._check_deadlines)
 
     # asyncio.BufferedProtocol
 

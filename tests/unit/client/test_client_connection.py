@@ -178,3 +178,26 @@ def test_forgotten_request_does_no_harm(network: NetworkThread) -> None:
         }
     ) as broker:
         assert network.run(cancelled()) == 3
+
+
+def test_request_with_a_short_timeout_does_not_wait_for_one_with_a_long(
+    network: NetworkThread,
+) -> None:
+    """A join may take minutes; a heartbeat that follows it on the same connection may not."""
+
+    def heartbeat(request: HeartbeatRequest, version: int) -> HeartbeatResponse | None:
+        return HeartbeatResponse() if request.generation_id == 1 else None
+
+    async def ask(port: int) -> None:
+        connection = await Connection.open("127.0.0.1", port, settings(port))
+        try:
+            await connection.request(HeartbeatRequest(generation_id=1), timeout_ms=60_000)
+            await connection.request(HeartbeatRequest(generation_id=2), timeout_ms=20)
+        finally:
+            connection.close()
+
+    with (
+        ScriptedBroker({HeartbeatRequest: heartbeat}) as broker,
+        pytest.raises(NotReachableError, match="no answer in time"),
+    ):
+        network.run(ask(broker.port), timeout=2)
