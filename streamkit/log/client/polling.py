@@ -53,12 +53,22 @@ class Polling:
 
     def records(self, timeout: float) -> list[ConsumerRecord]:
         """At most `max_poll_records` records; waits for the first one."""
-        if not self._leftover:
-            for batch in self._take(timeout, self._max_poll_records, advance=False):
-                epoch = self._state.partitions[batch.topic_partition].epoch
-                self._leftover.append((epoch, batch))
-        else:
+        if self._leftover:
             self._before_poll()
+            records = self._from_leftover()
+            # What is left of paused partitions must not keep the others waiting.
+            if records:
+                return records
+        for batch in self._take(timeout, self._max_poll_records, advance=False):
+            epoch = self._state.partitions[batch.topic_partition].epoch
+            self._leftover.append((epoch, batch))
+        return self._from_leftover()
+
+    def batches(self, timeout: float, max_records: int) -> list[FetchedBatch]:
+        """Whole batches, none taken any more once `max_records` are in hand; waits for the first one."""
+        return self._take(timeout, max_records, advance=True)
+
+    def _from_leftover(self) -> list[ConsumerRecord]:
         records: list[ConsumerRecord] = []
         for _ in range(len(self._leftover)):
             room = self._max_poll_records - len(records)
@@ -78,10 +88,6 @@ class Polling:
             if rest is not None:
                 self._leftover.appendleft((epoch, rest))
         return records
-
-    def batches(self, timeout: float, max_records: int) -> list[FetchedBatch]:
-        """Whole batches, none taken any more once `max_records` are in hand; waits for the first one."""
-        return self._take(timeout, max_records, advance=True)
 
     def _take(self, timeout: float, max_records: int, *, advance: bool) -> list[FetchedBatch]:
         deadline = time.monotonic() + timeout
