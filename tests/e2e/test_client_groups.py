@@ -312,6 +312,26 @@ def test_listener_that_raises_reaches_the_caller_and_the_group_goes_on(
         member.consumer.close()
 
 
+def test_member_whose_listener_raises_at_close_leaves_the_group_all_the_same(
+    bootstrap: str, topic: str
+) -> None:
+    class Failing(Recorder):
+        def on_revoked(self, partitions: list[TopicPartition]) -> None:
+            raise LookupError("not today")
+
+    first, second = (
+        Member(bootstrap, topic, f"g-{topic}", session_timeout_ms=30_000) for _ in range(2)
+    )
+    poll_until_sizes([first, second], [3, 3])
+    first.consumer.subscribe([topic], listener=Failing())
+    began = time.monotonic()
+    with pytest.raises(LookupError, match="not today"):
+        first.consumer.close()
+    poll_until_sizes([second], [6])
+    assert time.monotonic() - began < 20  # not only after the session timeout
+    second.consumer.close()
+
+
 @pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
 def test_group_is_shared_with_librdkafka(bootstrap: str, topic: str, strategy: str) -> None:
     """Each of the two leads in turn, so both must understand the other's subscriptions."""

@@ -137,13 +137,16 @@ class Subscriber:
         if member is None:
             return
         owned = sorted(self._state.partitions)
-        if owned:
-            self._before_loss(timeout)
-            self._listener.on_revoked(owned)
-        self._assign(())
-        self._network.run(member.close())
-        self._member = None
-        self.topics = set()
+        try:
+            if owned:
+                self._before_loss(timeout)
+                self._listener.on_revoked(owned)
+        finally:
+            # Whatever a listener raises: the group must not wait for this member.
+            self._assign(())
+            self._network.run(member.close())
+            self._member = None
+            self.topics = set()
 
     def _prepare(self, member: GroupMember, event: Prepare) -> None:
         owned = sorted(self._state.partitions)
