@@ -68,6 +68,7 @@ class ClusterClient:
         self._answered: set[str] = set()
         self._wanted: set[str] = set()
         self._refreshing: asyncio.Task[None] | None = None
+        self._asked: frozenset[str] = frozenset()  # by the refresh that is under way
         self._refreshed_at = 0.0
         self._coordinators: dict[tuple[int, str], int] = {}
         self._features = Features()
@@ -93,14 +94,17 @@ class ClusterClient:
         return self._refreshed_at
 
     async def refresh(self) -> Cluster:
-        """Ask for the tracked topics now; callers at the same time share one request.
+        """Ask for the tracked topics now; callers at the same time share one request, unless
+        it was made before their topics were tracked.
 
         Raises:
             NotReachableError: no broker answers.
         """
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.create_task(self._refresh())
-        await asyncio.shield(self._refreshing)
+        task = self._refreshing
+        if task is None or task.done() or not self._wanted <= self._asked:
+            self._asked = frozenset(self._wanted)
+            task = self._refreshing = asyncio.create_task(self._refresh(sorted(self._asked)))
+        await asyncio.shield(task)
         return self.cluster
 
     async def refresh_all(self) -> Cluster:
@@ -157,8 +161,7 @@ class ClusterClient:
             self._wanted.discard(name)
             raise
 
-    async def _refresh(self) -> None:
-        names = sorted(self._wanted)
+    async def _refresh(self, names: list[str]) -> None:
         self._merge(await self._ask_metadata(names, create=False), replace=names)
 
     async def _ask_metadata(self, names: list[str] | None, *, create: bool) -> MetadataResponse:

@@ -346,6 +346,7 @@ class Consumer:
         with self._state.condition:
             for tp in partitions:
                 self._state.partitions[tp].paused = True
+        self._fetcher.notify()
 
     def resume(self, partitions: Collection[TopicPartition]) -> None:
         """End a pause."""

@@ -129,13 +129,15 @@ class Fetcher:
             states = self._state.partitions
             self._cluster.track({tp.topic for tp in states})
             full = self._state.buffered >= self._settings.prefetch_bytes
+            # If paused partitions hold all of it, the others would get nothing until these are resumed.
+            starved = full and not any(s.chunks and not s.paused for s in states.values())
             for tp, state in states.items():
                 if state.fetch_offset < 0:
                     unresolved = True
                     continue
                 if (
                     state.paused
-                    or full
+                    or (full and (state.chunks or not starved))
                     or state.in_flight == state.epoch
                     or state.buffered >= self._settings.max_partition_bytes
                 ):
@@ -280,12 +282,14 @@ class Fetcher:
             entries = batches(data)
         except StreamkitError as error:
             self._state.fail(error)
+            self._hold(state, epoch)
             return True
         if data and not entries:
             # A batch larger than the bound comes whole, unless the broker is broken.
             self._state.fail(
                 broker_error(ErrorCode.CORRUPT_MESSAGE, f"{tp}: a fetch brought no whole batch")
             )
+            self._hold(state, epoch)
             return True
         aborted = sorted((a.first_offset, a.producer_id) for a in answer.aborted_transactions or ())
         with self._state.condition:
@@ -302,6 +306,12 @@ class Fetcher:
     def _refused(self, state: PartitionState, epoch: int, offset: int, code: ErrorCode) -> bool:
         tp = state.topic_partition
         if code is ErrorCode.OFFSET_OUT_OF_RANGE:
+            with self._state.condition:
+                unread = state.epoch == epoch and state.position != offset
+            if unread:
+                # What was fetched before still counts: the position is lost only once it gets here.
+                self._hold(state, epoch, self._cluster.settings.retry_backoff_ms / 1000)
+                return False
             if self._settings.reset_of(tp.topic) == "none":
                 self._state.fail(
                     OffsetResetError(
@@ -399,11 +409,15 @@ class Fetcher:
         times |= {s.topic_partition: r for s, _, r in missing if r is not None}
         self._set_positions(missing, found)
         if times:
-            listed = await list_offsets(
-                cluster, times, read_committed=self._settings.read_committed, deadline=deadline
+            await list_offsets(
+                cluster,
+                times,
+                read_committed=self._settings.read_committed,
+                deadline=deadline,
+                arrived=lambda listed: self._set_positions(
+                    missing, {tp: entry.offset for tp, entry in listed.items() if entry is not None}
+                ),
             )
-            found = {tp: entry.offset for tp, entry in listed.items() if entry is not None}
-            self._set_positions(missing, found)
         if unruled:
             await asyncio.sleep(1.0)
 

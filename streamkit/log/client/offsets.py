@@ -7,7 +7,7 @@ their deadline.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from streamkit.errors import BrokerError, NotReachableError
@@ -97,8 +97,17 @@ async def list_offsets(
     *,
     read_committed: bool,
     deadline: float,
+    arrived: Callable[[Mapping[TopicPartition, OffsetAndTimestamp | None]], None] | None = None,
 ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
     """The first offset at or after a time, or at `LATEST`, `EARLIEST`, `MAX_TIMESTAMP`.
+
+    Args:
+        cluster: the connections.
+        times: what to look for, by partition.
+        read_committed: the end is the last stable offset.
+        deadline: on the loop's clock.
+        arrived: told of each answer as it comes, so that partitions that can't be asked for
+            keep no others waiting.
 
     Raises:
         BrokerError: a partition does not exist, or its leader refuses.
@@ -125,24 +134,47 @@ async def list_offsets(
             timeout_ms=cluster.settings.request_timeout_ms,
         )
         response = await cluster.call(node, request)
+        failure: BrokerError | None = None
+        new: dict[TopicPartition, OffsetAndTimestamp | None] = {}
         for topic in response.topics:
             for answer in topic.partitions:
                 tp = TopicPartition(topic.name, answer.partition_index)
                 if answer.error_code != ErrorCode.NONE:
-                    raise broker_error(
+                    failure = failure or broker_error(
                         answer.error_code, f"looking up offsets of {tp}", topic_partition=tp
                     )
-                found[tp] = (
+                    continue
+                new[tp] = (
                     OffsetAndTimestamp(answer.offset, answer.timestamp)
                     if answer.offset >= 0
                     else None
                 )
+        found.update(new)
+        if arrived is not None:
+            arrived(new)
+        if failure is not None:
+            raise failure
+
+    async def ask_leaders(partitions: list[TopicPartition]) -> None:
+        nodes = await leaders_of(cluster, partitions, deadline=deadline)
+        outcomes = await asyncio.gather(
+            *(ask_node(node, tps) for node, tps in nodes.items()), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     async def ask() -> None:
-        missing = [tp for tp in times if tp not in found]
+        # First those whose leaders are known: the others may have to be waited for.
+        led: list[TopicPartition] = []
+        others: list[TopicPartition] = []
+        for tp in times:
+            if tp not in found:
+                known = cluster.cluster.leader(tp.topic, tp.partition) >= 0
+                (led if known else others).append(tp)
         try:
-            nodes = await leaders_of(cluster, missing, deadline=deadline)
-            await asyncio.gather(*(ask_node(node, tps) for node, tps in nodes.items()))
+            await ask_leaders(led)
+            await ask_leaders(others)
         except (BrokerError, NotReachableError) as error:
             if error.retriable:
                 await cluster.refresh()
