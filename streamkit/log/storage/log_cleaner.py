@@ -3,8 +3,8 @@
 One pass runs at a time. The broker's loop calls `LogManager.clean` often and for a few milliseconds; between
 passes all compacted logs are looked at, and the one with the largest dirty share is taken. Up to where
 each log is clean stands in `cleaner-offset-checkpoint`, in Kafka's format; without it a log counts as
-dirty from its start, which costs time and nothing else. A log that stands there may have gaps: recovery goes by
-that, so it is there before anything is taken out for the first time.
+dirty from its start. A log that stands there may have gaps: recovery goes by that, so it is there before
+anything is taken out for the first time; without the file, every log may have some.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ from streamkit.log.storage.checkpoints import (
     was_clean_shutdown,
     write_clean_shutdown,
     write_meta_properties,
+    write_offsets,
 )
 from streamkit.log.storage.cleaner import DEFAULT_MAX_KEYS
 from streamkit.log.storage.config import LogConfig
@@ -178,8 +179,9 @@ class LogManager:
             self._saved_starts, self._saved_points = starts, points
             with _without_garbage_collection():
                 # Where a log was compacted records may be missing.
-                compacted = read_offsets(self.data_dir / CLEANER_OFFSET_FILE)
-                is_known = not is_damaged(self.data_dir / CLEANER_OFFSET_FILE, bool(compacted))
+                checkpoint = self.data_dir / CLEANER_OFFSET_FILE
+                compacted = read_offsets(checkpoint)
+                is_known = checkpoint.exists() and not is_damaged(checkpoint, bool(compacted))
                 for folder, name in self._folders():
                     config = (configs or {}).get(name.topic, self.defaults)
                     point = None if clean else points.get(name, 0)
@@ -538,6 +540,8 @@ class LogManager:
                 "version": "1",
             }
             write_meta_properties(path, properties)
+            # Nothing was ever compacted here. A folder without the file may have lost it.
+            write_offsets(self.data_dir / CLEANER_OFFSET_FILE, {})
         self.cluster_id = properties.get("cluster.id", "")
 
     def _save_recovery_points(self) -> None:

@@ -135,7 +135,7 @@ def compaction_begins_after(lab: BrokerLab) -> int:
 
     def has_begun() -> bool:
         logs.wait_for_flushes()
-        return (logs.data_dir / "cleaner-offset-checkpoint").exists()
+        return "table" in (logs.data_dir / "cleaner-offset-checkpoint").read_text()
 
     return ms_until(lab, has_begun)
 
