@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 COMPILED := .venv-compiled
+COMPILED_STAMP := $(COMPILED)/.installed
 
-.PHONY: help demo test lint types bench compiled-test judges torture clean
+.PHONY: help demo test lint types bench compiled compiled-test judges torture clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,6 +28,10 @@ $(DEV_STAMP): $(STAMP)
 	$(BIN)/pip install --quiet --group dev
 	@touch $@
 
+$(COMPILED_STAMP): $(DEV_STAMP) $(shell find streamkit -name '*.py') setup.py compiled_modules.txt
+	$(BIN)/python tests/support/compiled_suite.py install $(COMPILED)
+	@touch $@
+
 demo: $(STAMP)  ## the main job on real data: broker, feed, joins, windows, a table at the end
 	$(BIN)/python -m examples.nyc_flights.demo $(DEMO_ARGS)
 
@@ -42,8 +47,10 @@ types: $(DEV_STAMP)  ## mypy strict on package, examples, bench and tests; pyrig
 	MYPYPATH=.:tests/support $(BIN)/mypy --explicit-package-bases --namespace-packages examples bench tests
 	$(BIN)/pyright tests/typing
 
-compiled-test: $(DEV_STAMP)  ## the same tests on a compiled wheel, outside the checkout
-	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) -n $(JOBS) --dist loadfile $(TEST_ARGS)
+compiled: $(COMPILED_STAMP)  ## a compiled wheel, in an environment of its own
+
+compiled-test: $(COMPILED_STAMP)  ## the same tests on a compiled wheel, outside the checkout
+	$(BIN)/python tests/support/compiled_suite.py test $(COMPILED) -n $(JOBS) --dist loadfile $(TEST_ARGS)
 
 judges: $(DEV_STAMP)  ## the slower tests: Apache Kafka and its clients, kill -9, fuzzing (Java 17, Maven, Go, Node.js)
 	$(PYTEST) -m '(kafka or slow) and not torture' $(TEST_ARGS)
@@ -51,8 +58,7 @@ judges: $(DEV_STAMP)  ## the slower tests: Apache Kafka and its clients, kill -9
 torture: $(DEV_STAMP)  ## kill -9 of the broker under load, again and again
 	$(BIN)/python -m pytest -m torture $(TEST_ARGS)
 
-bench: $(DEV_STAMP)  ## speed beside Kafka Streams and librdkafka in the same run (Java 17 and Maven)
-	$(BIN)/python tests/support/compiled_suite.py $(COMPILED) --install-only
+bench: $(COMPILED_STAMP)  ## speed beside Kafka Streams and librdkafka in the same run (Java 17 and Maven)
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 clean:  ## remove what the commands above made

@@ -2,8 +2,8 @@
 
 In the checkout `import streamkit` would find the sources, so the tests are copied elsewhere first.
 
-Usage: `python tests/support/compiled_suite.py ENVIRONMENT [pytest arguments]`, or `--install-only` to make
-the environment and stop there.
+Usage: `python tests/support/compiled_suite.py install ENVIRONMENT` builds and installs, then
+`python tests/support/compiled_suite.py test ENVIRONMENT [pytest arguments]` tests what is installed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -41,8 +42,8 @@ def build_wheel(folder: Path) -> Path:
     return next(folder.glob("streamkit-*.whl"))
 
 
-def install(environment: Path) -> Path:
-    """Put a freshly compiled streamkit into `environment`, which is made if need be; its Python."""
+def install(environment: Path) -> None:
+    """Put a freshly compiled streamkit into `environment`, which is made if need be."""
     python = environment / "bin" / "python"
     if not python.exists():
         venv.create(environment, with_pip=True)
@@ -51,7 +52,6 @@ def install(environment: Path) -> Path:
         wheel = build_wheel(Path(name))
         run(python, "-m", "pip", "install", "--quiet", "--group", "dev", wheel)
         run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
-    return python
 
 
 def copy_suite(folder: Path) -> None:
@@ -63,12 +63,11 @@ def copy_suite(folder: Path) -> None:
             shutil.copy(source, folder / item)
 
 
-def main(environment: Path, arguments: list[str]) -> int:
-    python = install(environment)
-    if arguments == ["--install-only"]:
-        return 0
+def test(environment: Path, arguments: Sequence[str]) -> int:
+    """Run the suite with what is installed; pytest's exit code."""
     with tempfile.TemporaryDirectory() as name:
         copy_suite(Path(name))
+        python = environment / "bin" / "python"
         return subprocess.run(
             [python, "-m", "pytest", "-m", "not kafka and not slow and not torture", *arguments],
             cwd=name,
@@ -77,5 +76,12 @@ def main(environment: Path, arguments: list[str]) -> int:
         ).returncode
 
 
+def main(command: str, environment: Path, arguments: Sequence[str]) -> int:
+    if command == "install":
+        install(environment)
+        return 0
+    return test(environment, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve(), sys.argv[2:]))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]).resolve(), sys.argv[3:]))

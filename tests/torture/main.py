@@ -8,9 +8,9 @@ groups of two readers, of the classic and of the consumer protocol; of our own c
 a group of two readers: each is a process that writes a journal of what it is told (`workload.py`). In the end
 `checker.py` reads everything by another client. The log's settings are such that segments roll every two seconds,
 so that the internal topics are compacted all the time. Exit code 1 if a promise was broken. `--kills` lets it
-go on, on a slow machine, until so many kills have met a broker at work. `--bug` runs `broken_broker.py`, to see that it
-is found; `--python` names the interpreter of another installation for the
-broker: `.venv-compiled/bin/python`, after `make compiled-test`, for the compiled one.
+go on, on a slow machine, until so many kills have met a broker at work. `--bug` runs `broken_broker.py`, to see
+that it is found; `--python` names the interpreter of another installation for the broker:
+`.venv-compiled/bin/python`, after `make compiled`, for the compiled one.
 """
 
 from __future__ import annotations
