@@ -66,7 +66,27 @@ class Polling:
 
     def batches(self, timeout: float, max_records: int) -> list[FetchedBatch]:
         """Whole batches, none taken any more once `max_records` are in hand; waits for the first one."""
+        if self._leftover:
+            self._before_poll()
+            batches = self._whole_leftover()
+            if batches:
+                return batches
         return self._take(timeout, max_records, advance=True)
+
+    def _whole_leftover(self) -> list[FetchedBatch]:
+        """What is left of polls for records, of partitions that are not paused: it comes before all else."""
+        batches: list[FetchedBatch] = []
+        for _ in range(len(self._leftover)):
+            epoch, batch = self._leftover.popleft()
+            state = self._state.partitions.get(batch.topic_partition)
+            if state is None or state.epoch != epoch:
+                continue
+            if state.paused:
+                self._leftover.append((epoch, batch))
+                continue
+            batches.append(batch)
+            state.position = batch.next_offset
+        return batches
 
     def _from_leftover(self) -> list[ConsumerRecord]:
         records: list[ConsumerRecord] = []

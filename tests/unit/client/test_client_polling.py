@@ -48,3 +48,15 @@ def test_paused_rest_of_a_batch_holds_up_no_other_partition() -> None:
     assert [polled(polls), polled(polls), polled(polls)] == [[b"b0"], [b"b1"], []]
     shared.partitions[A].paused = False
     assert [polled(polls), polled(polls)] == [[b"a1"], [b"a2"]]
+
+
+def test_batches_begin_with_what_a_poll_of_records_left() -> None:
+    shared = FetchState()
+    shared.assign([A, B])
+    arrive(shared, A, 0, [b"a0", b"a1", b"a2"])
+    arrive(shared, A, 3, [b"a3"])
+    polls = polling(shared, 1)
+    assert polled(polls) == [b"a0"]
+    taken = [batch.columns.values for _ in range(2) for batch in polls.batches(0, 1)]
+    assert taken == [[b"a1", b"a2"], [b"a3"]]
+    assert shared.partitions[A].position == 4
