@@ -69,6 +69,7 @@ class GroupService:
         )
         self._timer: TimerHandle | None = None
         self._timer_due_ms = 0
+        self._closed = False
         self._cleanup: TimerHandle | None = None
 
     # Life
@@ -112,6 +113,7 @@ class GroupService:
 
     def close(self) -> None:
         """Stop the timers and answer all who wait with COORDINATOR_NOT_AVAILABLE: they ask again later."""
+        self._closed = True
         for handle in (self._timer, self._cleanup):
             if handle is not None:
                 handle.cancel()
@@ -123,11 +125,15 @@ class GroupService:
         available = self._services.has_coordinator(OFFSETS_TOPIC, self.partition_of(group_id))
         return ErrorCode.NONE if available else ErrorCode.NOT_COORDINATOR
 
+    def _availability_to_wait(self, group_id: str) -> ErrorCode:
+        """The same for a request that may wait: nobody would answer it while the broker goes down."""
+        return ErrorCode.COORDINATOR_NOT_AVAILABLE if self._closed else self.availability(group_id)
+
     # Members
 
     async def join(self, request: Join) -> JoinReply:
         """Let a member join; returns when the group has its next generation, or at once with an error."""
-        if error := self.availability(request.group_id):
+        if error := self._availability_to_wait(request.group_id):
             return JoinReply(error, request.member_id)
         waiter: asyncio.Future[JoinReply] = asyncio.get_running_loop().create_future()
         now_ms = self._tick()
@@ -137,7 +143,7 @@ class GroupService:
 
     async def sync(self, request: Sync) -> SyncReply:
         """A member's assignment; returns when the leader has assigned, or at once with an error."""
-        if error := self.availability(request.group_id):
+        if error := self._availability_to_wait(request.group_id):
             return SyncReply(error)
         waiter: asyncio.Future[SyncReply] = asyncio.get_running_loop().create_future()
         now_ms = self._tick()

@@ -192,6 +192,22 @@ def test_offsets_in_a_topic_go_though_the_broker_dies_while_it_deletes_it(
     assert committed(lab) == []
 
 
+def test_join_and_sync_that_begin_while_the_broker_stops_are_answered(lab: BrokerLab) -> None:
+    """They had been taken up before, and kept the broker from stopping until it lost its patience."""
+
+    async def run() -> None:
+        member_id = (await join(lab)).member_id
+        joins = asyncio.ensure_future(join(lab))
+        request = SyncGroupRequest(group_id="g", generation_id=1, member_id=member_id)
+        syncs = asyncio.ensure_future(lab.call(request, 2))
+        lab.broker.drain()
+        async with asyncio.timeout(1):
+            for answer in (await joins, await syncs):
+                assert answer.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
+
+    asyncio.run(run())
+
+
 def test_silent_member_is_removed_by_the_brokers_timer(lab: BrokerLab) -> None:
     member_id = asyncio.run(join(lab)).member_id
     beat = HeartbeatRequest(group_id="g", generation_id=1, member_id=member_id)
