@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import re
@@ -49,8 +50,10 @@ def options() -> set[str]:
     for name in names:
         cls = public(name)
         if inspect.isclass(cls):
-            for _, method in inspect.getmembers(cls, inspect.isfunction):
-                found.update(inspect.signature(method).parameters)
+            for _, method in inspect.getmembers(cls, inspect.isroutine):
+                # Those of compiled classes are no functions; what is inherited from builtins has no signature.
+                with contextlib.suppress(ValueError):
+                    found.update(inspect.signature(method).parameters)
     return found
 
 
