@@ -25,8 +25,8 @@ class FailedRecord:
     __slots__ = ("key", "offset", "partition", "topic", "value")
 
     def __init__(self, key: object, value: object, source: RecordContext | None) -> None:
-        self.key = key
-        self.value = value
+        self.key: object = key
+        self.value: object = value
         self.topic: str | None = None if source is None else source.topic
         self.partition: int = -1 if source is None else source.partition
         self.offset: int = -1 if source is None else source.offset
